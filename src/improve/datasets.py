@@ -1,0 +1,238 @@
+"""Shelf: data sources. One class each; `facts` answers at once, `load` reads the images.
+
+Looked for in this order: `path:` in the spec, $IMPROVE_DATA, what Keras has downloaded, what the system ships, and
+then the download by keras.datasets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from improve.errors import UsageError
+from improve.lazy import keras, np
+from improve.npzfile import check_arrays, header, read
+from improve.parts import Count, Part, named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SYSTEM = Path("/usr/share/datasets")
+IDX = {"train": "train-{}-idx{}-ubyte.gz", "test": "t10k-{}-idx{}-ubyte.gz"}
+
+
+class Facts(NamedTuple):
+    """What is known of a source before its images are read."""
+
+    train: int
+    test: int
+    shape: tuple[int, int, int]
+    classes: int | None = None
+
+
+class Source(NamedTuple):
+    """A source in memory: images (n, height, width, channels), labels (n,) from 0; `found` says where."""
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+    class_names: tuple[str, ...]
+    found: str
+
+
+class SourcePart(Part):
+    """What all sources share."""
+
+    shelf = "datasets"
+    title: ClassVar[str]
+
+    def facts(self) -> Facts:
+        """Sizes and image shape, without reading the images."""
+        raise NotImplementedError
+
+    def load(self) -> Source:
+        """The images and labels. Raises UsageError where they cannot be had or make no sense."""
+        raise NotImplementedError
+
+
+class Digits(SourcePart):
+    """1,797 real handwritten digits of 8×8 pixels, embedded in scikit-learn; pixels scaled from 0–16 to 0–255."""
+
+    name: Literal["digits"] = "digits"
+    title = "digits"
+
+    def facts(self) -> Facts:
+        return Facts(1797, 0, (8, 8, 1), 10)
+
+    def load(self) -> Source:
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+        labels = bunch.target.astype(np.int64)
+        return Source(images, labels, images[:0], labels[:0], tuple("0123456789"), "scikit-learn")
+
+
+class Npz(SourcePart):
+    """Your own arrays: x_train and y_train, and x_test and y_test if there are any, in one .npz file."""
+
+    name: Literal["npz"] = "npz"
+    title: ClassVar[str] = "npz"
+    path: str = Field(description="the file; relative to the spec that names it")
+    classes: Count | None = Field(None, description="number of classes, where not all of them occur")
+
+    def facts(self) -> Facts:
+        return npz_facts(Path(self.path))
+
+    def load(self) -> Source:
+        return load_npz(Path(self.path), self.classes)
+
+
+def npz_facts(file: Path) -> Facts:
+    shapes = {name: header(file, name).shape for name in ("x_train", "x_test")}
+    height, width, *channels = shapes["x_train"][1:]
+    test = shapes["x_test"][0] if shapes["x_test"] else 0
+    return Facts(shapes["x_train"][0], test, (height, width, *(channels or [1])))
+
+
+def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
+    arrays = check_arrays(read(file), file, classes or len(class_names) or None)
+    count = classes or len(class_names) or int(arrays["y_train"].max()) + 1
+    names = class_names or tuple(str(label) for label in range(count))
+    return Source(**arrays, class_names=names, found=str(file))
+
+
+class Known(SourcePart):
+    """A public data set, found as the head of this file says."""
+
+    known: ClassVar[Facts]
+    class_names: ClassVar[tuple[str, ...]]
+
+    def _mine(self) -> Path | None:
+        """The file or folder of that name in $IMPROVE_DATA."""
+        folder = Path(os.environ.get("IMPROVE_DATA") or os.devnull)
+        found = (folder / f"{self.name}.npz", folder / self.name)
+        return next((path for path in found if path.exists()), None)
+
+    def facts(self) -> Facts:
+        mine = self._mine()
+        if mine is None or mine.is_dir():
+            return self.known
+        return npz_facts(mine)._replace(classes=self.known.classes)
+
+    def load(self) -> Source:
+        mine = self._mine()
+        if mine is not None:
+            return load_npz(mine, class_names=self.class_names) if mine.is_file() else self._load_folder(mine)
+        return self._load_elsewhere()
+
+    def _load_folder(self, folder: Path) -> Source:
+        raise UsageError(f"{folder} is a folder; {self.name} is read from {folder}.npz", fix="put the arrays there")
+
+    def _load_elsewhere(self) -> Source:
+        return self._load_keras()
+
+    def _load_keras(self) -> Source:
+        """What Keras has in its cache, or downloads; its progress bar goes to standard error."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, self.name).load_data()
+        except Exception as error:  # Keras raises a bare Exception where a download fails
+            raise UsageError(
+                f"{self.name} is not on this machine, and the download failed: {str(error).splitlines()[0]}",
+                fix=f"give it one of four ways: path: in the spec (name: npz), $IMPROVE_DATA/{self.name}.npz with "
+                "x_train, y_train, x_test, y_test, "
+                f"{self._system_way()}, or a network for keras.datasets",
+            ) from error
+        arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+        arrays = check_arrays(arrays, Path("keras.datasets"), self.known.classes)
+        return Source(**arrays, class_names=self.class_names, found="keras.datasets")
+
+    def _system_way(self) -> str:
+        return "Keras's cache (~/.keras/datasets)"
+
+
+class IdxKnown(Known):
+    """A data set that also comes as four IDX files (LeCun's format)."""
+
+    def _load_folder(self, folder: Path) -> Source:
+        arrays = {}
+        for part, pattern in IDX.items():
+            for letter, kind, dimensions in (("x", "images", 3), ("y", "labels", 1)):
+                arrays[f"{letter}_{part}"] = read_idx(folder / pattern.format(kind, dimensions))
+        return Source(**check_arrays(arrays, folder, self.known.classes), class_names=self.class_names, found=str(folder))
+
+    def _load_elsewhere(self) -> Source:
+        folder = SYSTEM / self.name.replace("_", "-")
+        cached = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+        in_cache = any((cached / name).exists() for name in (f"{self.name}.npz", self.name.replace("_", "-")))
+        return self._load_folder(folder) if folder.is_dir() and not in_cache else self._load_keras()
+
+
+def read_idx(file: Path) -> NDArray[Any]:
+    """An array of bytes in IDX format: two zeros, the type (8: unsigned byte), the dimensions, big-endian sizes."""
+    try:
+        with gzip.open(file) as stream:
+            data = stream.read()
+    except (OSError, EOFError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", fix="four IDX .gz files belong here") from error
+    dimensions = data[3] if len(data) > 4 else 0
+    shape = tuple(int.from_bytes(data[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(dimensions))
+    start = 4 + 4 * dimensions
+    if data[:3] != b"\0\0\x08" or len(data) - start != int(np.prod(shape)):
+        raise UsageError(f"{file} is not an IDX file of bytes, or is cut short")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+class Mnist(IdxKnown):
+    """MNIST: 70,000 handwritten digits, 28×28 grey (LeCun et al., 1998). People err on about 0.2 %."""
+
+    name: Literal["mnist"] = "mnist"
+    title = "MNIST"
+    known = Facts(60_000, 10_000, (28, 28, 1), 10)
+    class_names = tuple("0123456789")
+
+
+class FashionMnist(IdxKnown):
+    """Fashion-MNIST: 70,000 pieces of clothing, 28×28 grey (Xiao et al., 2017)."""
+
+    name: Literal["fashion_mnist"] = "fashion_mnist"
+    title = "Fashion-MNIST"
+    known = Facts(60_000, 10_000, (28, 28, 1), 10)
+    class_names = (
+        "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+    )  # fmt: skip
+
+    def _system_way(self) -> str:
+        return "Debian's package dataset-fashion-mnist"
+
+
+class Cifar10(Known):
+    """CIFAR-10: 60,000 photographs of ten things, 32×32 colour (Krizhevsky, 2009). People err on about 6 %."""
+
+    name: Literal["cifar10"] = "cifar10"
+    title = "CIFAR-10"
+    known = Facts(50_000, 10_000, (32, 32, 3), 10)
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+class Cifar100(Known):
+    """CIFAR-100: 60,000 photographs of a hundred things, 32×32 colour (Krizhevsky, 2009)."""
+
+    name: Literal["cifar100"] = "cifar100"
+    title = "CIFAR-100"
+    known = Facts(50_000, 10_000, (32, 32, 3), 100)
+    class_names = tuple(str(label) for label in range(100))
+
+
+DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz)
+Dataset = Annotated[
+    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | Npz, Field(discriminator="name"), named("digits")
+]

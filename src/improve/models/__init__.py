@@ -1,0 +1,12 @@
+"""Shelf: architectures. One file each; the file's name is the name in the YAML."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from improve.models.lenet import Lenet
+from improve.models.mlp import Mlp
+from improve.parts import named
+
+MODELS = (Lenet, Mlp)
+Model = Annotated[Lenet | Mlp, Field(discriminator="name"), named("lenet")]

@@ -1,0 +1,113 @@
+"""Shelf: input normalisations. One class each; all of them are (pixel − subtract) / divide.
+
+`fit` sees training images only; what it finds is kept in the run and used again for every other part, for prediction
+and for export.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from improve.lazy import keras, np
+from improve.parts import Part, named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 1024  # images summed at a time: float64 copies of all of them would be eight times the data
+
+
+class Statistics(NamedTuple):
+    """What to `subtract` from and then `divide` a pixel by; both broadcast against (height, width, channels)."""
+
+    subtract: NDArray[Any]
+    divide: NDArray[Any]
+
+    def layer(self) -> Any:
+        """The normalisation as a Keras layer, for uint8 or float images."""
+        scale = 1.0 / self.divide
+        offset = -self.subtract / self.divide
+        return keras.layers.Rescaling(scale=scale.tolist(), offset=offset.tolist(), name="normalization")
+
+
+class NormalizationPart(Part):
+    """What all normalisations share."""
+
+    shelf = "normalizations"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        """Statistics of training `images` (n, height, width, channels)."""
+        raise NotImplementedError
+
+
+def moments(images: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean and mean square over `axes` in float64, chunk by chunk."""
+    total: Any = 0.0
+    squares: Any = 0.0
+    for start in range(0, len(images), CHUNK):
+        chunk = images[start : start + CHUNK].astype(np.float64)
+        total = total + chunk.sum(axis=axes)
+        squares = squares + np.square(chunk).sum(axis=axes)
+    count = np.prod([images.shape[axis] for axis in axes])
+    return total / count, squares / count
+
+
+class NoNormalization(NormalizationPart):
+    """Pixels as they are: 0 to 255 for most sources."""
+
+    name: Literal["none"] = "none"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        return Statistics(np.zeros(1), np.ones(1))
+
+
+class Rescale(NormalizationPart):
+    """pixel / 255: from 0 to 1 for 8-bit images."""
+
+    name: Literal["rescale"] = "rescale"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        return Statistics(np.zeros(1), np.full(1, 255.0))
+
+
+class Center(NormalizationPart):
+    """pixel − mean of its channel over the training set."""
+
+    name: Literal["center"] = "center"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        mean, _ = moments(images, (0, 1, 2))
+        return Statistics(mean, np.ones_like(mean))
+
+
+class Standardize(NormalizationPart):
+    """(pixel − mean) / standard deviation, per channel over the training set.
+
+    Divided by σ, the population standard deviation. One of the course's slides prints σ², a slip: that inverts the
+    imbalance between channels instead of removing it. A channel that never changes is only centred.
+    """
+
+    name: Literal["standardize"] = "standardize"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        mean, square = moments(images, (0, 1, 2))
+        deviation = np.sqrt(np.maximum(square - np.square(mean), 0.0))
+        return Statistics(mean, np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0))
+
+
+class MeanImage(NormalizationPart):
+    """pixel − mean of the same pixel over the training set: the mean image of the book's CIFAR-10 experiments."""
+
+    name: Literal["mean_image"] = "mean_image"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        mean, _ = moments(images, (0,))
+        return Statistics(mean, np.ones(1))
+
+
+NORMALIZATIONS = (NoNormalization, Rescale, Center, Standardize, MeanImage)
+Normalization = Annotated[
+    NoNormalization | Rescale | Center | Standardize | MeanImage, Field(discriminator="name"), named("none")
+]

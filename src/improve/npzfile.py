@@ -1,0 +1,133 @@
+"""Reading arrays that somebody else wrote: nothing is unpickled, and nothing senseless gets through."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from improve.errors import UsageError
+from improve.lazy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WANTED = "x_train and y_train, and x_test and y_test if there are any"
+
+
+class Header(NamedTuple):
+    """What an array in an .npz file says of itself; empty where there is no such array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def _open(file: Path) -> zipfile.ZipFile:
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", fix="give the path of an .npz file")
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UsageError(f"{file} is not an .npz file: {error}", fix="write it with numpy.savez") from error
+
+
+def header(file: Path, name: str) -> Header:
+    """Shape and type of one array, from its first bytes. Raises UsageError for what no image array can be."""
+    with _open(file) as archive:
+        if f"{name}.npy" not in archive.namelist():
+            if name.endswith("train"):
+                raise UsageError(f"{file} holds no array {name}", fix=f"save {WANTED}")
+            return Header((), "")
+        try:
+            with archive.open(f"{name}.npy") as stream:
+                version = np.lib.format.read_magic(stream)
+                reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = reader(stream)
+                expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+        except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+            raise UsageError(f"{name} in {file} is damaged: {error}", fix="write the file again") from error
+        if dtype.hasobject:
+            raise UsageError(
+                f"{name} in {file} holds Python objects, which are not unpickled",
+                fix="save one array of numbers; images of different sizes must be resized to one first",
+            )
+        if archive.getinfo(f"{name}.npy").file_size != expected:
+            raise UsageError(f"{name} in {file} is not as large as it says", fix="write the file again")
+    if name.startswith("x") and len(shape) not in (3, 4):
+        raise UsageError(
+            f"{name} in {file} has the shape {shape}",
+            fix="images are (n, height, width) or (n, height, width, channels)",
+        )
+    return Header(shape, dtype.kind)
+
+
+def read(file: Path) -> dict[str, NDArray[Any]]:
+    """The four arrays; what is not there is left out."""
+    names = [name for name in ("x_train", "y_train", "x_test", "y_test") if header(file, name).dtype]
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in names}
+    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+        raise UsageError(f"{file} is damaged: {error}", fix="write the file again") from error
+
+
+def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | None) -> dict[str, NDArray[Any]]:
+    """The arrays in the shape that everything else expects; an empty test set where there is none."""
+    checked = {}
+    for part in ("train", "test"):
+        if part == "test" and f"x_{part}" not in arrays:
+            checked["x_test"], checked["y_test"] = checked["x_train"][:0], checked["y_train"][:0]
+            continue
+        checked[f"x_{part}"] = _images(arrays[f"x_{part}"], f"x_{part} in {file}")
+        checked[f"y_{part}"] = _labels(arrays.get(f"y_{part}"), len(checked[f"x_{part}"]), f"y_{part} in {file}")
+    if checked["x_train"].shape[1:] != checked["x_test"].shape[1:]:
+        raise UsageError(
+            f"in {file}, training images are {checked['x_train'].shape[1:]} and test images "
+            f"{checked['x_test'].shape[1:]}",
+            fix="resize them to one shape",
+        )
+    _check_classes(np.concatenate([checked["y_train"], checked["y_test"]]), file, classes)
+    return checked
+
+
+def _images(images: NDArray[Any], where: str) -> NDArray[Any]:
+    if len(images) == 0 or images.ndim not in (3, 4):
+        raise UsageError(f"{where} has the shape {images.shape}", fix="images are (n, height, width[, channels])")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[-1] not in (1, 3):
+        raise UsageError(f"{where} has {images.shape[-1]} channels", fix="use 1 (grey) or 3 (colour), channels last")
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind not in "iufb":
+        raise UsageError(f"{where} holds {images.dtype}", fix="images are uint8 (0 to 255) or float")
+    bad = len(images) - int(np.isfinite(images).all(axis=(1, 2, 3)).sum()) if images.dtype.kind == "f" else 0
+    if bad:
+        raise UsageError(f"{where} has pixels that are NaN or infinite, in {bad:,} of {len(images):,} images")
+    if images.dtype.kind in "iu" and images.min() >= 0 and images.max() <= 255:
+        return images.astype(np.uint8)
+    return images.astype(np.float32)
+
+
+def _labels(labels: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
+    if labels is None:
+        raise UsageError(f"there is no {where}", fix=f"save {WANTED}")
+    labels = labels.reshape(len(labels)) if labels.shape == (len(labels), 1) else labels
+    if labels.shape != (count,):
+        raise UsageError(f"{where} has the shape {labels.shape} for {count:,} images", fix="one label per image")
+    if labels.dtype.kind not in "iub" and not (labels.dtype.kind == "f" and (labels == np.rint(labels)).all()):
+        raise UsageError(f"{where} holds {labels.dtype}", fix="labels are whole numbers from 0")
+    return labels.astype(np.int64)
+
+
+def _check_classes(labels: NDArray[Any], file: Path, classes: int | None) -> None:
+    present = np.unique(labels)
+    top = classes or len(present)
+    if present[0] < 0 or present[-1] >= top:
+        said = f"{classes} classes" if classes else f"{len(present)} different labels"
+        raise UsageError(
+            f"labels in {file} run from {present[0]} to {present[-1]}, out of range for {said}",
+            fix="number the classes 0, 1, 2 … without gaps, or say how many there are (classes:)",
+        )
+    if len(present) < 2:
+        raise UsageError(f"all labels in {file} are {present[0]}: there is only one class", fix="give at least two")

@@ -1,0 +1,108 @@
+"""How a source is divided: the `data.split` value, the sizes of the parts, and which example goes where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import model_serializer, model_validator
+
+from improve.lazy import np
+from improve.parts import Section, fraction, refuse
+from improve.randomness import keyed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SUM_FIX = "write shares that add up to 100, such as 60/20/20"
+FORM_FIX = "write 60/20/20 (train/validation/test), 70/30 (train/validation) or {validation: 10%}"
+
+
+class Split(Section):
+    """Either shares of all examples (60/20/20; two shares leave no test part), or {validation: 10% or 5000}: the
+    source's own test set stays, and that much of its training set becomes the validation set."""
+
+    shares: tuple[float, float, float] | None = None
+    validation: float | int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def read(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"shares": _shares(value)}
+        if isinstance(value, dict) and set(value) == {"validation"}:
+            return {"validation": _portion(value["validation"])}
+        raise refuse("a split is a text such as 60/20/20, or {validation: …} and nothing else", FORM_FIX)
+
+    @model_serializer
+    def text(self) -> Any:
+        if self.shares is None:
+            return {"validation": self.validation}
+        return "/".join(f"{share:g}" for share in self.shares if share)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = [float(share) for share in text.split("/")]
+    except ValueError:
+        shares = []
+    if len(shares) not in (2, 3):
+        raise refuse(f"{text!r} is not a split", FORM_FIX)
+    if min(shares) < 0 or not all(share < float("inf") for share in shares):
+        raise refuse(f"{text} has a share below 0 or without end", SUM_FIX)
+    if abs(sum(shares) - 100) > 1e-6:
+        raise refuse(f"{text} adds up to {sum(shares):g} %", SUM_FIX)
+    return (*shares, 0.0)[:3]
+
+
+def _portion(value: Any) -> float | int:
+    value = fraction(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refuse("validation is neither a share nor a number of examples", "write 10% or 5000")
+    if isinstance(value, int) and value >= 1:
+        return value
+    if not 0 < value < 1:
+        raise refuse(f"a validation share of {value:g} leaves nothing for one of the parts", "write 10% or 5000")
+    return float(value)
+
+
+class Sizes(NamedTuple):
+    """Examples per part. `pooled` says whether the source's training and test sets are one pool."""
+
+    train: int
+    validation: int
+    test: int
+    train_dev: int
+    pooled: bool
+
+    @property
+    def total(self) -> int:
+        return self.train + self.validation + self.test + self.train_dev
+
+
+def sizes(split: Split, train: int, test: int, subset: int | None, train_dev: float) -> Sizes:
+    """The sizes that `split` gives on a source of `train` + `test` examples; parts can come out empty."""
+    total = min(subset or train + test, train + test)
+    if split.shares is not None:
+        validation_size, test_size = (round(total * share / 100) for share in split.shares[1:])
+        train_size = total - validation_size - test_size
+    else:
+        test_size = round(total * test / (train + test))
+        portion = split.validation or 0
+        validation_size = portion if isinstance(portion, int) else round((total - test_size) * portion)
+        train_size = total - test_size - validation_size
+    held_out = round(train_size * train_dev)
+    return Sizes(train_size - held_out, validation_size, test_size, held_out, split.shares is not None)
+
+
+def stratified(labels: NDArray[Any], seed: int, *where: int) -> NDArray[Any]:
+    """An order of all examples in which every stretch holds the classes in their shares, to within one example.
+
+    Each class is shuffled and spread evenly over [0, 1]; sorting by that position interleaves the classes. So any
+    cut of this order is a stratified part, and a smaller subset is contained in a larger one.
+    """
+    random = keyed(seed, "split", *where)
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        position[random.permutation(members)] = (np.arange(len(members)) + random.random()) / len(members)
+    return np.argsort(position, kind="stable")

@@ -1,0 +1,49 @@
+"""Which keys may stand where: read off the Spec's own types."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from improve.parts import Part, Section
+from improve.spec import Spec
+from improve.yamlfile import Path
+
+
+def sections_in(annotation: Any) -> Iterator[type[Section]]:
+    """The sections that a field's type allows: `EarlyStopping | None` gives one, a shelf gives all its parts."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from sections_in(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType, tuple, list):
+        for inner in get_args(annotation):
+            yield from sections_in(inner)
+
+
+def section_at(path: Path, value: Any) -> tuple[type[Section], str]:
+    """The section at `path` of a spec written as `value`, and what to call it."""
+    section: type[Section] = Spec
+    owner = "a spec"
+    for step in path:
+        value = _inside(value, step)
+        if isinstance(step, str):
+            annotation, owner = section.model_fields[step].annotation, step
+        section = _chosen(list(sections_in(annotation)), _inside(value, "name"))
+    return section, section.key() if issubclass(section, Part) else owner
+
+
+def _inside(value: Any, step: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(str(step))
+    return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
+
+
+def _chosen(choices: list[type[Section]], name: Any) -> type[Section]:
+    """The part called `name`; a shelf's first part is the one that is meant without a name."""
+    return next((part for part in choices if issubclass(part, Part) and part.key() == name), choices[0])
+
+
+def known_keys(section: type[Section]) -> list[str]:
+    return [field for field in section.model_fields if field != "name"]

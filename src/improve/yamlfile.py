@@ -1,0 +1,188 @@
+"""YAML as people mean it, with the place of every key and value.
+
+PyYAML follows YAML 1.1, where `1e-3` is a string, `no` is False and `010` is 8, and where the last of two equal keys
+wins silently. Here scalars are read by the YAML 1.2 core schema, and duplicate keys, aliases, tags, and files too
+large or too deep to be a spec are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import yaml
+
+from improve.errors import Problem, SpecError, printable
+
+Path = tuple[str | int, ...]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 40
+MAX_NODES = 50_000
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stretch of a source: line and column count from 1."""
+
+    source: str
+    text: str
+    line: int
+    column: int
+    length: int
+
+    def problem(self, what: str, fix: str = "") -> Problem:
+        text = "".join(char if char.isprintable() else " " for char in self.text)
+        return Problem(printable(what, 400), fix, self.source, self.line, self.column, self.length, text)
+
+
+@dataclass
+class Tree:
+    """A value, the place of every value and key in it (by path), and the mistakes found on the way."""
+
+    value: Any = None
+    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[Path, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def place(self, path: Path) -> Place | None:
+        """The place of `path`, or of the nearest thing around it."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.values:
+                return self.values[path[:end]]
+        return None
+
+
+def scalar(text: str) -> Any:
+    """The value of a plain scalar by the YAML 1.2 core schema."""
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    if INTEGER.fullmatch(text) and len(text) < 400:  # longer ones hit Python's limit on digits
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def parse(text: str, source: str) -> Tree:
+    """Read YAML `text`; `source` names it in messages. Raises SpecError where it is no YAML at all."""
+    reader = Reader(text, source)
+    try:
+        reader.inspect()
+        node = yaml.compose(text, Loader=LOADER)
+    except yaml.YAMLError as error:
+        raise SpecError([reader.syntax(error)]) from None
+    if node is not None:
+        reader.tree.value = reader.construct(node, ())
+    return reader.tree
+
+
+class Reader:
+    """Turns PyYAML's nodes into a Tree."""
+
+    def __init__(self, text: str, source: str):
+        self.lines = text.splitlines() or [""]
+        self.text, self.source, self.tree = text, source, Tree()
+
+    def place(self, start: yaml.Mark, end: yaml.Mark | None = None) -> Place:
+        line = self.lines[min(start.line, len(self.lines) - 1)]
+        same_line = end is not None and end.line == start.line
+        length = end.column - start.column if end is not None and same_line else len(line.rstrip()) - start.column
+        return Place(self.source, line, start.line + 1, start.column + 1, max(1, length))
+
+    def refuse(self, start: yaml.Mark, what: str, fix: str = "") -> None:
+        raise SpecError([self.place(start).problem(what, fix)])
+
+    def syntax(self, error: yaml.YAMLError) -> Problem:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        fix = "indent with spaces; write keys as 'key: value'"
+        if mark is None:
+            return Problem(f"this is not YAML: {what}", fix, self.source)
+        return replace(self.place(mark).problem(f"this is not YAML: {what}", fix), length=1)
+
+    def inspect(self) -> None:
+        """Refuse what a spec never needs, before anything is built from it."""
+        depth = nodes = 0
+        for event in yaml.parse(self.text, Loader=LOADER):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                self.refuse(event.start_mark, "anchors and aliases (& and *) are not read here", "write the value out")
+            if isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.NodeEvent):
+                nodes += 1
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                if getattr(event, "tag", None):
+                    self.refuse(event.start_mark, f"tags such as {event.tag} are not read here", "leave the tag out")
+                if depth > MAX_DEPTH or nodes > MAX_NODES:
+                    self.refuse(event.start_mark, "this is nested too deep or holds too much to be a spec")
+
+    def construct(self, node: yaml.Node, path: Path) -> Any:
+        self.tree.values[path] = self.place(node.start_mark, node.end_mark)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.construct(child, (*path, index)) for index, child in enumerate(node.value)]
+        return scalar(node.value) if not node.style else node.value
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = self.place(key_node.start_mark, key_node.end_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.tree.problems.append(place.problem("a key must be a word", "write keys as 'key: value'"))
+                continue
+            key = key_node.value
+            if key in result:
+                first = self.tree.keys[(*path, key)].line
+                self.tree.problems.append(place.problem(f"'{key}' stands here twice, first in line {first}", "keep one"))
+                continue
+            self.tree.keys[(*path, key)] = place
+            result[key] = self.construct(value_node, (*path, key))
+        return result
+
+
+class Writer(yaml.SafeDumper):
+    """Writes what `parse` reads back as it was: it quotes by the rules of YAML 1.2, as `scalar` reads."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _write_number(writer: Writer, number: float) -> yaml.ScalarNode:
+    # SafeDumper's own form of 1e-05 is 1.0e-05, which nobody writes
+    special = {math.inf: ".inf", -math.inf: "-.inf"}.get(number, ".nan" if number != number else repr(number))
+    return writer.represent_scalar("tag:yaml.org,2002:float", special)
+
+
+Writer.add_representer(float, _write_number)
+for _kind, _pattern in (
+    ("int", INTEGER),
+    ("float", FLOAT),
+    ("float", re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")),
+    ("bool", re.compile("true|True|TRUE|false|False|FALSE")),
+    ("null", re.compile("~|null|Null|NULL|")),
+):
+    Writer.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern.pattern})$"), None)
+
+
+def write(value: Any) -> str:
+    """`value` as YAML, in the order it has."""
+    return yaml.dump(value, Dumper=Writer, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
