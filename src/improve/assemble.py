@@ -1,0 +1,55 @@
+"""Spec + Data → a compiled Keras model: normalisation, network, loss, optimizer, schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from improve.lazy import keras
+from improve.normalizations import Statistics
+from improve.record import recorded_model, recorded_optimizer
+from improve.spec import Spec
+
+
+def network(spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics) -> tuple[Any, Any]:
+    """Keras tensors: images as they come (uint8 or float), and logits (n, classes)."""
+    images = keras.Input(shape, name="images")
+    logits = spec.model.build(normalization.layer()(images), classes, spec.regularization)
+    return images, logits
+
+
+def assemble(
+    spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics, steps_per_epoch: int
+) -> Any:
+    """The model that is trained; seeds every generator of Keras first.
+
+    It ends in logits: the cross-entropy of clipped probabilities, as Keras computes it after a softmax layer, has no
+    gradient where the true class has less than 1e-7.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(spec.seed)
+    images, logits = network(spec, shape, classes, normalization)
+    model = recorded_model(images, logits, steps_per_epoch)
+    model.compile(
+        optimizer=optimizer(spec, steps_per_epoch),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=spec.regularization.label_smoothing
+        ),
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def optimizer(spec: Spec, steps_per_epoch: int) -> Any:
+    part = spec.optimizer
+    schedule = spec.schedule.build(part.learning_rate, steps_per_epoch)
+    built = recorded_optimizer(part.keras_class(), steps_per_epoch, **part.arguments(schedule))
+    if part.weight_decay:
+        # decay is for kernels: Keras would also shrink biases and the scales of batch normalisation
+        built.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return built
+
+
+def deliverable(model: Any) -> Any:
+    """The network to hand out: images in, probabilities out, no optimizer, no loss. Shares weights with `model`."""
+    probabilities = keras.layers.Softmax(name="probability")(model.outputs[0])
+    return keras.Model(model.inputs, probabilities, name="classifier")

@@ -1,0 +1,133 @@
+"""Figures. The only file that names matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito's palette (2008), told apart by people with any colour vision.
+COLORS = {"train": "#0072B2", "validation": "#D55E00", "train_dev": "#009E73"}
+GREY = "#666666"
+LABELS = {"train": "training", "validation": "validation", "train_dev": "train-dev"}
+
+
+def figure(height: float) -> Any:
+    """A figure of 800 pixels' width without pyplot, which would cost a second to import and keep state."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["text.parse_math"] = False  # a '$' in a class name is a dollar
+    made = Figure(figsize=(8, height), dpi=100, layout=None)
+    FigureCanvasAgg(made)
+    return made
+
+
+def save(made: Any, file: Path) -> None:
+    """Written beside and moved into place: a viewer never sees half a picture."""
+    temporary = file.with_name(f".{file.name}.tmp")
+    made.savefig(temporary, format="png")
+    temporary.replace(file)
+
+
+def draw_curves(file: Path, rows: list[dict[str, Any]], best: int, human_error: float | None) -> None:
+    """Errors over epochs with the gaps at the best epoch, and the learning rate below."""
+    made = figure(5.6)
+    grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.09, right=0.82, top=0.93, bottom=0.1, hspace=0.12)
+    above = made.add_subplot(grid[0])
+    below = made.add_subplot(grid[1], sharex=above)
+    draw_errors(above, rows, best, human_error)
+    draw_rate(below, rows)
+    above.tick_params(labelbottom=False)
+    save(made, file)
+
+
+def draw_errors(axes: Axes, rows: list[dict[str, Any]], best: int, human_error: float | None) -> None:
+    epochs = [row["epoch"] for row in rows]
+    ends = []
+    for part, color in COLORS.items():
+        if f"{part}_error" in rows[0]:
+            errors = [100 * row[f"{part}_error"] for row in rows]
+            axes.plot(epochs, errors, color=color, marker="o" if len(rows) < 3 else None, markersize=4)
+            ends.append((errors[-1], LABELS[part], color))
+    if human_error is not None:
+        axes.axhline(100 * human_error, color=GREY, linestyle="--", linewidth=1)
+        ends.append((100 * human_error, "human", GREY))
+    top = max(100 * row[f"{part}_error"] for row in rows for part in COLORS if f"{part}_error" in row)
+    axes.set(ylim=(0, max(1.0, top * 1.06)), ylabel="error, %")
+    _mark_best(axes, rows[best - 1], human_error)
+    axes.set_title("Clean errors after each epoch, and their gaps at the best", loc="left", fontsize=10)
+    _label_ends(axes, ends)
+    _tidy(axes)
+
+
+def _mark_best(axes: Axes, row: dict[str, Any], human_error: float | None) -> None:
+    """A dot at the best epoch, and the gaps there as bars with their names."""
+    epoch, validation = row["epoch"], 100 * row["validation_error"]
+    axes.plot([epoch], [validation], "o", color=COLORS["validation"], markersize=7, zorder=5)
+    left, right = axes.get_xlim()
+    on_the_left = epoch > (left + right) / 2  # of the bar: where there is more room for words
+    notes = [(validation, f"best: epoch {epoch}", COLORS["validation"])]
+    for low, high, name in gaps(row, human_error):
+        bar = {"arrowstyle": "|-|,widthA=0.25,widthB=0.25", "color": GREY, "linewidth": 1}
+        axes.annotate("", (epoch, low), (epoch, high), arrowprops=bar)
+        notes.append(((low + high) / 2, f"{name} {high - low:.1f}", GREY))
+    for place, text, color in _spread(axes, notes):
+        axes.annotate(text, (epoch, place), (-9 if on_the_left else 9, 0), textcoords="offset points", fontsize=8,
+                      color=color, va="center", ha="right" if on_the_left else "left", zorder=6,
+                      bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})  # fmt: skip
+
+
+def gaps(row: dict[str, Any], human_error: float | None) -> list[tuple[float, float, str]]:
+    """What separates the errors of an epoch, in percent: (from, to, name), upward gaps only."""
+    train, validation = 100 * row["train_error"], 100 * row["validation_error"]
+    train_dev = 100 * row.get("train_dev_error", row["validation_error"])
+    steps = [(train, train_dev, "variance"), (train_dev, validation, "data mismatch")]
+    if human_error is not None:
+        steps.append((100 * human_error, train, "avoidable bias"))
+    return [(low, high, name) for low, high, name in steps if high > low]
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Names beside the curves' ends instead of a legend."""
+    named = [(value, f"{name} {value:.1f} %", color) for value, name, color in ends]
+    for place, text, color in _spread(axes, named):
+        axes.annotate(text, (1.01, place), xycoords=axes.get_yaxis_transform(), color=color, fontsize=9, va="center",
+                      annotation_clip=False)  # fmt: skip
+
+
+def _spread(axes: Axes, notes: list[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
+    """The notes from bottom to top, pushed apart where they would overlap."""
+    bottom, top = axes.get_ylim()
+    gap, last = (top - bottom) * 0.06, -1e9
+    placed = []
+    for value, text, color in sorted(notes):
+        last = max(value, last + gap)
+        placed.append((last, text, color))
+    return placed
+
+
+def draw_rate(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+    rates = [row["learning_rate"] for row in rows]
+    axes.step([row["epoch"] for row in rows], rates, where="mid", color=GREY)
+    axes.set_yscale("log")
+    if max(rates) / min(rates) < 3:
+        axes.set_ylim(min(rates) / 3, max(rates) * 3)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="epoch", ylabel="rate")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    axes.annotate(f"{rates[-1]:.3g}", (1.01, rates[-1]), xycoords=axes.get_yaxis_transform(), fontsize=9, color=GREY,
+                  va="center", annotation_clip=False)  # fmt: skip
+    _tidy(axes)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.tick_params(labelsize=8)

@@ -1,0 +1,181 @@
+"""The run folder: start, write, load. The whole contract with the disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from improve import yamlfile
+from improve.errors import ImproveError, UsageError
+from improve.lazy import np
+from improve.spec import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+METRICS = (
+    "epoch", "seconds", "learning_rate", "loss", "cross_entropy", "penalty",
+    "train_error", "train_cross_entropy", "validation_error", "validation_cross_entropy",
+)  # fmt: skip
+TRAIN_DEV_METRICS = ("train_dev_error", "train_dev_cross_entropy")
+MORE_METRICS = ("gradient_norm", "training_seconds")
+STEPS = ("step", "loss", "learning_rate", "gradient_norm", "penalty")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies on disk. `spec` is plain data, `history` one mapping per epoch."""
+
+    folder: Path
+    spec: dict[str, Any]
+    summary: dict[str, Any]
+    history: list[dict[str, float]]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def status(self) -> str:
+        return str(self.summary.get("status", "failed"))
+
+
+def writable(runs: Path) -> Path:
+    """Make sure that `runs` is a folder in which something can be written; made if missing."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(
+            f"nothing can be written to the runs folder {runs}: {reason}", fix="choose another one with --runs"
+        ) from error
+    return runs
+
+
+def checked_name(name: str) -> str:
+    if not NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"{name!r} cannot name a run", fix="use up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    return name
+
+
+def create(runs: Path, name: str, spec: Spec) -> Path:
+    """A new folder for a run: `name`, or name-2, -3 … if that is taken. mkdir is atomic, so it is the lock."""
+    number = 1
+    while True:
+        folder = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        (folder / "predictions").mkdir()
+        (folder / "state").mkdir()
+        write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+        write_summary(folder, {"status": "running", "name": folder.name})
+        return folder
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write all of it or nothing: a temporary file, moved into place."""
+    temporary = file.with_name(f".{file.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
+
+
+def write_json(file: Path, value: Any) -> None:
+    write_text(file, json.dumps(finite(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """`value` with NaN and infinity as null: JSON has no words for them."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    write_json(folder / "summary.json", summary)
+
+
+def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    temporary = file.with_name(f".{file.stem}.tmp.npz")
+    np.savez(temporary, **arrays)
+    os.replace(temporary, file)
+
+
+class Table:
+    """A CSV file with its header first; each row is on disk when `add` returns."""
+
+    def __init__(self, file: Path, columns: Iterable[str]):
+        self.file, self.columns = file, tuple(columns)
+        self._write(self.columns, "w")
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self._write([_cell(row.get(column)) for column in self.columns], "a")
+
+    def _write(self, cells: Iterable[str], mode: str) -> None:
+        with self.file.open(mode, newline="", encoding="utf-8") as stream:
+            csv.writer(stream, lineterminator="\n").writerow(cells)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def metrics_table(folder: Path, train_dev: bool) -> Table:
+    return Table(folder / "metrics.csv", METRICS + (TRAIN_DEV_METRICS if train_dev else ()) + MORE_METRICS)
+
+
+def steps_table(folder: Path) -> Table:
+    return Table(folder / "steps.csv", STEPS)
+
+
+def load(folder: str | Path) -> Run:
+    """Read a run. Raises ImproveError where `folder` is none, or is damaged."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"there is no run {folder}", fix="improve compare runs/* lists the runs there are")
+    if not (folder / "summary.json").is_file():
+        raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        spec = yamlfile.parse((folder / "spec.yaml").read_text(encoding="utf-8"), str(folder / "spec.yaml")).value
+        if not isinstance(summary, dict) or not isinstance(spec, dict):
+            raise ValueError("summary.json or spec.yaml holds no mapping")
+        return Run(folder, spec, summary, read_metrics(folder / "metrics.csv"))
+    except ImproveError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ImproveError(f"the run {folder} is damaged: {error}", fix="train it again") from error
+
+
+def read_metrics(file: Path) -> list[dict[str, float]]:
+    """One mapping per epoch; a torn last line is ignored."""
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8") as stream:
+        text = stream.read()
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    rows = []
+    for row in csv.DictReader(whole):
+        numbers = {key: float(value) for key, value in row.items() if key and value}
+        rows.append({**numbers, "epoch": int(numbers["epoch"])})
+    return rows

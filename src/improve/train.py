@@ -1,0 +1,233 @@
+"""The straight line: a Spec becomes a trained model and a run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from improve import plots, run
+from improve.assemble import assemble, deliverable
+from improve.batches import steps_per_epoch, training_batches
+from improve.environment import describe
+from improve.lazy import keras, np
+from improve.prepare import Data, prepare
+from improve.record import Measured, measure, step_callback, steps_of
+from improve.spec import Spec
+from improve.statistics import Rate
+
+WHOLE_STEPS = 50  # the first steps are all kept in steps.csv
+THINNED_STEPS = 2000  # about so many of the rest
+
+
+class Watcher(Protocol):
+    """Told what happens while it happens; the terminal implements it."""
+
+    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def step(self, epoch: int, step: int) -> None: ...
+    def epoch(self, row: dict[str, Any], best: int) -> None: ...
+
+
+def train(spec: Spec, name: str, runs: Path, watcher: Watcher) -> Path:
+    """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json.
+
+    Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
+    """
+    runs = run.writable(runs)
+    name = run.checked_name(name)
+    data = prepare(spec)
+    folder = run.create(runs, name, spec)
+    try:
+        return _train(spec, data, folder, watcher)
+    except BaseException as error:
+        failed = {"status": "failed", "name": folder.name, "error": f"{type(error).__name__}: {error}"}
+        run.write_summary(folder, failed)
+        raise
+
+
+def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
+    steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
+    model = assemble(spec, data.shape, len(data.class_names), data.normalization, steps)
+    batches = training_batches(spec, data.parts["train"], len(data.class_names))
+    environment = describe(spec, data)
+    run.write_json(folder / "environment.json", environment)
+    about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
+    watcher.started(folder, spec, data, about)
+    progress = Progress(spec, folder, data)
+    status = "finished"
+    for epoch in range(spec.training.epochs):
+        began = time.monotonic()
+        batches.epoch = epoch
+        interrupted = fit_one_epoch(model, batches, epoch, watcher)
+        trained = time.monotonic() - began
+        row = progress.record_steps(model, epoch, trained)
+        if interrupted or not math.isfinite(row["loss"]):
+            status = "stopped" if interrupted else "diverged"
+            break
+        measured = {part: measure(model, examples) for part, examples in data.measured.items()}
+        row |= {"seconds": time.monotonic() - began, **columns(measured)}
+        if progress.record_epoch(row):
+            run.write_arrays(folder / "state" / "best.npz", weights_of(model))
+        plots.draw_curves(folder / "curves.png", progress.rows, progress.best, spec.diagnosis.human_error)
+        watcher.epoch(row, progress.best)
+        if progress.stalled():
+            break
+    finish(model, data, folder, progress, status, about)
+    return folder
+
+
+def fit_one_epoch(model: Any, batches: Any, epoch: int, watcher: Watcher) -> bool:
+    """One pass of Keras's `fit`; True when Ctrl+C broke it off."""
+    every_step = step_callback(lambda step: watcher.step(epoch + 1, step))
+    try:
+        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def columns(measured: dict[str, Measured]) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for part, result in measured.items():
+        named |= {f"{part}_error": result.error, f"{part}_cross_entropy": result.cross_entropy}
+    return named
+
+
+class Progress:
+    """What the run has reached so far, in memory and in its tables."""
+
+    def __init__(self, spec: Spec, folder: Path, data: Data):
+        self.spec, self.examples = spec, len(data.parts["train"])
+        self.steps_per_epoch = steps_per_epoch(self.examples, spec.training.batch_size)
+        self.metrics, self.steps = run.metrics_table(folder, "train_dev" in data.parts), run.steps_table(folder)
+        self.rows: list[dict[str, Any]] = []
+        self.best = 0
+
+    def record_steps(self, model: Any, epoch: int, seconds: float) -> dict[str, Any]:
+        """Write the epoch's steps, thinned; returns the first half of its row in metrics.csv."""
+        steps, first = steps_of(model), epoch * self.steps_per_epoch
+        stride = max(1, self.spec.training.epochs * self.steps_per_epoch // THINNED_STEPS)
+
+        def kept() -> Iterator[dict[str, Any]]:
+            for index, (loss, penalty, norm) in enumerate(zip(*steps, strict=True)):
+                step = first + index
+                if step < WHOLE_STEPS or step % stride == 0 or not math.isfinite(loss):
+                    values = {"loss": float(loss), "gradient_norm": float(norm), "penalty": float(penalty)}
+                    yield {"step": step, "learning_rate": self.rate(step), **values}
+
+        self.steps.add(kept())
+        loss, penalty = self.mean(steps.loss), self.mean(steps.penalty)
+        norm = float(np.median(steps.gradient_norm)) if len(steps.gradient_norm) else math.nan
+        rate = self.rate(first)
+        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, "penalty": penalty}
+        return row | {"cross_entropy": loss - penalty, "gradient_norm": norm, "training_seconds": seconds}
+
+    def mean(self, log: Any) -> float:
+        """Per image, as Keras does: the last batch of an epoch may be smaller."""
+        sizes = np.full(len(log), float(self.spec.training.batch_size))
+        if len(log) == self.steps_per_epoch:
+            sizes[-1] = self.examples - (len(log) - 1) * self.spec.training.batch_size
+        return float(np.average(log, weights=sizes)) if len(log) else math.nan
+
+    def rate(self, step: int) -> float:
+        return float(self.spec.schedule.rate(self.spec.optimizer.learning_rate, step, self.steps_per_epoch))
+
+    def record_epoch(self, row: dict[str, Any]) -> bool:
+        """Write the row; True when this epoch is the best so far (validation error, ties by cross-entropy)."""
+        self.metrics.add([row])
+        self.rows.append(row)
+        if self.best and self.merit(row) >= self.merit(self.rows[self.best - 1]):
+            return False
+        self.best = int(row["epoch"])
+        return True
+
+    @staticmethod
+    def merit(row: dict[str, Any]) -> tuple[float, float]:
+        return row["validation_error"], row["validation_cross_entropy"]
+
+    def stalled(self) -> bool:
+        stopping = self.spec.training.early_stopping
+        return stopping is not None and len(self.rows) - self.best >= stopping.patience
+
+
+def finish(
+    model: Any, data: Data, folder: Path, progress: Progress, status: str, about: dict[str, Any]
+) -> None:
+    """Digest the end state, then measure every part with the weights of the best epoch and write what was reached."""
+    rows = progress.rows
+    summary: dict[str, Any] = {
+        "status": status,
+        "name": folder.name,
+        "epochs": len(rows),
+        "best_epoch": progress.best or None,
+        "parameters": about["parameters"],
+        "seconds": sum(row["seconds"] for row in rows),
+        "state_sha256": state_sha256(model),
+    }
+    if rows:
+        trained = sum(row["training_seconds"] for row in rows)
+        summary["images_per_second"] = len(rows) * len(data.parts["train"]) / trained
+        restore(model, folder / "state" / "best.npz")
+        summary |= evaluate_parts(model, data, folder)
+        deliverable(model).save(folder / "model.keras")
+        summary["model_bytes"] = (folder / "model.keras").stat().st_size
+        summary["seconds_per_image"] = seconds_per_image(model, data)
+        plots.draw_curves(folder / "curves.png", rows, progress.best, progress.spec.diagnosis.human_error)
+    run.write_summary(folder, summary)
+
+
+def evaluate_parts(model: Any, data: Data, folder: Path) -> dict[str, Any]:
+    """Clean errors and predictions of every part, the test part for the first and only time."""
+    parts = data.measured | ({"test": data.parts["test"]} if "test" in data.parts else {})
+    results = {}
+    for name, part in parts.items():
+        measured = measure(model, part)
+        arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
+        run.write_arrays(folder / "predictions" / f"{name}.npz", arrays)
+        low, high = Rate(measured.error, len(part)).interval()
+        numbers = {"error": measured.error, "low": low, "high": high, "n": len(part)}
+        results[name] = numbers | {"cross_entropy": measured.cross_entropy}
+    return results
+
+
+def seconds_per_image(model: Any, data: Data) -> float:
+    """Median wall time to classify one image, after a warm-up."""
+    one = data.parts["validation"].images[:1]
+    times = []
+    for _ in range(12):
+        began = time.perf_counter()
+        model.predict_on_batch(one)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])
+
+
+def weights_of(model: Any) -> dict[str, Any]:
+    """Every variable of the network, named by its place and path."""
+    to_numpy = keras.ops.convert_to_numpy
+    return {f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(network_variables(model))}
+
+
+def network_variables(model: Any) -> list[Any]:
+    """Weights, moving statistics and random-generator states; not the metrics."""
+    return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def restore(model: Any, file: Path) -> None:
+    with np.load(file, allow_pickle=False) as arrays:
+        for variable, name in zip(network_variables(model), sorted(arrays.files), strict=True):
+            variable.assign(arrays[name])
+
+
+def state_sha256(model: Any) -> str:
+    """One digest over every array of the end state: weights, generator states, optimizer slots."""
+    hashed = hashlib.sha256()
+    slots = [variable for variable in model.optimizer.variables if "_log" not in variable.path]
+    for place, variable in enumerate([*network_variables(model), *slots]):
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        hashed.update(f"{place:04d} {variable.path} {array.dtype} {array.shape}".encode())
+        hashed.update(array.tobytes())
+    return hashed.hexdigest()
