@@ -52,6 +52,7 @@ class SourcePart(Part):
 
     shelf = "datasets"
     title: ClassVar[str]
+    mirrored_is_the_same: ClassVar[bool] = False  # whether a mirrored image surely keeps its class
 
     def facts(self) -> Facts:
         """Sizes and image shape, without reading the images."""
@@ -205,6 +206,7 @@ class FashionMnist(IdxKnown):
 
     name: Literal["fashion_mnist"] = "fashion_mnist"
     title = "Fashion-MNIST"
+    mirrored_is_the_same = True
     known = Facts(60_000, 10_000, (28, 28, 1), 10)
     class_names = (
         "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -219,6 +221,7 @@ class Cifar10(Known):
 
     name: Literal["cifar10"] = "cifar10"
     title = "CIFAR-10"
+    mirrored_is_the_same = True
     known = Facts(50_000, 10_000, (32, 32, 3), 10)
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -228,6 +231,7 @@ class Cifar100(Known):
 
     name: Literal["cifar100"] = "cifar100"
     title = "CIFAR-100"
+    mirrored_is_the_same = True
     known = Facts(50_000, 10_000, (32, 32, 3), 100)
     class_names = tuple(str(label) for label in range(100))
 

@@ -28,6 +28,7 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
         "seed": spec.seed,
         "data": {
             "found": data.found,
+            "available": data.available,
             "classes": list(data.class_names),
             "image": list(data.shape),
             "examples": {name: len(part) for name, part in data.parts.items()},

@@ -34,12 +34,14 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Data:
-    """The parts by name (train, validation, and train_dev and test where there are any)."""
+    """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
+    them; `available` examples are in the source, `fingerprint` and `duplicates` are by part."""
 
     parts: dict[str, Examples]
     normalization: Statistics
     class_names: tuple[str, ...]
     found: str
+    available: int
     fingerprint: dict[str, str]
     duplicates: dict[str, int]
 
@@ -73,6 +75,7 @@ def prepare(spec: Spec) -> Data:
         spec.data.normalize.fit(parts["train"].images),
         source.class_names,
         source.found,
+        len(source.y_train) + len(source.y_test),
         {name: digest(part) for name, part in parts.items()},
         duplicates(parts),
     )

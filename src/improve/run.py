@@ -39,6 +39,7 @@ class Run:
     spec: dict[str, Any]
     summary: dict[str, Any]
     history: list[dict[str, float]]
+    environment: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -160,11 +161,17 @@ def load(folder: str | Path) -> Run:
         spec = yamlfile.parse((folder / "spec.yaml").read_text(encoding="utf-8"), str(folder / "spec.yaml")).value
         if not isinstance(summary, dict) or not isinstance(spec, dict):
             raise ValueError("summary.json or spec.yaml holds no mapping")
-        return Run(folder, spec, summary, read_metrics(folder / "metrics.csv"))
+        return Run(folder, spec, summary, read_metrics(folder / "metrics.csv"), read_environment(folder))
     except ImproveError:
         raise
     except (OSError, ValueError) as error:
         raise ImproveError(f"the run {folder} is damaged: {error}", fix="train it again") from error
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    file = folder / "environment.json"
+    value = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return value if isinstance(value, dict) else {}
 
 
 def read_metrics(file: Path) -> list[dict[str, float]]:

@@ -189,8 +189,10 @@ def evaluate_parts(model: Any, data: Data, folder: Path) -> dict[str, Any]:
         arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
         run.write_arrays(folder / "predictions" / f"{name}.npz", arrays)
         low, high = Rate(measured.error, len(part)).interval()
+        commonest = int(np.bincount(part.labels).max())
         numbers = {"error": measured.error, "low": low, "high": high, "n": len(part)}
-        results[name] = numbers | {"cross_entropy": measured.cross_entropy}
+        more = {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
+        results[name] = numbers | more
     return results
 
 

@@ -23,6 +23,10 @@ class Architecture(Part):
             return ""
         return f"{self.name} needs images of at least {self.smallest}×{self.smallest} pixels, these are {height}×{width}"
 
+    def bigger(self) -> dict[str, Any]:
+        """Options that make it a bigger network, where it has any."""
+        return {}
+
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
         """Logits (n, classes) from a Keras tensor of images (n, height, width, channels)."""
         raise NotImplementedError

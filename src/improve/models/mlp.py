@@ -18,6 +18,9 @@ class Mlp(Architecture):
     activation: Activation = Field("relu", description="of the hidden layers")
     batch_norm: Flag = Field(False, description="batch normalisation after each activation")
 
+    def bigger(self) -> dict[str, Any]:
+        return {"hidden": [2 * units for units in self.hidden] or [64]}
+
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
         x = keras.layers.Flatten(name="flatten")(images)
         for number, units in enumerate(self.hidden, start=1):

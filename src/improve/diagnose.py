@@ -1,0 +1,165 @@
+"""Run → Diagnosis. Pure: the same run always gets the same diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from improve.errors import ImproveError, UsageError
+from improve.findings import BROKEN, ORDER
+from improve.findings.rule import Case, Finding
+from improve.parts import fraction
+from improve.recipe import Components, Errors, Verdict, components, verdict
+from improve.run import Run
+from improve.statistics import Rate
+
+LINKS = {
+    "training": ("a bigger network", "training longer", "a better optimizer (Adam)", "less regularisation"),
+    "validation": ("regularisation", "a bigger training set", "training images like those that count"),
+    "test": ("a bigger validation set",),
+    "real world": ("another validation and test set", "another metric"),
+}
+BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
+
+
+class Link(NamedTuple):
+    """One link of the chain: fits training, fits validation, fits test, works in the real world. None: not known."""
+
+    link: str
+    holds: bool | None
+    knobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong and what to change. `findings` in the order of what they cost; `run` None for bare numbers."""
+
+    verdict: Verdict
+    errors: Errors | None
+    gaps: Components | None
+    chain: tuple[Link, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    checks: int
+    run: Run | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of diagnosis.json."""
+        gaps = self.gaps._asdict() if self.gaps else {}
+        return {
+            "verdict": self.verdict,
+            "run": self.run.name if self.run else None,
+            "components": {name: gap._asdict() if gap else None for name, gap in gaps.items()},
+            "chain": [link._asdict() for link in self.chain],
+            "findings": [asdict(finding) for finding in self.findings],
+            "notes": list(self.notes),
+            "test_opened": bool(self.errors and self.errors.test),
+        }
+
+
+def diagnose(run: Run, test: bool = False) -> Diagnosis:
+    """Apply the recipe to a run's clean errors at its best epoch; the test error only if `test` is set."""
+    if run.status == "running" and "validation" not in run.summary:
+        raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
+    errors = errors_of(run, test) if "validation" in run.summary else None
+    if errors is None and run.status != "diverged":
+        reason = run.summary.get("error", "it stopped before its first epoch ended")
+        raise ImproveError(f"{run.folder} has no results: {reason}", fix="train it again")
+    return conclude(Case(errors, components(errors) if errors else None, run), _notes(run))
+
+
+def errors_of(run: Run, test: bool) -> Errors:
+    """The rates that the run has measured. Raises UsageError where the test error is asked for and there is none."""
+    if test and "test" not in run.summary:
+        raise UsageError(f"{run.folder} has no test part", fix="give the split three shares, such as 60/20/20")
+    rates = {
+        name: Rate(part["error"], part["n"])
+        for name in ("train", "validation", "train_dev", *(("test",) if test else ()))
+        if (part := run.summary.get(name))
+    }
+    told = run.spec.get("diagnosis", {})
+    human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
+    return Errors(**rates, human=human, target=told.get("target_error"))
+
+
+def diagnose_numbers(text: str) -> Diagnosis:
+    """The recipe on bare numbers, such as "human=0% train=1% validation=11% n=10000"; without n they are exact."""
+    numbers: dict[str, Any] = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if not equals or name not in (*BARE_NUMBERS, "n"):
+            raise UsageError(f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%")
+        numbers[name] = _bare_count(value) if name == "n" else _bare_error(name, value)
+    missing = [name for name in ("train", "validation") if name not in numbers]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} is missing", fix="at least train=… and validation=… are needed")
+    n, target, human = numbers.pop("n", None), numbers.pop("target", None), numbers.pop("human", None)
+    rates = {name: Rate(value, n) for name, value in numbers.items()}
+    errors = Errors(**rates, human=None if human is None else Rate(human), target=target)
+    return conclude(Case(errors, components(errors)), ())
+
+
+def _bare_count(value: str) -> int:
+    if not value.isdigit() or int(value) < 1:
+        raise UsageError(f"n={value} is not a number of examples", fix="such as n=10000")
+    return int(value)
+
+
+def _bare_error(name: str, value: str) -> float:
+    try:
+        number = float(fraction(value))
+    except ValueError:  # PydanticCustomError is one
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise UsageError(f"{name}={value} is not an error between 0 and 100 %", fix="write 11% or 0.11")
+    return number
+
+
+def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
+    """Let every rule look, in order; a broken run gets no other finding, for its gaps mean nothing."""
+    broken = tuple(found for rule in BROKEN if (found := rule().look(case)))
+    found = broken or tuple(found for rule in ORDER if (found := rule().look(case)))
+    ranked = tuple(sorted(found, key=lambda finding: (finding.status != "found", -finding.harm)))
+    said = "broken" if broken or case.gaps is None else verdict(case.gaps)
+    return Diagnosis(said, case.errors, case.gaps, chain(case, bool(broken)), ranked, notes + _human(case), len(ORDER), case.run)
+
+
+def chain(case: Case, broken: bool) -> tuple[Link, ...]:
+    """Which links hold. A link after one that is broken is not known."""
+    holds: dict[str, bool | None] = dict.fromkeys(LINKS)
+    if broken or case.gaps is None:
+        holds["training"] = False
+    else:
+        gaps = case.gaps
+        holds["training"] = _holds(gaps.avoidable_bias.verdict)
+        parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
+        holds["validation"] = False if False in parts else None if None in parts else True
+        holds["test"] = _holds(gaps.validation_overfit.verdict) if gaps.validation_overfit else None
+    return tuple(Link(link, holds[link], knobs) for link, knobs in LINKS.items())
+
+
+def _holds(judged: str) -> bool | None:
+    return {"high": False, "low": True, "minor": True}.get(judged)
+
+
+def _human(case: Case) -> tuple[str, ...]:
+    """What to say about the human level, where it is missing or makes no sense."""
+    if case.errors is None:
+        return ()
+    if case.errors.human is None:
+        return ("the human level is not known, so the avoidable bias is at most the training error: "
+                "set diagnosis.human_error",)  # fmt: skip
+    if case.errors.train.value < case.errors.human.value:
+        return ("the training error is below the human level: the training set is memorised or leaked, or people can "
+                "do better than this level says",)  # fmt: skip
+    return ()
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    notes = []
+    if run.status not in ("finished", "running"):
+        notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
+    duplicates = run.environment.get("data", {}).get("duplicates", {})
+    notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
+              for pair, count in duplicates.items()]  # fmt: skip
+    return tuple(notes)

@@ -1,0 +1,77 @@
+"""Does what it learned hold on new images?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from improve.findings.rule import Case, Change, Finding, Rule, points
+from improve.datasets import DATASETS
+
+
+class Variance(Rule):
+    """The error on new images is well above the error on training images: it learned its training set by heart.
+
+    Seen as: train-dev (or validation) error − training error is high. The recipe: more data is the surest, then
+    regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
+    """
+
+    code, name, title, link = "V1", "variance", "it does not carry over to new images", "validation"
+
+    def look(self, case: Case) -> Finding | None:
+        if case.gaps is None or case.errors is None or case.gaps.variance.verdict != "high":
+            return None
+        gap, fitted = case.gaps.variance, case.errors.train_dev or case.errors.validation
+        where = "train-dev" if case.errors.train_dev else "validation"
+        size = f" (n={fitted.n:,})" if fitted.n else ""
+        return self.found(
+            f"{where} error {100 * fitted.value:.1f} %{size} is {points(gap.value)} "
+            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the training error",
+            harm=gap.value,
+            evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
+            changes=tuple(recipe(case)) if case.run else (),
+        )
+
+
+def recipe(case: Case) -> Iterator[Change]:
+    """The recipe's knobs for a high variance, the most promising first."""
+    subset = case.setting("data.subset")
+    available = case.run.environment.get("data", {}).get("available", 0) if case.run else 0
+    if subset and subset < available:
+        yield Change("data.subset", min(2 * subset, available), "more training images: the surest way")
+    if not case.setting("augmentation"):
+        yield Change("augmentation", gentle_augmentation(case), "each image is seen in more ways")
+    if not case.setting("regularization.dropout"):
+        yield Change("regularization.dropout", 0.5, "no unit can lean on another one")
+    l2 = case.setting("regularization.l2") or 0.0
+    if l2 < 1e-3:
+        yield Change("regularization.l2", 1e-4 if l2 < 1e-5 else 10 * l2, "smaller weights, smoother decisions")
+
+
+def gentle_augmentation(case: Case) -> list[dict[str, Any]]:
+    """A shift; and a mirror where a mirrored image surely keeps its class (a mirrored digit does not)."""
+    source = next(part for part in DATASETS if part.key() == case.setting("data.source.name"))
+    shift = {"name": "shift", "width": 0.1, "height": 0.1}
+    return [{"name": "flip"}, shift] if source.mirrored_is_the_same else [shift]
+
+
+class DataMismatch(Rule):
+    """Validation images are harder than new images of the training kind: the two come from different distributions.
+
+    Seen as: validation error − train-dev error is high (needs `data.train_dev`). Look at what differs by hand, then
+    collect or make training images like those that count. Regularisation does not help here.
+    """
+
+    code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
+
+    def look(self, case: Case) -> Finding | None:
+        gap = case.gaps.data_mismatch if case.gaps else None
+        if case.errors is None or gap is None or gap.verdict != "high":
+            return None
+        return self.found(
+            f"validation error {100 * case.errors.validation.value:.1f} % is {points(gap.value)} "
+            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the error on unseen images of the training kind",
+            harm=gap.value,
+            evidence={"data_mismatch": gap._asdict(), "n": case.errors.validation.n},
+            confirm="look at 100 wrong validation images and count what sets them apart",
+        )
