@@ -73,10 +73,10 @@ def augment(parts: Sequence[AugmentationPart], images: NDArray[Any], random: Gen
     """The batch `images` (n, height, width, channels) after all `parts`, in order; float32 after any geometry."""
     for geometric, group in groupby(parts, key=lambda part: part.geometric):
         if geometric:
-            shape = images.shape[:3]
+            count, height, width = images.shape[:3]
             maps: NDArray[Any] = np.eye(3)
             for part in group:
-                maps = maps @ part.matrices(*shape, random)
+                maps = maps @ part.matrices(count, height, width, random)
             images = warp(images, maps)
         else:
             for part in group:
@@ -84,7 +84,7 @@ def augment(parts: Sequence[AugmentationPart], images: NDArray[Any], random: Gen
     return images
 
 
-def warp(images: NDArray[Any], maps: NDArray[Any]) -> NDArray[Any]:
+def warp(images: NDArray[Any], maps: NDArray[Any]) -> Any:
     """Sample `images` where `maps` (n, 3, 3; output to input, about the centre) point: bilinear, edges repeated."""
     count, height, width, channels = images.shape
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
@@ -98,7 +98,7 @@ def warp(images: NDArray[Any], maps: NDArray[Any]) -> NDArray[Any]:
     flat = images.reshape(count * height * width, channels)
     first = (np.arange(count, dtype=np.int32) * (height * width))[:, None]
 
-    def pixels(row: NDArray[Any], column: NDArray[Any]) -> NDArray[Any]:
+    def pixels(row: NDArray[Any], column: NDArray[Any]) -> Any:
         return flat.take(first + row * width + column, axis=0).astype(np.float32)
 
     across, down = (source_x - left)[:, :, None], (source_y - top)[:, :, None]

@@ -98,9 +98,9 @@ class Npz(SourcePart):
 
 def npz_facts(file: Path) -> Facts:
     shapes = {name: header(file, name).shape for name in ("x_train", "x_test")}
-    height, width, *channels = shapes["x_train"][1:]
+    height, width, channels = (*shapes["x_train"][1:], 1)[:3]
     test = shapes["x_test"][0] if shapes["x_test"] else 0
-    return Facts(shapes["x_train"][0], test, (height, width, *(channels or [1])))
+    return Facts(shapes["x_train"][0], test, (height, width, channels))
 
 
 def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
@@ -168,7 +168,9 @@ class IdxKnown(Known):
         for part, pattern in IDX.items():
             for letter, kind, dimensions in (("x", "images", 3), ("y", "labels", 1)):
                 arrays[f"{letter}_{part}"] = read_idx(folder / pattern.format(kind, dimensions))
-        return Source(**check_arrays(arrays, folder, self.known.classes), class_names=self.class_names, found=str(folder))
+        return Source(
+            **check_arrays(arrays, folder, self.known.classes), class_names=self.class_names, found=str(folder)
+        )
 
     def _load_elsewhere(self) -> Source:
         folder = SYSTEM / self.name.replace("_", "-")

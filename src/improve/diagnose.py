@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError
 from improve.findings import BROKEN, ORDER
-from improve.findings.rule import Case, Finding
+from improve.findings.rule import Case, Finding, Rule
 from improve.parts import fraction
 from improve.recipe import Components, Errors, Verdict, components, verdict
 from improve.run import Run
@@ -88,7 +88,9 @@ def diagnose_numbers(text: str) -> Diagnosis:
     for word in text.split():
         name, equals, value = word.partition("=")
         if not equals or name not in (*BARE_NUMBERS, "n"):
-            raise UsageError(f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%")
+            raise UsageError(
+                f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%"
+            )
         numbers[name] = _bare_count(value) if name == "n" else _bare_error(name, value)
     missing = [name for name in ("train", "validation") if name not in numbers]
     if missing:
@@ -117,11 +119,16 @@ def _bare_error(name: str, value: str) -> float:
 
 def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     """Let every rule look, in order; a broken run gets no other finding, for its gaps mean nothing."""
-    broken = tuple(found for rule in BROKEN if (found := rule().look(case)))
-    found = broken or tuple(found for rule in ORDER if (found := rule().look(case)))
-    ranked = tuple(sorted(found, key=lambda finding: (finding.status != "found", -finding.harm)))
+    broken = look(BROKEN, case)
+    ranked = tuple(sorted(broken or look(ORDER, case), key=lambda finding: (finding.status != "found", -finding.harm)))
     said = "broken" if broken or case.gaps is None else verdict(case.gaps)
-    return Diagnosis(said, case.errors, case.gaps, chain(case, bool(broken)), ranked, notes + _human(case), len(ORDER), case.run)
+    return Diagnosis(
+        said, case.errors, case.gaps, chain(case, bool(broken)), ranked, notes + _human(case), len(ORDER), case.run
+    )
+
+
+def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
+    return [found for rule in rules if (found := rule().look(case))]
 
 
 def chain(case: Case, broken: bool) -> tuple[Link, ...]:
@@ -149,7 +156,7 @@ def _human(case: Case) -> tuple[str, ...]:
     if case.errors.human is None:
         return ("the human level is not known, so the avoidable bias is at most the training error: "
                 "set diagnosis.human_error",)  # fmt: skip
-    if case.errors.train.value < case.errors.human.value:
+    if case.errors.train.interval()[1] < case.errors.human.value:
         return ("the training error is below the human level: the training set is memorised or leaked, or people can "
                 "do better than this level says",)  # fmt: skip
     return ()

@@ -78,6 +78,8 @@ def without_banner() -> Iterator[None]:
             os.close(terminal)
 
 
+__all__ = ["keras", "np"]
+
 if TYPE_CHECKING:
     import keras
     import numpy as np

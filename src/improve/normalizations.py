@@ -54,6 +54,21 @@ def moments(images: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[Any], 
     return total / count, squares / count
 
 
+class Standardize(NormalizationPart):
+    """(pixel − mean) / standard deviation, per channel over the training set.
+
+    Divided by σ, the population standard deviation. One of the course's slides prints σ², a slip: that inverts the
+    imbalance between channels instead of removing it. A channel that never changes is only centred.
+    """
+
+    name: Literal["standardize"] = "standardize"
+
+    def fit(self, images: NDArray[Any]) -> Statistics:
+        mean, square = moments(images, (0, 1, 2))
+        deviation = np.sqrt(np.maximum(square - np.square(mean), 0.0))
+        return Statistics(mean, np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0))
+
+
 class NoNormalization(NormalizationPart):
     """Pixels as they are: 0 to 255 for most sources."""
 
@@ -82,21 +97,6 @@ class Center(NormalizationPart):
         return Statistics(mean, np.ones_like(mean))
 
 
-class Standardize(NormalizationPart):
-    """(pixel − mean) / standard deviation, per channel over the training set.
-
-    Divided by σ, the population standard deviation. One of the course's slides prints σ², a slip: that inverts the
-    imbalance between channels instead of removing it. A channel that never changes is only centred.
-    """
-
-    name: Literal["standardize"] = "standardize"
-
-    def fit(self, images: NDArray[Any]) -> Statistics:
-        mean, square = moments(images, (0, 1, 2))
-        deviation = np.sqrt(np.maximum(square - np.square(mean), 0.0))
-        return Statistics(mean, np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0))
-
-
 class MeanImage(NormalizationPart):
     """pixel − mean of the same pixel over the training set: the mean image of the book's CIFAR-10 experiments."""
 
@@ -107,7 +107,7 @@ class MeanImage(NormalizationPart):
         return Statistics(mean, np.ones(1))
 
 
-NORMALIZATIONS = (NoNormalization, Rescale, Center, Standardize, MeanImage)
+NORMALIZATIONS = (Standardize, NoNormalization, Rescale, Center, MeanImage)
 Normalization = Annotated[
-    NoNormalization | Rescale | Center | Standardize | MeanImage, Field(discriminator="name"), named("none")
+    Standardize | NoNormalization | Rescale | Center | MeanImage, Field(discriminator="name"), named("standardize")
 ]

@@ -41,7 +41,9 @@ def header(file: Path, name: str) -> Header:
         try:
             with archive.open(f"{name}.npy") as stream:
                 version = np.lib.format.read_magic(stream)
-                reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                reader = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
                 shape, _, dtype = reader(stream)
                 expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
         except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
@@ -73,7 +75,7 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
 
 def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | None) -> dict[str, NDArray[Any]]:
     """The arrays in the shape that everything else expects; an empty test set where there is none."""
-    checked = {}
+    checked: dict[str, NDArray[Any]] = {}
     for part in ("train", "test"):
         if part == "test" and f"x_{part}" not in arrays:
             checked["x_test"], checked["y_test"] = checked["x_train"][:0], checked["y_train"][:0]

@@ -20,4 +20,6 @@ def keyed(seed: int, stream: str, *where: int) -> Generator:
     batch does not depend on how many batches were drawn before it, nor by whom.
     """
     counter = [0, *where][:4]
-    return np.random.Generator(np.random.Philox(key=[seed, STREAMS[stream]], counter=counter + [0] * (4 - len(counter))))
+    return np.random.Generator(
+        np.random.Philox(key=[seed, STREAMS[stream]], counter=counter + [0] * (4 - len(counter)))
+    )

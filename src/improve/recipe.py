@@ -119,6 +119,6 @@ def verdict(gaps: Components) -> Verdict:
     for name in ("data_mismatch", "validation_overfit"):
         gap = getattr(gaps, name)
         if gap is not None and gap.verdict == "high":
-            return name  # type: ignore[no-any-return]
+            return name
     open_ones = [gap for gap in gaps if gap is not None and gap.verdict in ("not_enough_evidence", "unknown")]
     return "not_enough_evidence" if open_ones else "ok"

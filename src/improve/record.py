@@ -143,7 +143,7 @@ def logits_of(model: Any, images: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(results)
 
 
-def log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
+def log_softmax(logits: NDArray[Any]) -> Any:
     """In float64, so that no probability is rounded to nothing."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

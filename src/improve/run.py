@@ -67,7 +67,8 @@ def writable(runs: Path) -> Path:
 def checked_name(name: str) -> str:
     if not NAME.fullmatch(name) or ".." in name:
         raise UsageError(
-            f"{name!r} cannot name a run", fix="use up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+            f"{name!r} cannot name a run",
+            fix="use up to 100 letters, digits, '.', '_' and '-', a letter or digit first",
         )
     return name
 
@@ -115,7 +116,7 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
 
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     temporary = file.with_name(f".{file.stem}.tmp.npz")
-    np.savez(temporary, **arrays)
+    np.savez(temporary, allow_pickle=False, **arrays)
     os.replace(temporary, file)
 
 

@@ -31,7 +31,9 @@ def complaints(spec: Spec) -> Iterator[Complaint]:
         yield from _part_complaints(spec, facts)
         why = spec.model.cannot_take(*facts.shape[:2])
         if why:
-            yield Complaint((("model", "name"), ("model",), ("data", "source")), why, "take another model or larger images")
+            yield Complaint(
+                (("model", "name"), ("model",), ("data", "source")), why, "take another model or larger images"
+            )
     why = spec.schedule.too_long(spec.training.epochs)
     if why:
         paths: tuple[Path, ...] = (("schedule", "every"), ("schedule",), ("training", "epochs"))

@@ -10,7 +10,7 @@ from improve.augmentations import AUGMENTATIONS, Augmentation
 from improve.datasets import DATASETS, Dataset, Digits
 from improve.models import MODELS, Lenet, Model
 from improve.normalizations import NORMALIZATIONS, Normalization, Standardize
-from improve.optimizers import OPTIMIZERS, Optimizer, Sgd
+from improve.optimizers import OPTIMIZERS, Adam, Optimizer
 from improve.parts import Count, Fraction, Part, ProperFraction, Section
 from improve.regularization import Regularization
 from improve.schedules import SCHEDULES, Constant, Schedule
@@ -32,7 +32,7 @@ class Data(Section):
     source: Dataset = Field(Digits(), description="where the images come from: improve list datasets")
     split: Split = Field(
         Split.model_validate("60/20/20"),
-        description="train/validation/test in percent of all examples, or {validation: 10%} of the source's training set",
+        description="train/validation/test in percent, or {validation: 10%} of the source's training set",
     )
     subset: Count | None = Field(None, description="use that many examples in all, stratified by class")
     normalize: Normalization = Field(Standardize(), description="improve list normalizations")
@@ -70,7 +70,7 @@ class Spec(Section):
     data: Data = Field(Data(), description="which images, and how they are divided")
     model: Model = Field(Lenet(), description="the architecture: improve list models")
     regularization: Regularization = Field(Regularization(), description="what holds the weights back")
-    optimizer: Optimizer = Field(Sgd(momentum=0.9), description="how the weights move: improve list optimizers")
+    optimizer: Optimizer = Field(Adam(), description="how the weights move: improve list optimizers")
     schedule: Schedule = Field(Constant(), description="the learning rate over time: improve list schedules")
     augmentation: Annotated[tuple[Augmentation, ...], Field(strict=False)] = Field(
         (), description="changes to training images, in order: improve list augmentations"

@@ -154,9 +154,7 @@ class Progress:
         return stopping is not None and len(self.rows) - self.best >= stopping.patience
 
 
-def finish(
-    model: Any, data: Data, folder: Path, progress: Progress, status: str, about: dict[str, Any]
-) -> None:
+def finish(model: Any, data: Data, folder: Path, progress: Progress, status: str, about: dict[str, Any]) -> None:
     """Digest the end state, then measure every part with the weights of the best epoch and write what was reached."""
     rows = progress.rows
     summary: dict[str, Any] = {
@@ -210,7 +208,9 @@ def seconds_per_image(model: Any, data: Data) -> float:
 def weights_of(model: Any) -> dict[str, Any]:
     """Every variable of the network, named by its place and path."""
     to_numpy = keras.ops.convert_to_numpy
-    return {f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(network_variables(model))}
+    return {
+        f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(network_variables(model))
+    }
 
 
 def network_variables(model: Any) -> list[Any]:

@@ -10,6 +10,20 @@ from improve.parts import Part, Section
 from improve.spec import Spec
 from improve.yamlfile import Path
 
+SHELF_AT = {
+    ("data", "source"): "datasets",
+    ("data", "normalize"): "normalizations",
+    ("model",): "models",
+    ("optimizer",): "optimizers",
+    ("schedule",): "schedules",
+    ("augmentation",): "augmentations",
+}
+
+
+def shelf_at(path: Path) -> str:
+    """The shelf whose part stands at `path` of a spec (an item of a list included), or nothing."""
+    return SHELF_AT.get(tuple(step for step in path if isinstance(step, str)), "")
+
 
 def sections_in(annotation: Any) -> Iterator[type[Section]]:
     """The sections that a field's type allows: `EarlyStopping | None` gives one, a shelf gives all its parts."""
@@ -45,5 +59,6 @@ def _chosen(choices: list[type[Section]], name: Any) -> type[Section]:
     return next((part for part in choices if issubclass(part, Part) and part.key() == name), choices[0])
 
 
-def known_keys(section: type[Section]) -> list[str]:
-    return [field for field in section.model_fields if field != "name"]
+def known_keys(*sections: type[Section]) -> list[str]:
+    """The options of a section, or of all sections that may stand in one place."""
+    return list(dict.fromkeys(field for section in sections for field in section.model_fields if field != "name"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -99,13 +99,13 @@ class Reader:
         self.lines = text.splitlines() or [""]
         self.text, self.source, self.tree = text, source, Tree()
 
-    def place(self, start: yaml.Mark, end: yaml.Mark | None = None) -> Place:
+    def place(self, start: Any, end: Any = None) -> Place:
         line = self.lines[min(start.line, len(self.lines) - 1)]
         same_line = end is not None and end.line == start.line
         length = end.column - start.column if end is not None and same_line else len(line.rstrip()) - start.column
         return Place(self.source, line, start.line + 1, start.column + 1, max(1, length))
 
-    def refuse(self, start: yaml.Mark, what: str, fix: str = "") -> None:
+    def refuse(self, start: Any, what: str, fix: str = "") -> None:
         raise SpecError([self.place(start).problem(what, fix)])
 
     def syntax(self, error: yaml.YAMLError) -> Problem:
@@ -119,6 +119,7 @@ class Reader:
     def inspect(self) -> None:
         """Refuse what a spec never needs, before anything is built from it."""
         depth = nodes = 0
+        event: Any  # the stubs know neither tag nor style
         for event in yaml.parse(self.text, Loader=LOADER):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 self.refuse(event.start_mark, "anchors and aliases (& and *) are not read here", "write the value out")
@@ -127,12 +128,12 @@ class Reader:
             elif isinstance(event, yaml.NodeEvent):
                 nodes += 1
                 depth += isinstance(event, yaml.CollectionStartEvent)
-                if getattr(event, "tag", None):
-                    self.refuse(event.start_mark, f"tags such as {event.tag} are not read here", "leave the tag out")
+                if tag := getattr(event, "tag", None):
+                    self.refuse(event.start_mark, f"tags such as {tag} are not read here", "leave the tag out")
                 if depth > MAX_DEPTH or nodes > MAX_NODES:
                     self.refuse(event.start_mark, "this is nested too deep or holds too much to be a spec")
 
-    def construct(self, node: yaml.Node, path: Path) -> Any:
+    def construct(self, node: Any, path: Path) -> Any:
         self.tree.values[path] = self.place(node.start_mark, node.end_mark)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
@@ -150,7 +151,9 @@ class Reader:
             key = key_node.value
             if key in result:
                 first = self.tree.keys[(*path, key)].line
-                self.tree.problems.append(place.problem(f"'{key}' stands here twice, first in line {first}", "keep one"))
+                self.tree.problems.append(
+                    place.problem(f"'{key}' stands here twice, first in line {first}", "keep one")
+                )
                 continue
             self.tree.keys[(*path, key)] = place
             result[key] = self.construct(value_node, (*path, key))
@@ -160,7 +163,7 @@ class Reader:
 class Writer(yaml.SafeDumper):
     """Writes what `parse` reads back as it was: it quotes by the rules of YAML 1.2, as `scalar` reads."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (a class attribute of PyYAML's)
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

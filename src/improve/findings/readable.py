@@ -7,6 +7,7 @@ from improve.recipe import Gap
 from improve.statistics import binomial_tail
 
 CHANCE_P = 0.01
+UNREALISTIC = 100_000  # images
 
 
 class NotFinite(Rule):
@@ -58,8 +59,8 @@ class NoBetterThanChance(Rule):
         rate = case.setting("optimizer.learning_rate")
         seen = evidence["validation"]
         return self.found(
-            f"validation error {100 * seen['error']:.1f} % (n={seen['n']:,}); always answering the commonest class gives "
-            f"{100 * seen['majority_error']:.1f} %",
+            f"validation error {100 * seen['error']:.1f} % (n={seen['n']:,}); "
+            f"always answering the commonest class gives {100 * seen['majority_error']:.1f} %",
             harm=seen["error"],
             evidence=evidence,
             changes=(
@@ -110,9 +111,19 @@ class EvaluationTooSmall(Rule):
         }  # fmt: skip
         rate = rates.get(larger)
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
-        settle = f"; {gap.needed:,} {larger} images would settle it" if gap.needed else ""
+        settle = settling(gap.needed, larger)
         interval = f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
-        return f"the gap of {points(gap.value)} {interval} between {smaller} and {larger} is within chance{size}{settle}"
+        return (
+            f"the gap of {points(gap.value)} {interval} between {smaller} and {larger} is within chance{size}{settle}"
+        )
+
+
+def settling(count: int | None, larger: str) -> str:
+    if count is None:
+        return ""
+    if count > UNREALISTIC:
+        return "; it is so close to what matters that no realistic number of images would settle it"
+    return f"; {count:,} {larger} images would settle it"
 
 
 def larger_validation(case: Case) -> tuple[Change, ...]:

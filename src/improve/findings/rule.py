@@ -75,5 +75,3 @@ class Rule:
 
 def points(fraction: float) -> str:
     return f"{100 * fraction:.1f} points"
-
-

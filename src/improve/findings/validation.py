@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from improve.findings.rule import Case, Change, Finding, Rule, points
 from improve.datasets import DATASETS
+from improve.findings.rule import Case, Change, Finding, Rule, points
 
 
 class Variance(Rule):
@@ -39,6 +39,10 @@ def recipe(case: Case) -> Iterator[Change]:
     available = case.run.environment.get("data", {}).get("available", 0) if case.run else 0
     if subset and subset < available:
         yield Change("data.subset", min(2 * subset, available), "more training images: the surest way")
+    split = case.setting("data.split")
+    if isinstance(split, str) and float(split.split("/")[0]) < 50:
+        better = "60/20/20" if split.count("/") == 2 else "70/30"
+        yield Change("data.split", better, "more training images: the surest way")
     if not case.setting("augmentation"):
         yield Change("augmentation", gentle_augmentation(case), "each image is seen in more ways")
     if not case.setting("regularization.dropout"):

@@ -8,5 +8,7 @@ from improve.models.lenet import Lenet
 from improve.models.mlp import Mlp
 from improve.parts import named
 
+__all__ = ["MODELS", "Lenet", "Mlp", "Model"]
+
 MODELS = (Lenet, Mlp)
 Model = Annotated[Lenet | Mlp, Field(discriminator="name"), named("lenet")]

@@ -21,7 +21,9 @@ class Architecture(Part):
         """Why images of this size do not fit, or nothing; asked before Keras is loaded."""
         if min(height, width) >= self.smallest:
             return ""
-        return f"{self.name} needs images of at least {self.smallest}×{self.smallest} pixels, these are {height}×{width}"
+        return (
+            f"{self.name} needs images of at least {self.smallest}×{self.smallest} pixels, these are {height}×{width}"
+        )
 
     def bigger(self) -> dict[str, Any]:
         """Options that make it a bigger network, where it has any."""

@@ -1,0 +1,84 @@
+"""What the words mean: the terms of the recipe, in the field's standard names."""
+
+from __future__ import annotations
+
+import inspect
+
+from improve.errors import UsageError
+from improve.findings import ORDER
+from improve.parts import Part
+from improve.spec import SHELVES
+from improve.yamlfile import write
+
+TERMS = {
+    "avoidable bias": "training error − human error: what a better fit of the training set could still win.",
+    "variance": "train-dev (or validation) error − training error: what is lost on images it was not trained on.",
+    "data mismatch": "validation error − train-dev error: lost because the images that count are of another kind.",
+    "validation overfit": "test error − validation error: won on the validation set by choosing, not by learning.",
+    "human level": "the error of people on the same task; the best people, where they differ. It stands for the error "
+    "that nobody gets below.",
+    "training set": "the images that the weights are fitted to.",
+    "validation set": "the images that you choose by: epochs, rates, architectures. Also called development set.",
+    "train-dev set": "images of the training kind that are not trained on; tells variance from data mismatch.",
+    "test set": "the images that no choice has seen. Opened once, at the end.",
+    "clean error": "measured with the weights as they are after an epoch, dropout and augmentation off. The loss that "
+    "Keras prints while it trains is neither: it is an average over changing weights, with dropout on.",
+    "cross-entropy": "mean −log p of the true class, in nats; guessing among K classes gives ln K. Never contains the "
+    "L1/L2 penalty here.",
+    "penalty": "what L1, L2 and activity_l1 add to the loss: l2 · ΣW² over kernels, without ½ and without 1/n.",
+    "best epoch": "the epoch with the lowest validation error; ties go to the lower validation cross-entropy.",
+    "interval": "95 %: Wilson's for one error, Newcombe's hybrid score interval for a difference.",
+    "recipe": "high bias? fit the training set better. Then: high variance? more data, regularisation. Then: data "
+    "mismatch? training images like those that count. Each knob turns one gap.",
+}
+
+
+def summaries(shelf: str) -> dict[str, str]:
+    """Name → first line, for everything on a shelf."""
+    if shelf == "findings":
+        return {rule.code: f"{rule.name}: {rule.title}" for rule in sorted(ORDER, key=lambda rule: rule.code)}
+    if shelf == "terms":
+        return TERMS
+    if shelf not in SHELVES:
+        raise UsageError(f"there is no shelf '{shelf}'", fix=f"one of {', '.join((*SHELVES, 'findings', 'terms'))}")
+    return {part.key(): part.summary() for part in SHELVES[shelf]}
+
+
+def explain(name: str) -> str:
+    """What a part, a finding or a term means."""
+    wanted = name.strip().lower().replace("_", " ").replace("-", " ")
+    for rule in ORDER:
+        if wanted in (rule.code.lower(), rule.name.replace("_", " ")):
+            return f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}"
+    for shelf, parts in SHELVES.items():
+        for part in parts:
+            if wanted == part.key().replace("_", " "):
+                return f"{part.key()}  ({shelf})\n\n{inspect.getdoc(part)}\n\n{options(part)}".rstrip()
+    for term, meaning in TERMS.items():
+        if wanted == term.replace("-", " "):
+            return f"{term}\n\n{meaning}"
+    raise UsageError(f"nothing here is called '{name}'", fix=_nearest(wanted))
+
+
+def options(part: type[Part]) -> str:
+    """The options of a part with their defaults, one per line."""
+    lines = []
+    for key, field in part.model_fields.items():
+        if key != "name":
+            default = "required" if field.is_required() else _inline(field.default)
+            lines.append(f"    {key:<18} {default:<12} {field.description or ''}")
+    return "options\n" + "\n".join(lines) if lines else ""
+
+
+def _nearest(wanted: str) -> str:
+    from difflib import get_close_matches
+
+    names = [part.key() for parts in SHELVES.values() for part in parts] + list(TERMS)
+    names += [word for rule in ORDER for word in (rule.code.lower(), rule.name.replace("_", " "))]
+    close = get_close_matches(wanted, names, n=3)
+    return f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
+
+
+def _inline(value: object) -> str:
+    value = list(value) if isinstance(value, tuple) else value
+    return write(value).strip().removesuffix("...").strip().replace("\n", " ")

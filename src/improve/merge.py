@@ -1,0 +1,75 @@
+"""Laying one spec over another: what `extends` and `key=value` do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from improve.vocabulary import shelf_at
+from improve.yamlfile import Path, Place, Tree, parse
+
+
+def override(text: str) -> Tree:
+    """`training.epochs=5` as a tree of its own; an item of a list is named by its number (augmentation.0.width)."""
+    written, equals, value = text.partition("=")
+    words = written.strip().split(".")
+    if not equals or not all(words):
+        place = Place(text, text, 1, 1, len(text))
+        return Tree({}, problems=[place.problem("an override is written key=value", "such as training.epochs=5")])
+    parsed = parse(" " * (len(written) + 1) + value, text)
+    path: Path = tuple(int(word) if word.isdigit() else word for word in words)
+    tree = Tree(parsed.value, problems=parsed.problems)
+    tree.values = {(*path, *at): _in_override(place, text) for at, place in parsed.values.items()}
+    tree.keys = {(*path, *at): _in_override(place, text) for at, place in parsed.keys.items()}
+    column = len(written) - len(written.lstrip()) + 1
+    for depth, word in enumerate(words, start=1):
+        tree.keys[path[:depth]] = Place(text, text, 1, column, len(word))
+        tree.values.setdefault(path[:depth], tree.keys[path[:depth]])
+        column += len(word) + 1
+    for step in reversed(path):
+        tree.value = {step: tree.value}
+    return tree
+
+
+def _in_override(place: Place, text: str) -> Place:
+    """The value was read with blanks for its key, so that its column is right; show the key as well."""
+    return Place(text, text, 1, place.column, place.length)
+
+
+def merge(base: Tree, top: Tree) -> None:
+    """Lay `top` over `base`, in place. Mappings merge; lists and scalars replace, and a part with another name starts
+    afresh."""
+    base.problems += top.problems
+    base.value = _merged(base.value, top.value, (), base, top)
+    base.values.update(top.values)
+    base.keys.update(top.keys)
+
+
+def _merged(old: Any, new: Any, path: Path, base: Tree, top: Tree) -> Any:
+    if isinstance(new, dict) and isinstance(old, str) and "name" not in new and shelf_at(path):
+        old = {"name": old}
+    if isinstance(new, dict) and new and all(isinstance(key, int) for key in new):
+        return _merged_items(old, new, path, base, top)
+    if not isinstance(old, dict) or not isinstance(new, dict) or new.get("name", old.get("name")) != old.get("name"):
+        _forget(base, path)
+        return new
+    return {**old, **{key: _merged(old.get(key), value, (*path, key), base, top) for key, value in new.items()}}
+
+
+def _merged_items(old: Any, new: dict[int, Any], path: Path, base: Tree, top: Tree) -> Any:
+    """Numbered items over a list; over what is no list yet, they wait for the next merge."""
+    if isinstance(old, dict) or not base.values:
+        inside = old or {}
+        return {**inside, **{at: _merged(inside.get(at), item, (*path, at), base, top) for at, item in new.items()}}
+    count = len(old) if isinstance(old, list) else 0
+    for index in [index for index in new if index >= count]:
+        place, name = top.keys[(*path, index)], path[-1] if path else "spec"
+        what = f"there is no item {index} in {name}"
+        base.problems.append(place.problem(what, f"it has {count}, numbered from 0" if count else "it is empty"))
+    items = list(old) if isinstance(old, list) else []
+    return [_merged(item, new[at], (*path, at), base, top) if at in new else item for at, item in enumerate(items)]
+
+
+def _forget(base: Tree, path: Path) -> None:
+    for places in (base.values, base.keys):
+        for at in [at for at in places if at[: len(path)] == path and at != path]:
+            del places[at]

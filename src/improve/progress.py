@@ -1,0 +1,97 @@
+"""Training as a person watches it: a table that grows and a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from improve.prepare import Data
+from improve.show import console, duration, percent, rate
+from improve.spec import Spec
+
+REFRESH = 0.25  # seconds between redraws of the bar
+
+
+class TimeLeft(ProgressColumn):
+    """Rich's own estimate, in words."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.time_remaining is None else f"{duration(task.time_remaining)} left")
+
+
+class TerminalWatcher:
+    """Writes to standard error; `train` tells it what happens."""
+
+    def __init__(self, quiet: bool = False):
+        self.out: Console = console(stderr=True)
+        self.quiet = quiet
+        self.bar: Progress | None = None
+        self.drawn = 0.0
+
+    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
+        if self.quiet:
+            return
+        self.epochs, self.steps = spec.training.epochs, about["steps_per_epoch"]
+        self.out.print(Text(heading(folder, spec, data, about)))
+        for pair, count in data.duplicates.items():
+            self.out.print(Text(f"note: {count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"))
+        self.out.print()
+        train_dev = "train-dev   " if "train_dev" in data.parts else ""
+        self.out.print(Text(f"epoch    loss    train   {train_dev}validation               rate      time", "bold"))
+        if self.out.is_terminal:
+            self.bar = Progress(
+                BarColumn(bar_width=32), TextColumn("{task.description}"), TimeLeft(), TextColumn("Ctrl+C stops"),
+                console=self.out, auto_refresh=False, transient=True,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.epochs * self.steps)
+
+    def step(self, epoch: int, step: int) -> None:
+        now = time.monotonic()
+        if self.bar is None or (now - self.drawn < REFRESH and step < self.steps):
+            return
+        self.drawn = now
+        words = f"{epoch}/{self.epochs}  step {step}/{self.steps}"
+        self.bar.update(self.task, completed=(epoch - 1) * self.steps + step, description=words)
+        self.bar.refresh()
+
+    def epoch(self, row: dict[str, Any], best: int) -> None:
+        if not self.quiet:
+            self.out.print(Text(line(row, best)))
+
+    def close(self) -> None:
+        """Take the bar away; safe to call twice."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def heading(folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> str:
+    counts = " / ".join(
+        f"{len(data.parts[part]):,}" for part in ("train", "train_dev", "validation", "test") if part in data.parts
+    )
+    subset = f" subset {spec.data.subset:,}" if spec.data.subset else ""
+    model = f"{spec.model.name} {about['parameters']:,} parameters"
+    return f"{folder.name} → {folder}     {spec.data.source.title}{subset} · {counts} · {model} · {about['device']}"
+
+
+def line(row: dict[str, Any], best: int) -> str:
+    """One epoch. The bar is the validation error: eight blocks are 100 %."""
+    train_dev = f"{percent(row['train_dev_error']):>9}   " if "train_dev_error" in row else ""
+    error = row["validation_error"]
+    time_taken = duration(row["seconds"])
+    mark = f"   best {best}" if best != row["epoch"] else ""
+    return (
+        f"{row['epoch']:>5}  {row['loss']:>6.3f}  {percent(row['train_error']):>7}   {train_dev}"
+        f"{percent(error):>10}  {blocks(error):<8}  {rate(row['learning_rate']):>9}  {time_taken:>8}{mark}"
+    )
+
+
+def blocks(share: float) -> str:
+    eighths = round(share * 64)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -1,0 +1,104 @@
+"""Values → terminal. With cli.py, the only place that knows Rich. Results go to standard output."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from improve.errors import ImproveError, SpecError, printable
+from improve.run import Run
+
+MISSING = "–"
+UNBOUNDED = 4000  # columns
+
+
+def console(stderr: bool = False) -> Console:
+    """Rich's console; a pipe or file is as wide as its lines, so that nothing is cut."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else UNBOUNDED
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+def interval(low: float, high: float) -> str:
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: int) -> str:
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e4 else f"{count:,}"
+
+
+def rate(value: float) -> str:
+    return f"{value:.3g}" if value < 1e-3 else f"{value:.4f}"
+
+
+def show_error(error: ImproveError) -> None:
+    out = console(stderr=True)
+    if isinstance(error, SpecError):
+        show_problems(error)
+        return
+    where = f"{error.where}   " if error.where else ""
+    out.print(Text.assemble((f"{printable(where, 400)}", "bold"), printable(error.what, 600)))
+    if error.fix:
+        out.print(Text(f"    {printable(error.fix, 600)}", "dim"))
+
+
+def show_problems(error: SpecError) -> None:
+    """Every mistake: place, what, the source line, a caret, the remedy."""
+    out = console(stderr=True)
+    for problem in error.problems:
+        out.print(Text.assemble((problem.where, "bold"), f"   {problem.what}"))
+        if problem.text:
+            out.print(Text.assemble((f"{problem.line:>5} | ", "dim"), problem.text.rstrip()))
+            out.print(Text.assemble(" " * (7 + problem.column), ("^" * problem.length, "red"), f"   {problem.fix}"))
+        elif problem.fix:
+            out.print(Text(f"      {problem.fix}"))
+    count = len(error.problems)
+    out.print(f"{count} mistake{'s' if count > 1 else ''}; nothing was started.")
+
+
+def show_trained(run: Run) -> None:
+    """The closing lines: what was reached, where the picture is, what to type next."""
+    out, summary = console(), run.summary
+    out.print(Text(closing(run)))
+    if summary.get("best_epoch"):
+        out.print(Text(f"curves  {run.folder / 'curves.png'}"))
+    if summary.get("best_epoch") or run.status == "diverged":
+        out.print(Text(f"next    improve diagnose {run.folder}"))
+
+
+def closing(run: Run) -> str:
+    epochs, best = run.summary.get("epochs", 0), run.summary.get("best_epoch")
+    planned = run.spec["training"]["epochs"]
+    early = run.status == "finished" and epochs < planned
+    how = {
+        "finished": f"stopped early after epoch {epochs} (no better for {epochs - (best or 0)})" if early
+        else f"finished after epoch {epochs}",
+        "diverged": f"the loss became NaN or infinite in epoch {epochs + 1}: stopped, what was reached is kept",
+        "stopped": f"stopped after epoch {epochs}",
+    }.get(run.status, run.status)  # fmt: skip
+    if not best:
+        return how
+    part = run.summary["validation"]
+    reached = f"{percent(part['error'])} {interval(part['low'], part['high'])} (n={part['n']:,})"
+    return f"{how} · best epoch {best}: validation error {reached}"
+
+
+def show_names(entries: dict[str, str]) -> None:
+    out, width = console(), max(map(len, entries), default=0)
+    for name, meaning in entries.items():
+        out.print(Text.assemble((f"{name:<{width}}", "bold"), f"   {meaning}"))

@@ -1,0 +1,153 @@
+"""A Diagnosis on the terminal: the ladder of errors, the findings with their changes, the chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from improve.diagnose import Diagnosis, Link
+from improve.findings.rule import Change, Finding
+from improve.recipe import Gap
+from improve.show import MISSING, console, interval, percent
+from improve.yamlfile import write
+
+SHOWN = 3  # findings told to the reader; all of them are in diagnosis.json
+GAP_WORDS = {
+    "high": "high",
+    "minor": "over the limit, but the smaller part",
+    "low": "low",
+    "not_enough_evidence": "not enough evidence",
+    "unknown": "unknown without the human level",
+}
+VERDICTS = {
+    "ok": "ok: no gap is high",
+    "high_bias": "high bias: it does not fit its own training set",
+    "high_variance": "high variance: it does not carry over to new images",
+    "high_bias_and_variance": "high bias and high variance",
+    "data_mismatch": "data mismatch: validation images are of another kind",
+    "validation_overfit": "the validation set was fitted by choosing",
+    "broken": "broken: it did not learn",
+    "not_enough_evidence": "not enough evidence",
+}
+GAPS = {
+    "avoidable_bias": "avoidable bias",
+    "variance": "variance",
+    "data_mismatch": "data mismatch",
+    "validation_overfit": "validation overfit",
+}
+
+
+def show_diagnosis(diagnosis: Diagnosis) -> None:
+    out = console()
+    out.print(Text(headline(diagnosis), "bold"))
+    out.print()
+    if diagnosis.errors is not None:
+        out.print(ladder(diagnosis))
+        out.print()
+    out.print(Text.assemble("verdict  ", (VERDICTS[diagnosis.verdict], "bold")))
+    for note in diagnosis.notes:
+        out.print(Text(f"note     {note}"))
+    show_findings(diagnosis, out)
+    out.print(Text("chain    " + "   ".join(_link(link) for link in diagnosis.chain)))
+    knobs = next((link.knobs for link in diagnosis.chain if link.holds is False), ())
+    if knobs:
+        out.print(Text(f"knobs    {', '.join(knobs)}"))
+    if diagnosis.run is not None:
+        if diagnosis.run.summary.get("best_epoch"):
+            out.print(Text(f"curves   {diagnosis.run.folder / 'curves.png'}"))
+        if any(finding.changes for finding in diagnosis.findings):
+            name = f"{diagnosis.run.name}_next.yaml"
+            out.print(Text(f"next     improve next {diagnosis.run.folder} -o {name}   &&   improve train {name}"))
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    run = diagnosis.run
+    if run is None or diagnosis.errors is None:
+        return run.name if run else "bare numbers"
+    best, epochs = run.summary.get("best_epoch"), run.summary.get("epochs")
+    return f"{run.name} · best epoch {best} of {epochs} · validation set {diagnosis.errors.validation.n:,} images"
+
+
+def ladder(diagnosis: Diagnosis) -> Table:
+    """Errors from human to test, with the gaps between them."""
+    table = Table(box=None, padding=(0, 3, 0, 0))
+    for name, justify in (("", "left"), ("error", "right"), ("95 %", "left"), ("gap", "left"), ("points", "right"),
+                          ("", "left"), ("", "left")):  # fmt: skip
+        table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    errors, gaps = diagnosis.errors, diagnosis.gaps
+    if errors is None or gaps is None:
+        return table
+    rows = [
+        ("human", errors.human, "not known", None),
+        ("train", errors.train, "", "avoidable_bias"),
+        ("train-dev", errors.train_dev, "", "variance" if errors.train_dev else None),
+        ("validation", errors.validation, "", "data_mismatch" if errors.train_dev else "variance"),
+        ("test", errors.test, _test_note(diagnosis), "validation_overfit"),
+    ]
+    for name, measured, missing, gap_name in rows:
+        if gap_name and (gap := getattr(gaps, gap_name)) is not None:
+            table.add_row("", "", "", GAPS[gap_name], *(Text(cell) for cell in _gap_cells(gap)))
+        if measured is None:
+            if name in ("human", "test"):
+                table.add_row(name, MISSING, Text(missing))
+            continue
+        seen = "as given" if measured.n is None else interval(*measured.interval())
+        table.add_row(name, percent(measured.value), Text(seen))
+    return table
+
+
+def _test_note(diagnosis: Diagnosis) -> str:
+    run = diagnosis.run
+    if run is None:
+        return "not given"
+    return "not opened (improve diagnose --test opens it)" if "test" in run.summary else "there is none"
+
+
+def _gap_cells(gap: Gap) -> tuple[str, str, str]:
+    at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
+    return f"{at_most}{100 * gap.value:.1f}", interval(gap.low, gap.high), GAP_WORDS[gap.verdict]
+
+
+def _link(link: Link) -> str:
+    words = {"real world": "works in the real world"}.get(link.link, f"fits {link.link}")
+    return f"{words} {'?' if link.holds is None else '✓' if link.holds else '✗'}"
+
+
+def show_findings(diagnosis: Diagnosis, out: Console) -> None:
+    if not diagnosis.findings:
+        settled = diagnosis.verdict == "ok"
+        rest = f"every check had the evidence it needed ({diagnosis.checks} checks)" if settled else "see the notes"
+        out.print(Text(f"nothing to report: no finding; {rest}"))
+    out.print()
+    for number, finding in enumerate(diagnosis.findings[:SHOWN], start=1):
+        show_finding(number, finding, out)
+    if len(diagnosis.findings) > SHOWN:
+        out.print(Text(f"{len(diagnosis.findings) - SHOWN} more in diagnosis.json"))
+
+
+def show_finding(number: int, finding: Finding, out: Console) -> None:
+    out.print(Text.assemble(f"{number}  ", (f"{finding.code}  {finding.title}", "bold")))
+    out.print(Text(f"   {finding.says}"))
+    for place, change in enumerate(finding.changes):
+        word = "change " if place == 0 else "or     "
+        out.print(Text(f"   {word}  {change_text(change)}   {change.because}"))
+    if finding.confirm:
+        out.print(Text(f"   to decide  {finding.confirm}"))
+    out.print()
+
+
+def change_text(change: Change) -> str:
+    value = write(change.value).strip().removesuffix("...").strip() if not isinstance(change.value, dict | list) else ""
+    return f"{change.path}: {value or compact(change.value)}"
+
+
+def compact(value: Any) -> str:
+    """A mapping or list on one line, as YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {compact(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(compact(item) for item in value) + "]"
+    return str(value)

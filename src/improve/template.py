@@ -1,0 +1,113 @@
+"""Texts made from the Spec's own types: the complete spec with its marks, one to start from, and the JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticUndefined
+
+from improve.errors import UsageError
+from improve.parts import Part
+from improve.spec import SHELVES, Spec
+from improve.splits import Split
+from improve.yamlfile import write
+
+DRAFT = "http://json-schema.org/draft-07/schema#"  # what editors' YAML servers know completely
+COLUMN = 34
+
+
+def complete(spec: Spec) -> str:
+    """The whole spec as YAML; what differs from the default is marked."""
+    return "\n".join(_lines(spec, spec.complete(), described=False)) + "\n"
+
+
+def starter(model: str | None) -> str:
+    """A commented spec to start from, with the given architecture."""
+    known = {part.key(): part for part in SHELVES["models"]}
+    if model is not None and model not in known:
+        raise UsageError(f"there is no model '{model}'", fix=f"one of {', '.join(known)}")
+    spec = Spec.model_validate({"model": {"name": model}} if model else {})
+    head = (
+        "# Every key may be left out; what stands here are the defaults.\n"
+        "# For completion in an editor: improve schema -o improve.schema.json, then let this be the first line:\n"
+        "# yaml-language-server: $schema=improve.schema.json\n\n"
+    )
+    return head + "\n".join(_lines(spec, spec.complete(), described=True)) + "\n"
+
+
+def _lines(
+    section: BaseModel, plain: dict[str, Any], described: bool, usual: str = "", depth: int = 0
+) -> Iterator[str]:
+    """The section's lines; `usual` is the name of the part that stands here by default."""
+    for key, field in type(section).model_fields.items():
+        value, inner, indent = plain[key], getattr(section, key), "  " * depth
+        if isinstance(inner, BaseModel) and not isinstance(inner, Split):
+            yield _noted(f"{indent}{key}:", field.description if described else "")
+            yield from _lines(inner, value, described, getattr(field.default, "name", ""), depth + 1)
+            continue
+        default = usual if key == "name" else _plain(field.default)
+        note = field.description if described else "" if value == default else f"default: {_inline(default)}"
+        if described and isinstance(section, Part) and key == "name":
+            note = section.summary()
+        yield _noted(f"{indent}{key}: {_inline(value)}", note)
+
+
+def _plain(default: Any) -> Any:
+    """A field's default as it stands in a complete spec; nothing for a key that must be given."""
+    if isinstance(default, BaseModel):
+        return default.model_dump(mode="json")
+    return list(default) if isinstance(default, tuple) else None if default is PydanticUndefined else default
+
+
+def _inline(value: Any) -> str:
+    """YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_inline(item) for item in value) + "]"
+    return write(value).strip().removesuffix("...").strip()
+
+
+def _noted(line: str, note: str | None) -> str:
+    return f"{line:<{COLUMN}}  # {note}" if note else line
+
+
+class _Draft7(GenerateJsonSchema):
+    schema_dialect = DRAFT
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft-07) of a spec as people write it: bare names for parts, percentages for shares."""
+    made = Spec.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7, mode="validation")
+    definitions = made.pop("$defs", {})
+    definitions["Split"] = {
+        "description": Split.__doc__,
+        "oneOf": [
+            {"type": "string", "pattern": r"^[0-9.]+(/[0-9.]+){1,2}$", "examples": ["60/20/20", "70/30"]},
+            {
+                "type": "object",
+                "properties": {"validation": {"type": ["number", "string"]}},
+                "required": ["validation"],
+                "additionalProperties": False,
+            },
+        ],
+    }
+    extends = {"type": "string", "description": "another spec, merged under this one; relative to this file"}
+    made["properties"] = {"extends": extends, **made["properties"]}
+    return {"$schema": DRAFT, "title": "improve spec", **_named({**made, "definitions": definitions})}
+
+
+def _named(node: Any) -> Any:
+    """Let every choice of parts also be a bare name."""
+    if isinstance(node, list):
+        return [_named(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _named(value) for key, value in node.items()}
+    if "discriminator" in node:
+        mapping = node.pop("discriminator")["mapping"]
+        node["anyOf"] = [{"enum": list(mapping)}, *node.pop("oneOf")]
+    return node
