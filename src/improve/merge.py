@@ -30,6 +30,16 @@ def override(text: str) -> Tree:
     return tree
 
 
+def in_order(changes: list[Tree]) -> list[Tree]:
+    """Wholes before their items, and a part's name, which starts it afresh, before its options; else as typed."""
+
+    def rank(change: Tree) -> tuple[int, bool]:
+        path = next(reversed(change.keys), ())
+        return len(path), path[-1:] != ("name",)
+
+    return sorted(changes, key=rank)
+
+
 def _in_override(place: Place, text: str) -> Place:
     """The value was read with blanks for its key, so that its column is right; show the key as well."""
     return Place(text, text, 1, place.column, place.length)
@@ -56,10 +66,7 @@ def _merged(old: Any, new: Any, path: Path, base: Tree, top: Tree) -> Any:
 
 
 def _merged_items(old: Any, new: dict[int, Any], path: Path, base: Tree, top: Tree) -> Any:
-    """Numbered items over a list; over what is no list yet, they wait for the next merge."""
-    if isinstance(old, dict) or not base.values:
-        inside = old or {}
-        return {**inside, **{at: _merged(inside.get(at), item, (*path, at), base, top) for at, item in new.items()}}
+    """Numbered items over a list."""
     count = len(old) if isinstance(old, list) else 0
     for index in [index for index in new if index >= count]:
         place, name = top.keys[(*path, index)], path[-1] if path else "spec"

@@ -20,22 +20,25 @@ PART_NAMES = {part.key() for parts in SHELVES.values() for part in parts}
 
 def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
     """The Spec, and every mistake. What is wrong is taken out, so that the rest can be judged in the same pass."""
-    problems: list[Problem] = []
-    wrong: list[Path] = []
-    value = tree.value
-    while True:
-        try:
-            spec = Spec.model_validate(value)
-            break
-        except ValidationError as error:
-            for item in error.errors(include_url=False):
-                path = document_path(item["loc"], value)
-                problems.append(_problem(tree, path, dict(item)))
-                wrong.append(path)
-            value = _without(value, wrong)
+    errors = _errors(tree.value)
+    problems = [_problem(tree, path, error) for path, error in errors]
+    wrong = [path[:-1] if error["type"] == "missing" else path for path, error in errors]
+    value = _without(tree.value, wrong)
+    while left := _errors(value):  # not expected; each round cuts one step higher, so it ends
+        value = _without(value, [path[:-1] for path, _ in left]) if any(len(path) > 1 for path, _ in left) else {}
+    spec = Spec.model_validate(value)
     judged = (complaint for complaint in complaints(spec) if not _touches(complaint.paths, wrong))
     problems += [_at(tree, complaint.paths).problem(complaint.what, complaint.fix) for complaint in judged]
     return spec, problems
+
+
+def _errors(value: Any) -> list[tuple[Path, dict[str, Any]]]:
+    """Pydantic's errors, each with its path in `value`."""
+    try:
+        Spec.model_validate(value)
+    except ValidationError as error:
+        return [(document_path(item["loc"], value), dict(item)) for item in error.errors(include_url=False)]
+    return []
 
 
 def _touches(paths: tuple[Path, ...], wrong: list[Path]) -> bool:

@@ -70,7 +70,8 @@ def _mark_best(axes: Axes, row: dict[str, Any], human_error: float | None) -> No
     axes.plot([epoch], [validation], "o", color=COLORS["validation"], markersize=7, zorder=5)
     left, right = axes.get_xlim()
     on_the_left = epoch > (left + right) / 2  # of the bar: where there is more room for words
-    notes = [(validation, f"best: epoch {epoch}", COLORS["validation"])]
+    above_the_dot = validation + 0.06 * (axes.get_ylim()[1] - axes.get_ylim()[0])
+    notes = [(above_the_dot, f"best: epoch {epoch}", COLORS["validation"])]
     for low, high, name in gaps(row, human_error):
         bar = {"arrowstyle": "|-|,widthA=0.25,widthB=0.25", "color": GREY, "linewidth": 1}
         axes.annotate("", (epoch, low), (epoch, high), arrowprops=bar)

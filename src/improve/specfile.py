@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
 from improve.errors import Problem, SpecError, UsageError
-from improve.merge import merge, override
+from improve.merge import in_order, merge, override
 from improve.mistakes import validate
 from improve.spec import Spec
 from improve.yamlfile import MAX_BYTES, Path, Tree, parse
@@ -26,11 +26,9 @@ class Loaded(NamedTuple):
 def load(file: str | FilePath, overrides: list[str] | None = None) -> Loaded:
     """Read, extend, override and validate. Raises SpecError with all mistakes, UsageError where there is no file."""
     tree = read_extended(FilePath(file), ())
-    changes = Tree({})
-    for text in overrides or []:
-        merge(changes, override(text))
-    resolve_files(changes, FilePath.cwd())
-    merge(tree, changes)
+    for change in in_order([override(text) for text in overrides or []]):
+        resolve_files(change, FilePath.cwd())
+        merge(tree, change)
     spec, found = validate(tree)
     if tree.problems or found:
         raise SpecError(tree.problems + found)

@@ -175,6 +175,13 @@ def _write_number(writer: Writer, number: float) -> yaml.ScalarNode:
     return writer.represent_scalar("tag:yaml.org,2002:float", special)
 
 
+def _write_text(writer: Writer, text: str) -> yaml.ScalarNode:
+    # some line breaks survive in double quotes only
+    style = None if all(char.isprintable() or char == "\n" for char in text) else '"'
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Writer.add_representer(str, _write_text)
 Writer.add_representer(float, _write_number)
 for _kind, _pattern in (
     ("int", INTEGER),

@@ -37,7 +37,7 @@ def recipe(case: Case) -> Iterator[Change]:
     """The recipe's knobs for a high variance, the most promising first."""
     subset = case.setting("data.subset")
     available = case.run.environment.get("data", {}).get("available", 0) if case.run else 0
-    if subset and subset < available:
+    if subset and 1.5 * subset <= available:
         yield Change("data.subset", min(2 * subset, available), "more training images: the surest way")
     split = case.setting("data.split")
     if isinstance(split, str) and float(split.split("/")[0]) < 50:

@@ -1,0 +1,210 @@
+"""The figures of the runner tax as a section of Markdown."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HEADING = "## Runner tax"
+BASELINE = "python -c pass"
+BUSY = 0.1  # cores used by other processes, from which on the figures are doubtful
+PACKAGES = ("improve-keras", "keras", "tensorflow", "numpy")
+
+Figures = dict[str, Any]
+
+
+class Table(NamedTuple):
+    """A data set and its figures by way, one per round; `note` says why there are none."""
+
+    data_set: str
+    results: dict[str, list[Figures]]
+    note: str = ""
+
+
+class Column(NamedTuple):
+    title: str
+    figure: str
+    show: Callable[[float], str]
+
+
+def number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+COLUMNS = (
+    Column("training, s", "training", number),
+    Column("training, CPU-s", "training_cpu", number),
+    Column("epoch, s", "epoch", number),
+    Column("beside training", "beside", percent),
+    Column("peak memory, MB", "memory", number),
+    Column("process, s", "wall", number),
+    Column("process, CPU-s", "cpu", number),
+    Column("validation error", "error", percent),
+    Column("others' CPU, cores", "others", number),
+)
+
+
+class Judged(NamedTuple):
+    """A figure of improve, divided by that of `way` in the same round where one is named."""
+
+    title: str
+    figure: str
+    way: str | None
+    goal: float | None = None
+
+
+JUDGED = (
+    Judged("training, wall time", "training", "keras+onednn", 1.02),
+    Judged("training, wall time", "training", "keras", 0.65),
+    Judged("training, wall time", "training", "pytorch", 1.0),
+    Judged("training, CPU time", "training_cpu", "keras+onednn"),
+    Judged("training, CPU time", "training_cpu", "keras"),
+    Judged("training, CPU time", "training_cpu", "pytorch"),
+    Judged("whole epoch, wall time", "epoch", "keras+onednn"),
+    Judged("whole epoch, wall time", "epoch", "keras"),
+    Judged("whole epoch, wall time", "epoch", "pytorch"),
+    Judged("measuring, recording and drawing, share of the epoch", "beside", None, 0.10),
+    Judged("peak memory", "memory", "keras+onednn", 1.25),
+    Judged("peak memory", "memory", "keras"),
+    Judged("peak memory", "memory", "pytorch"),
+)
+
+
+def section(arguments: dict[str, Any], tables: list[Table], commands: dict[str, list[Figures]]) -> str:
+    parts = [HEADING, about(arguments, tables), *(part for table in tables for part in of_data_set(table, arguments))]
+    parts += ["### Commands that do not train", of_commands(commands), warning(tables)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def about(arguments: dict[str, Any], tables: list[Table]) -> str:
+    """What was run, on what."""
+    figures = [runs[0] for table in tables for runs in table.results.values()]
+    torch = next((found["torch"] for found in figures if "torch" in found), "not run")
+    versions = [f"{package} {importlib.metadata.version(package)}" for package in PACKAGES]
+    versions += [f"torch {torch}", f"Python {platform.python_version()}"]
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{arguments['rounds']} rounds, {arguments['epochs']} epochs each, the first not counted; LeNet, SGD 0.01 with "
+        "momentum 0.9, batches of 128, 10 % held out. Median [min, max] over the rounds; memory in 10⁶ bytes. "
+        "Made by `python benchmarks/runner_tax.py`.\n\n"
+        f"{cpu()}, {cores} core{'s' if cores > 1 else ''}. {', '.join(versions)}."
+    )
+
+
+def cpu() -> str:
+    """Model, family and number of the CPU: virtual machines often hide the model's name."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    known = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", text, re.MULTILINE))
+    vector = next((name for name in ("avx512_vnni", "avx512f", "avx2") if name in known.get("flags", "")), "no AVX2")
+    name = known.get("model name", platform.machine())
+    return f"{name} (family {known.get('cpu family', '?')}, model {known.get('model', '?')}, {vector})"
+
+
+def of_data_set(table: Table, arguments: dict[str, Any]) -> list[str]:
+    if not table.results:
+        return [f"### {table.data_set}", table.note]
+    steps = table.results["improve"][0]["steps"]
+    heading = f"### {table.data_set}, first {arguments['images']:,} images at most: {steps} steps per epoch"
+    values = {judged: ratios(judged, table.results) for judged in JUDGED}
+    return [heading, of_ways(table.results), of_ratios(values), missed(table.data_set, values), onednn(table.results)]
+
+
+def of_ways(results: dict[str, list[Figures]]) -> str:
+    rows = [
+        [way, *(spread([found[column.figure] for found in runs], column.show) for column in COLUMNS)]
+        for way, runs in results.items()
+    ]
+    return markdown(["way", *(column.title for column in COLUMNS)], rows)
+
+
+def ratios(judged: Judged, results: dict[str, list[Figures]]) -> list[float]:
+    """One per round."""
+    mine = [found[judged.figure] for found in results["improve"]]
+    if judged.way is None:
+        return mine
+    theirs = [found[judged.figure] for found in results[judged.way]]
+    return [one / other for one, other in zip(mine, theirs, strict=True)]
+
+
+def of_ratios(values: dict[Judged, list[float]]) -> str:
+    rows = []
+    for judged, found in values.items():
+        show = percent if judged.way is None else "{:.3f}".format
+        title = f"{judged.title}: improve / {judged.way}" if judged.way else judged.title
+        goal = "" if judged.goal is None else f"≤ {'10 %' if judged.way is None else format(judged.goal, 'g')}"
+        rows.append([title, spread(found, show), goal, verdict(judged, found)])
+    return markdown(["improve against the others", "median [min, max]", "goal", ""], rows)
+
+
+def verdict(judged: Judged, found: list[float]) -> str:
+    """On the median, as shown: 1.0204 does not keep 1.02."""
+    if judged.goal is None:
+        return ""
+    return "met" if statistics.median(found) <= judged.goal else "**missed**"
+
+
+def missed(data_set: str, values: dict[Judged, list[float]]) -> str:
+    titles = [
+        f"{judged.title}{f' / {judged.way}' if judged.way else ''}"
+        for judged, found in values.items()
+        if "missed" in verdict(judged, found)
+    ]
+    return f"Goals missed on {data_set}: {'; '.join(titles)}." if titles else f"All goals are met on {data_set}."
+
+
+def onednn(results: dict[str, list[Figures]]) -> str:
+    """`keras` is another program than `keras+onednn` only where TensorFlow leaves oneDNN off by default."""
+    if not results["keras"][0]["onednn"]:
+        return ""
+    return (
+        "TensorFlow turns oneDNN on by itself on this CPU, so `keras` and `keras+onednn` are the same program here: "
+        "what is between them is noise, and the goal against `keras` can be met only on a CPU without AVX-512 VNNI."
+    )
+
+
+def of_commands(commands: dict[str, list[Figures]]) -> str:
+    rows = []
+    for name, runs in commands.items():
+        times = [found["cpu"] / empty["cpu"] for found, empty in zip(runs, commands[BASELINE], strict=True)]
+        cells = [spread([found[figure] for found in runs], number) for figure in ("cpu", "wall")]
+        rows.append([f"`{name}`", *cells, spread(times, "{:.1f}×".format)])
+    return markdown(["command", "CPU-s", "wall, s", f"CPU, of `{BASELINE}`"], rows)
+
+
+def warning(tables: list[Table]) -> str:
+    """PyTorch's threads wait for each other at every operation: a busy core makes it several times slower."""
+    busiest = max((found["others"] for table in tables for runs in table.results.values() for found in runs), default=0)
+    if busiest < BUSY:
+        return ""
+    return (
+        f"**Doubtful**: other processes used up to {busiest:.2f} cores meanwhile. Wall times do not hold, PyTorch's "
+        "(wall and CPU) least of all."
+    )
+
+
+def spread(values: list[float], show: Callable[[float], str]) -> str:
+    return f"{show(statistics.median(values))} [{show(min(values))}, {show(max(values))}]"
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def put(file: Path, text: str) -> None:
+    """Replace the section in `file`, or add it at the end; other sections stay."""
+    old = file.read_text(encoding="utf-8") if file.exists() else "# Benchmarks\n"
+    found = re.search(rf"^{HEADING}$.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
+    before, after = (old[: found.start()], old[found.end() :]) if found else (old, "")
+    pieces = [before.rstrip(), text.rstrip(), after.strip()]
+    file.write_text("\n\n".join(piece for piece in pieces if piece) + "\n", encoding="utf-8")

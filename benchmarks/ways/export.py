@@ -1,0 +1,25 @@
+"""export.py SOURCE COUNT OUT.npz: the first COUNT training images of a data source of improve, for all ways alike."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from improve import datasets
+from improve.errors import ImproveError
+
+SOURCES = {"fashion_mnist": datasets.FashionMnist, "cifar10": datasets.Cifar10}
+
+
+def export(name: str, count: int, file: str) -> None:
+    """Write x_train (uint8) and y_train; fewer than `count` where the source has no more."""
+    source = SOURCES[name]().load()
+    np.savez(file, x_train=source.x_train[:count], y_train=source.y_train[:count])
+
+
+if __name__ == "__main__":
+    try:
+        export(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    except ImproveError as error:
+        sys.exit(str(error))

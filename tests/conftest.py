@@ -1,0 +1,76 @@
+"""Quick tests first, and none of them may load Keras."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from improve import yamlfile
+from improve.run import Run, load
+from improve.spec import Spec
+from improve.statistics import Rate
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: any(item.get_closest_marker(name) for name in ("trains", "slow")))
+
+
+@pytest.fixture(autouse=True)
+def _quick_tests_leave_keras_alone(request: pytest.FixtureRequest):
+    before = "keras" in sys.modules
+    yield
+    if not any(request.node.get_closest_marker(name) for name in ("trains", "slow")):
+        assert before or "keras" not in sys.modules, "a quick test has imported Keras; mark it @pytest.mark.trains"
+
+
+@pytest.fixture(autouse=True)
+def _no_data_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMPROVE_DATA", raising=False)
+
+
+@pytest.fixture
+def write_spec(tmp_path: Path):
+    """Write YAML to a file and return its path."""
+
+    def write(text: str, name: str = "spec.yaml") -> Path:
+        file = tmp_path / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+def part(error: float, n: int, majority_error: float = 0.9) -> dict[str, Any]:
+    low, high = Rate(error, n).interval()
+    return {"error": error, "low": low, "high": high, "n": n, "cross_entropy": error, "majority_error": majority_error}
+
+
+@pytest.fixture
+def make_run(tmp_path: Path):
+    """A run folder with the given errors, as `train` leaves it, without training."""
+
+    def make(
+        name: str = "run", train: float = 0.01, validation: float = 0.02, n: int = 1000, spec: dict[str, Any] | None = None,
+        history: list[float] | None = None, fingerprint: str = "a", **summary: Any,
+    ) -> Run:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        whole = Spec.model_validate(spec or {}).complete()
+        (folder / "spec.yaml").write_text(yamlfile.write(whole))
+        errors = history or [train]
+        rows = ["epoch,train_error,validation_error,learning_rate"]
+        rows += [f"{number},{error},{validation},0.01" for number, error in enumerate(errors, start=1)]
+        (folder / "metrics.csv").write_text("\n".join(rows) + "\n")
+        numbers = {"status": "finished", "name": name, "epochs": len(errors), "best_epoch": len(errors), "parameters": 1000,
+                   "seconds": 12.5, "train": part(train, n), "validation": part(validation, n)}  # fmt: skip
+        (folder / "summary.json").write_text(json.dumps({**numbers, **summary}))
+        data = {"available": 5000, "fingerprint": {"validation": fingerprint}, "duplicates": {}}
+        (folder / "environment.json").write_text(json.dumps({"data": data}))
+        return load(folder)
+
+    return make
