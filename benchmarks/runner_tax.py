@@ -26,7 +26,7 @@ import tempfile
 import time
 import venv
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import runner_tax_report as report
 
@@ -35,12 +35,18 @@ SCRIPTS = HERE / "ways"
 QUICKSTART = HERE.parent / "configs" / "quickstart.yaml"
 TORCH = "torch==2.13.0"
 DATA_SETS = {"fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+LIGHT = (
+    "--help", "list", "check quickstart.yaml", "show quickstart.yaml", "compare runs/a runs/b", "diagnose runs/a",
+)  # fmt: skip
 SPEC = """\
 data: {{source: {{name: npz, path: {images}, classes: 10}}, split: {{validation: 10%}}, normalize: rescale}}
 model: {{name: lenet}}
 optimizer: {{name: sgd, learning_rate: 0.01, momentum: 0.9}}
 training: {{epochs: {epochs}, batch_size: 128}}
 """
+
+
+Command = tuple[list[object], dict[str, str]]  # words, and what is added to the environment
 
 
 class Options(NamedTuple):
@@ -75,14 +81,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=3, help="2 at least; the first is not counted")
-    parser.add_argument("--images", type=int, default=20_000, help="use the first so many training images")
-    parser.add_argument("--quick", action="store_true", help="2 rounds, 2 epochs, 2,000 images: does it run at all?")
-    parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="where cifar10.npz is, as in $IMPROVE_DATA")
-    parser.add_argument("--torch-python", type=Path, metavar="PATH", help="a Python that has torch")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="benchmarks/RESULTS.md unless --quick")
+    parser = argument_parser()
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.epochs, arguments.images = 2, 2, 2000
@@ -91,6 +90,18 @@ def parse() -> argparse.Namespace:
     if arguments.rounds < 1 or arguments.epochs < 2 or arguments.images < 200:
         parser.error("at least 1 round, 2 epochs and 200 images are needed")
     return arguments
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3, help="2 at least; the first is not counted")
+    parser.add_argument("--images", type=int, default=20_000, help="use the first so many training images")
+    parser.add_argument("--quick", action="store_true", help="2 rounds, 2 epochs, 2,000 images: does it run at all?")
+    parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="where cifar10.npz is, as in $IMPROVE_DATA")
+    parser.add_argument("--torch-python", type=Path, metavar="PATH", help="a Python that has torch")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="benchmarks/RESULTS.md unless --quick")
+    return parser
 
 
 def chosen(arguments: argparse.Namespace) -> Options:
@@ -126,8 +137,8 @@ def measure(data_set: str, options: Options, work: Path) -> report.Table:
     return report.Table(DATA_SETS[data_set], rounds(ways(images, spec, options), options, work))
 
 
-def ways(images: Path, spec: Path, options: Options) -> dict[str, tuple[list[object], dict[str, str]]]:
-    """The command of each way, less the file for its figures, and what it adds to the environment."""
+def ways(images: Path, spec: Path, options: Options) -> dict[str, Command]:
+    """How each way is started; the file for its figures is still to be added."""
     script = [sys.executable, SCRIPTS / "keras_script.py", images, options.epochs]
     return {
         "improve": ([sys.executable, SCRIPTS / "improve_driver.py", spec, spec.with_suffix("")], {}),
@@ -137,9 +148,7 @@ def ways(images: Path, spec: Path, options: Options) -> dict[str, tuple[list[obj
     }
 
 
-def rounds(
-    compared: dict[str, tuple[list[object], dict[str, str]]], options: Options, work: Path
-) -> dict[str, list[report.Figures]]:
+def rounds(compared: dict[str, Command], options: Options, work: Path) -> dict[str, list[report.Figures]]:
     """Every way once per round; each round starts with another one, so that none is always the first."""
     results: dict[str, list[report.Figures]] = {way: [] for way in compared}
     names = list(compared)
@@ -166,23 +175,18 @@ def once(command: list[object], environment: dict[str, str], work: Path) -> repo
 
 
 def check_same_work(results: dict[str, list[report.Figures]]) -> None:
-    steps = {way: figures["steps"] for way, (figures, *_) in results.items()}
-    if len(set(steps.values())) != 1:
-        sys.exit(f"the ways do not take the same number of steps per epoch: {steps}")
+    work = {way: (figures["images"], figures["steps"]) for way, (figures, *_) in results.items()}
+    if len(set(work.values())) != 1:
+        sys.exit(f"the ways do not train on equally many images in equally many steps: {work}")
 
 
 def light_commands(work: Path, repeats: int) -> dict[str, list[report.Figures]]:
     """The commands that should answer at once, in turns, after one warm-up each; empty Python is the measure."""
     found = shutil.which("improve", path=str(Path(sys.executable).parent))
     improve: list[object] = [found] if found else [sys.executable, "-m", "improve"]
-    small = ["training.epochs=2", "--runs", work / "runs", "--quiet"]
-    run([*improve, "train", QUICKSTART, *small, "--name", "a"], {}, work)
-    shutil.copytree(work / "runs" / "a", work / "runs" / "b")
-    commands = {"python -c pass": [sys.executable, "-c", "pass"]}
-    for words in ("--help", "list", "check quickstart.yaml", "show quickstart.yaml", "compare runs/a runs/b",
-                  "diagnose runs/a"):  # fmt: skip
-        commands[f"improve {words}"] = [*improve, *words.split()]
-    shutil.copy(QUICKSTART, work)
+    tiny_runs(improve, work)
+    commands = {report.BASELINE: [sys.executable, "-c", "pass"]}
+    commands |= {f"improve {words}": [*improve, *words.split()] for words in LIGHT}
     results: dict[str, list[report.Figures]] = {name: [] for name in commands}
     for number in range(repeats + 1):
         for name, command in commands.items():
@@ -192,35 +196,47 @@ def light_commands(work: Path, repeats: int) -> dict[str, list[report.Figures]]:
     return results
 
 
+def tiny_runs(improve: list[object], work: Path) -> None:
+    """A spec and two run folders for the light commands to read."""
+    shutil.copy(QUICKSTART, work)
+    run([*improve, "train", QUICKSTART.name, "training.epochs=2", "--name", "a", "--quiet"], {}, work)
+    shutil.copytree(work / "runs" / "a", work / "runs" / "b")
+
+
 class ChildError(Exception):
     """A process failed; the message ends in the last line that it printed."""
 
 
 def run(command: list[object], environment: dict[str, str], work: Path) -> Usage:
-    """Run to the end in `work`. Nothing heavy is loaded here: a child's peak memory starts from its parent's."""
+    """Run to the end in `work`."""
+    words = [str(word) for word in command]
     with tempfile.TemporaryFile() as log:
-        began, busy = time.perf_counter(), busy_seconds()
-        process = subprocess.Popen(
-            [str(word) for word in command], cwd=work, env=clean_environment() | environment,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)
-        wall, busy = time.perf_counter() - began, busy_seconds() - busy
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise ChildError(last_line(log.seek(0) or log.read(), command))
+        usage, code = waited_for(words, clean_environment() | environment, work, log)
+        if code:
+            log.seek(0)
+            raise ChildError(last_line(log.read()) or f"{' '.join(words)} failed with exit code {code}")
+    return usage
+
+
+def waited_for(words: list[str], environment: dict[str, str], work: Path, log: IO[bytes]) -> tuple[Usage, int]:
+    """What it took, and its exit code. This process must stay small: a child's peak memory starts from its parent's."""
+    busy, began = busy_seconds(), time.perf_counter()
+    process = subprocess.Popen(words, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    _, status, used = os.wait4(process.pid, 0)
+    wall, busy = time.perf_counter() - began, busy_seconds() - busy
+    process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
-    return Usage(wall, cpu, used.ru_maxrss * 1024 / 1e6, max(0.0, busy - cpu) / wall)
+    return Usage(wall, cpu, used.ru_maxrss * 1024 / 1e6, max(0.0, busy - cpu) / wall), process.returncode
 
 
-def last_line(printed: bytes, command: list[object]) -> str:
-    lines = printed.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"{' '.join(map(str, command))} failed"
+def last_line(printed: bytes) -> str:
+    return printed.decode(errors="replace").strip().rpartition("\n")[2]
 
 
 def clean_environment() -> dict[str, str]:
-    """As people have it: on TensorFlow, its flags not set; its notes are kept short."""
-    kept = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+    """As people have it: TensorFlow with its flags not set (its notes kept short), and Python keeping its bytecode."""
+    unset = ("TF_ENABLE_ONEDNN_OPTS", "PYTHONDONTWRITEBYTECODE")
+    kept = {key: value for key, value in os.environ.items() if key not in unset}
     return kept | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 

@@ -50,7 +50,7 @@ COLUMNS = (
     Column("process, s", "wall", number),
     Column("process, CPU-s", "cpu", number),
     Column("validation error", "error", percent),
-    Column("others' CPU, cores", "others", number),
+    Column("others' CPU, cores", "others", "{:.2f}".format),
 )
 
 
@@ -81,8 +81,9 @@ JUDGED = (
 
 
 def section(arguments: dict[str, Any], tables: list[Table], commands: dict[str, list[Figures]]) -> str:
-    parts = [HEADING, about(arguments, tables), *(part for table in tables for part in of_data_set(table, arguments))]
-    parts += ["### Commands that do not train", of_commands(commands), warning(tables)]
+    parts = [HEADING, about(arguments, tables), warning(tables)]
+    parts += [part for table in tables for part in of_data_set(table)]
+    parts += ["### Commands that do not train", of_commands(commands)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -95,7 +96,8 @@ def about(arguments: dict[str, Any], tables: list[Table]) -> str:
     cores = len(os.sched_getaffinity(0))
     return (
         f"{arguments['rounds']} rounds, {arguments['epochs']} epochs each, the first not counted; LeNet, SGD 0.01 with "
-        "momentum 0.9, batches of 128, 10 % held out. Median [min, max] over the rounds; memory in 10⁶ bytes. "
+        "momentum 0.9, batches of 128, 10 % held out. Times are of one epoch, or of the whole process. Median "
+        "[min, max] over the rounds. "
         "Made by `python benchmarks/runner_tax.py`.\n\n"
         f"{cpu()}, {cores} core{'s' if cores > 1 else ''}. {', '.join(versions)}."
     )
@@ -110,11 +112,11 @@ def cpu() -> str:
     return f"{name} (family {known.get('cpu family', '?')}, model {known.get('model', '?')}, {vector})"
 
 
-def of_data_set(table: Table, arguments: dict[str, Any]) -> list[str]:
+def of_data_set(table: Table) -> list[str]:
     if not table.results:
         return [f"### {table.data_set}", table.note]
-    steps = table.results["improve"][0]["steps"]
-    heading = f"### {table.data_set}, first {arguments['images']:,} images at most: {steps} steps per epoch"
+    found = table.results["improve"][0]
+    heading = f"### {table.data_set}: {found['images']:,} training images, {found['steps']} steps per epoch"
     values = {judged: ratios(judged, table.results) for judged in JUDGED}
     return [heading, of_ways(table.results), of_ratios(values), missed(table.data_set, values), onednn(table.results)]
 
@@ -147,7 +149,6 @@ def of_ratios(values: dict[Judged, list[float]]) -> str:
 
 
 def verdict(judged: Judged, found: list[float]) -> str:
-    """On the median, as shown: 1.0204 does not keep 1.02."""
     if judged.goal is None:
         return ""
     return "met" if statistics.median(found) <= judged.goal else "**missed**"

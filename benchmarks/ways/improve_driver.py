@@ -1,4 +1,4 @@
-"""improve_driver.py SPEC.yaml RUNS OUT.json: what `improve train` does, its progress lines included, and a stopwatch."""
+"""improve_driver.py SPEC.yaml RUNS OUT.json: what `improve train` does, progress lines included, and a stopwatch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TimedWatcher(TerminalWatcher):
 
     def started(self, folder: Path, spec: Any, data: Any, about: dict[str, Any]) -> None:
         super().started(folder, spec, data, about)
-        self.steps_per_epoch = about["steps_per_epoch"]
+        self.images, self.steps_per_epoch = len(data.parts["train"]), about["steps_per_epoch"]
         self.watch.begin()
 
     def step(self, epoch: int, step: int) -> None:
@@ -47,7 +47,7 @@ def main(spec: str, runs: str, out: str) -> None:
         train(load(spec).spec, Path(spec).stem, Path(runs), watcher)
     finally:
         watcher.close()
-    watcher.watch.save(out, steps=watcher.steps_per_epoch, error=watcher.error)
+    watcher.watch.save(out, images=watcher.images, steps=watcher.steps_per_epoch, error=watcher.error)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def main(file: str, epochs: int, out: str) -> None:
     model.compile(loss="sparse_categorical_crossentropy", optimizer=sgd, metrics=["accuracy"])
     seen = model.fit(x, y, batch_size=BATCH, epochs=epochs, validation_data=(xv, yv), callbacks=[timing])
     error = 1 - seen.history["val_accuracy"][-1]
-    timing.watch.save(out, steps=-(-len(x) // BATCH), error=error, onednn=onednn())
+    timing.watch.save(out, images=len(x), steps=-(-len(x) // BATCH), error=error, onednn=onednn())
 
 
 def onednn() -> bool | None:

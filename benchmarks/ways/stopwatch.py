@@ -27,5 +27,5 @@ class Stopwatch:
         self.epochs.append(times | whole)
 
     def save(self, file: str, **facts: Any) -> None:
-        """Write what was measured and `facts`: steps per epoch, validation error (a share), versions."""
+        """Write what was measured and `facts`: training images, steps per epoch, validation error (a share) …"""
         Path(file).write_text(json.dumps({"epochs": self.epochs, **facts}), encoding="utf-8")

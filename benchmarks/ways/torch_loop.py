@@ -70,7 +70,7 @@ def main(file: str, epochs: int, out: str) -> None:
         validation_loss, error = validate(model, xv, yv)
         print(f"epoch {epoch + 1}: loss {loss:.4f}, validation loss {validation_loss:.4f}, error {error:.2%}")
         watch.end()
-    watch.save(out, steps=-(-len(x) // BATCH), error=error, torch=torch.__version__)
+    watch.save(out, images=len(x), steps=-(-len(x) // BATCH), error=error, torch=torch.__version__)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from improve.datasets import Source
 from improve.lazy import np
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Examples(NamedTuple):
+ARRAYS = ("images", "labels", "ids")
+
+
+@dataclass(frozen=True)
+class Examples:
     """Images (n, height, width, channels; uint8 or float32), labels (n,), and ids: positions in the source, the test
     set's after the training set's."""
 
@@ -86,7 +90,7 @@ def divide(source: Source, count: Sizes, seed: int) -> dict[str, Examples]:
     pool = Examples(source.x_train, source.y_train, np.arange(len(source.y_train)))
     rest = Examples(source.x_test, source.y_test, len(pool) + np.arange(len(source.y_test)))
     if count.pooled and len(rest):
-        pool = Examples(*(np.concatenate(pair) for pair in zip(pool, rest, strict=True)))
+        pool = Examples(*(np.concatenate([getattr(pool, name), getattr(rest, name)]) for name in ARRAYS))
     order = stratified(pool.labels, seed)
     if count.pooled:
         validation, test, train_dev, train = cut(order, count.validation, count.test, count.train_dev, count.train)

@@ -1,0 +1,157 @@
+"""Where images come from, and what is refused."""
+
+import gzip
+import zipfile
+
+import numpy as np
+import pytest
+from improve.datasets import Cifar10, Digits, FashionMnist, Npz
+from improve.errors import UsageError
+
+GOOD = {
+    "x_train": np.zeros((20, 8, 8, 3), np.uint8), "y_train": np.arange(20) % 4,
+    "x_test": np.zeros((8, 8, 8, 3), np.uint8), "y_test": np.arange(8) % 4,
+}  # fmt: skip
+
+
+@pytest.fixture
+def npz(tmp_path):
+    def make(**arrays):
+        file = tmp_path / "data.npz"
+        np.savez(file, **{name: array for name, array in {**GOOD, **arrays}.items() if array is not None})
+        return Npz(path=str(file))
+
+    return make
+
+
+def test_the_digits_are_the_real_ones_scaled_to_bytes():
+    source = Digits().load()
+    assert (source.x_train.shape, source.x_train.dtype) == ((1797, 8, 8, 1), np.uint8)
+    assert (source.x_train.min(), source.x_train.max(), len(np.unique(source.x_train))) == (0, 255, 17)
+    assert list(source.y_train[:10]) == list(range(10))
+    assert Digits().facts()[:3] == (1797, 0, (8, 8, 1))
+
+
+def test_an_npz_file_is_read_and_described(npz):
+    source, facts = npz().load(), npz().facts()
+    assert (source.x_train.shape, source.class_names) == ((20, 8, 8, 3), ("0", "1", "2", "3"))
+    assert facts[:3] == (20, 8, (8, 8, 3))
+
+
+def test_a_file_without_a_test_set_and_grey_images_will_do(npz):
+    part = npz(x_train=np.zeros((20, 8, 8)), y_train=(np.arange(20) % 2)[:, None], x_test=None, y_test=None)
+    source = part.load()
+    assert (source.x_train.shape, source.x_train.dtype, len(source.y_test)) == ((20, 8, 8, 1), np.float32, 0)
+    assert part.facts()[:3] == (20, 0, (8, 8, 1))
+
+
+def mixed():
+    images = np.empty(20, dtype=object)
+    images[:] = [np.zeros((side, side)) for side in range(1, 21)]
+    return images
+
+
+nan = np.zeros((20, 8, 8, 3), np.float32)
+nan[3, 1, 1, 1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"x_train": None}, "holds no array x_train"),
+        ({"y_train": None}, "holds no array y_train|there is no y_train"),
+        ({"x_train": mixed()}, "holds Python objects, which are not unpickled"),
+        ({"y_train": np.array(["cat"] * 20)}, "holds <U3"),
+        ({"x_train": np.zeros((20, 64), np.uint8)}, r"has the shape \(20, 64\)"),
+        ({"x_train": np.zeros((0, 8, 8, 3), np.uint8)}, r"has the shape \(0, 8, 8, 3\)"),
+        ({"x_train": np.zeros((20, 8, 8, 4), np.uint8)}, "has 4 channels"),
+        ({"x_test": np.zeros((8, 9, 9, 3), np.uint8)}, "training images are .* and test images"),
+        ({"x_train": nan}, "pixels that are NaN or infinite, in 1 of 20 images"),
+        ({"y_train": np.arange(19)}, r"has the shape \(19,\) for 20 images"),
+        ({"y_train": np.full(20, 3.5)}, "holds float64"),
+        ({"y_train": np.arange(20) % 4 + 1, "y_test": np.arange(8) % 4 + 1}, "run from 1 to 4, out of range"),
+        ({"y_train": np.arange(20) % 4 - 1}, "out of range"),
+        ({"y_train": np.arange(20) % 4 * 10}, "out of range"),
+        ({"y_train": np.zeros(20), "y_test": np.zeros(8)}, "only one class"),
+        ({"x_train": np.zeros((20, 8, 8, 3), complex)}, "holds complex128"),
+    ],
+)
+def test_arrays_that_make_no_sense_are_refused(npz, arrays, what):
+    with pytest.raises(UsageError, match=what):
+        npz(**arrays).load()
+
+
+def test_gaps_in_the_labels_are_allowed_when_the_number_of_classes_is_said(npz):
+    file = npz(y_train=np.arange(20) % 2 * 9).path
+    assert len(Npz(path=file, classes=10).load().class_names) == 10
+
+
+def test_what_is_no_npz_file_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        Npz(path=str(tmp_path / "none.npz")).facts()
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(UsageError, match="not an .npz file"):
+        Npz(path=str(tmp_path / "text.npz")).load()
+
+
+def test_a_small_file_that_claims_to_be_huge_is_refused_before_anything_is_allocated(tmp_path, npz):
+    file = npz().path
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4000000, 32, 32, 3), }".ljust(117) + b"\n"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 100)
+    with pytest.raises(UsageError, match="is not as large as it says"):
+        Npz(path=file).load()
+
+
+@pytest.mark.parametrize("cut", [30, 300, 3000])
+def test_a_torn_file_is_named_not_read(tmp_path, npz, cut):
+    file = npz().path
+    data = open(file, "rb").read()
+    with open(file, "wb") as stream:
+        stream.write(data[:cut])
+    with pytest.raises(UsageError, match="data.npz"):
+        Npz(path=file).load()
+
+
+def test_improve_data_comes_before_what_the_system_ships(tmp_path, monkeypatch):
+    np.savez(tmp_path / "cifar10.npz", **{**GOOD, "x_train": np.full((20, 8, 8, 3), 7, np.uint8)})
+    monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))
+    assert Cifar10().facts()[:3] == (20, 8, (8, 8, 3))
+    source = Cifar10().load()
+    assert source.x_train[0, 0, 0, 0] == 7
+    assert source.class_names[3] == "cat"
+    assert source.found == str(tmp_path / "cifar10.npz")
+
+
+def test_known_sizes_are_known_without_the_data():
+    assert Cifar10().facts()[:3] == (50_000, 10_000, (32, 32, 3))
+
+
+def idx(array):
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
+
+
+def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
+    folder = tmp_path / "fashion_mnist"
+    folder.mkdir()
+    for part, count in (("train", 30), ("t10k", 10)):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(np.full((count, 28, 28), 9)))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count) % 10))
+    monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))
+    source = FashionMnist().load()
+    assert (source.x_train.shape, source.x_test.shape, source.x_train.max()) == ((30, 28, 28, 1), (10, 28, 28, 1), 9)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(idx(np.full((30, 28, 28), 9))[:40])
+    with pytest.raises(UsageError, match="train-images-idx3-ubyte.gz"):
+        FashionMnist().load()
+
+
+def test_what_the_system_ships_is_found(tmp_path, monkeypatch):
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    for part, count in (("train", 30), ("t10k", 10)):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(np.full((count, 28, 28), 9)))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count) % 10))
+    monkeypatch.setattr("improve.datasets.SYSTEM", tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_cache"))
+    assert FashionMnist().load().found == str(folder)
