@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from improve import yamlfile
 from improve.run import Run, load
 from improve.spec import Spec
@@ -55,9 +56,16 @@ def make_run(tmp_path: Path):
     """A run folder with the given errors, as `train` leaves it, without training."""
 
     def make(
-        name: str = "run", train: float = 0.01, validation: float = 0.02, n: int = 1000, spec: dict[str, Any] | None = None,
-        history: list[float] | None = None, fingerprint: str = "a", **summary: Any,
-    ) -> Run:  # fmt: skip
+        name: str = "run",
+        train: float = 0.01,
+        validation: float = 0.02,
+        n: int = 1000,
+        spec: dict[str, Any] | None = None,
+        history: list[float] | None = None,
+        fingerprint: str = "a",
+        majority_error: float = 0.9,
+        **summary: Any,
+    ) -> Run:
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
         whole = Spec.model_validate(spec or {}).complete()
@@ -66,8 +74,9 @@ def make_run(tmp_path: Path):
         rows = ["epoch,train_error,validation_error,learning_rate"]
         rows += [f"{number},{error},{validation},0.01" for number, error in enumerate(errors, start=1)]
         (folder / "metrics.csv").write_text("\n".join(rows) + "\n")
-        numbers = {"status": "finished", "name": name, "epochs": len(errors), "best_epoch": len(errors), "parameters": 1000,
-                   "seconds": 12.5, "train": part(train, n), "validation": part(validation, n)}  # fmt: skip
+        parts = {"train": part(train, n, majority_error), "validation": part(validation, n, majority_error)}
+        numbers = {"status": "finished", "name": name, "epochs": len(errors), "best_epoch": len(errors)}
+        numbers |= {"parameters": 1000, "seconds": 12.5, **parts}
         (folder / "summary.json").write_text(json.dumps({**numbers, **summary}))
         data = {"available": 5000, "fingerprint": {"validation": fingerprint}, "duplicates": {}}
         (folder / "environment.json").write_text(json.dumps({"data": data}))

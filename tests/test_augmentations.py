@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from improve.augmentations import Flip, Shift, augment, warp
 from improve.randomness import keyed
 

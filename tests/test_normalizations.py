@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from improve.normalizations import Center, MeanImage, NoNormalization, Rescale, Standardize
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3000, 4, 5, 3), dtype=np.uint8)

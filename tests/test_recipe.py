@@ -1,6 +1,7 @@
 """The recipe on bare numbers: the course's cases and Ng's worked examples."""
 
 import pytest
+
 from improve.diagnose import diagnose_numbers
 from improve.errors import UsageError
 from improve.recipe import Errors, components

@@ -1,6 +1,7 @@
 """Learning-rate schedules against their formulas."""
 
 import pytest
+
 from improve.schedules import Constant, Step, Time
 
 

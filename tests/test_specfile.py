@@ -1,6 +1,7 @@
 """Specs on disk: extends, overrides, and mistakes with their place."""
 
 import pytest
+
 from improve.errors import SpecError, UsageError
 from improve.specfile import load
 

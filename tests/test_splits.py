@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from improve.datasets import Source
 from improve.prepare import divide, duplicates
 from improve.spec import Spec

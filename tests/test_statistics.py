@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from improve.statistics import Rate, binomial_tail, difference, needed
 
 

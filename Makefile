@@ -1,0 +1,43 @@
+# improve: make run · make test · make check · make slow · make format · make bench
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
+
+.PHONY: run test check lint types slow format bench clean
+.DEFAULT_GOAL := run
+
+# the stamp is made anew when the dependencies change
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable . $(DEV)
+	touch $@
+
+run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
+	$(BIN)/improve train configs/quickstart.yaml
+	$(BIN)/improve diagnose "$$(ls -td runs/quickstart* | head -n 1)"
+
+test: $(VENV)/.ready  ## set up, quick tests and short trainings
+	$(BIN)/python -m pytest -m "not slow and not browser and not gpu"
+
+check: lint types test  ## what CI asks for
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+slow: $(VENV)/.ready  ## the long ones
+	$(BIN)/python -m pytest -m "slow or browser"
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.ready  ## about a quarter of an hour; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/runner_tax.py
+
+clean:
+	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache

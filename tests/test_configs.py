@@ -1,0 +1,57 @@
+"""The specs that come with the package."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from conftest import CONFIGS
+from improve.specfile import load
+from improve.template import complete, schema, starter
+
+FILES = sorted(CONFIGS.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
+def test_every_config_is_valid(file):
+    load(file)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
+def test_every_config_starts_with_a_receipt_and_its_command(file):
+    head = file.read_text().splitlines()[:6]
+    assert head[0].startswith("# ")
+    assert any(f"improve train configs/{file.relative_to(CONFIGS)}" in line for line in head)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
+def test_every_config_fits_the_schema_for_editors(file):
+    jsonschema.Draft7Validator(schema()).validate(yaml.safe_load(file.read_text()))
+
+
+def test_the_schema_is_draft_7_and_refuses_what_the_loader_refuses():
+    found = schema()
+    assert found["$schema"] == "http://json-schema.org/draft-07/schema#"
+    jsonschema.Draft7Validator.check_schema(found)
+    assert "$defs" not in json.dumps(found)
+    validator = jsonschema.Draft7Validator(found)
+    for wrong in ({"modle": {}}, {"model": "lenett"}, {"optimizer": {"name": "sgd", "learning_rat": 1}}, {"seed": -1}):
+        assert not validator.is_valid(wrong), wrong
+    for right in ({}, {"model": "lenet"}, {"data": {"split": {"validation": "10%"}}}, {"augmentation": ["flip"]}):
+        assert validator.is_valid(right), right
+
+
+@pytest.mark.parametrize("model", [None, "lenet", "mlp"])
+def test_the_spec_to_start_from_is_valid_and_all_default(write_spec, model):
+    spec = load(write_spec(starter(model))).spec
+    assert spec.model.name == (model or "lenet")
+    assert "default:" not in complete(spec).replace("name: mlp", "").replace("# default: lenet", "")
+
+
+def test_the_complete_spec_marks_what_differs_from_the_default_and_loads_again(write_spec):
+    spec = load(write_spec("optimizer: {name: sgd, learning_rate: 0.1}\naugmentation: [flip]\nseed: 3\n")).spec
+    text = complete(spec)
+    marked = {line.split(":")[0].strip() for line in text.splitlines() if "# default:" in line}
+    assert marked == {"seed", "name", "learning_rate", "augmentation"}
+    assert load(write_spec(text, "again.yaml")).spec == spec

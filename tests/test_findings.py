@@ -1,0 +1,177 @@
+"""Every finding at, under and over its threshold, and silent on a healthy run."""
+
+import pytest
+
+from conftest import part
+from improve import findings
+from improve.diagnose import diagnose
+from improve.spec import Spec
+from test_recipe import EXAMPLES
+
+SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
+
+
+def codes(run, **options):
+    return [finding.code for finding in diagnose(run, **options).findings]
+
+
+def only(run, code, **options):
+    (finding,) = [finding for finding in diagnose(run, **options).findings if finding.code == code]
+    return finding
+
+
+def test_a_healthy_run_gets_no_finding(make_run):
+    run = make_run(train=0.005, validation=0.008, n=10_000, spec=SGD)
+    diagnosis = diagnose(run)
+    assert (diagnosis.verdict, diagnosis.findings) == ("ok", ())
+    assert diagnosis.checks == len(findings.ORDER)
+
+
+def test_r1_says_that_the_loss_was_not_finite_and_lowers_the_rate(make_run):
+    run = make_run(spec=SGD, status="diverged", epochs=0, best_epoch=None, train=0.9, validation=0.9)
+    assert codes(make_run("fine", spec=SGD)) != ["R1"]
+    finding = only(run, "R1")
+    assert (finding.changes[0].path, finding.changes[0].value) == ("optimizer.learning_rate", pytest.approx(0.001))
+    assert diagnose(run).verdict == "broken"
+
+
+def test_r1_works_without_a_single_finished_epoch(make_run, tmp_path):
+    import json
+
+    from improve.run import load
+
+    run = make_run(spec=SGD)
+    (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
+    assert codes(load(run.folder)) == ["R1"]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "found"), [(0.90, 0.90, True), (0.88, 0.88, True), (0.87, 0.87, False)]
+)
+def test_r3_speaks_when_neither_set_is_better_than_chance(make_run, train, validation, found):
+    """n = 1,000, chance 10 %: 121 right answers have p = 0.018, 124 have p = 0.008."""
+    run = make_run(train=train, validation=validation, spec=SGD)
+    assert ("R3" in codes(run)) is found
+    assert (diagnose(run).verdict == "broken") is found
+
+
+def test_r3_at_its_threshold(make_run):
+    assert "R3" in codes(make_run("under", train=0.877, validation=0.877, spec=SGD))  # p = 0.0101
+    assert "R3" not in codes(make_run("over", train=0.876, validation=0.876, spec=SGD))  # p = 0.0079
+
+
+def test_r3_is_silent_when_the_training_set_at_least_was_learned(make_run):
+    assert "R3" not in codes(make_run(train=0.0, validation=0.9, spec=SGD))
+
+
+def test_r3_knows_the_commonest_class(make_run):
+    assert codes(make_run(train=0.05, validation=0.05, majority_error=0.05, spec=SGD)) == ["R3"]
+
+
+def test_a_broken_run_gets_no_finding_about_its_gaps(make_run):
+    assert codes(make_run(train=0.9, validation=0.9, spec=SGD)) == ["R3"]
+
+
+@pytest.mark.parametrize(("train", "found"), [(0.019, False), (0.02, True), (0.021, True)])
+def test_t19_speaks_from_two_points_of_avoidable_bias_on(make_run, train, found):
+    run = make_run(train=train, validation=train, n=100_000, spec=SGD)
+    assert ("T19" in codes(run)) is found
+
+
+def test_t19_trains_longer_first_when_the_error_was_still_falling(make_run):
+    falling = only(make_run("falling", 0.3, 0.3, spec=SGD, history=[0.6, 0.5, 0.4, 0.3]), "T19")
+    flat = only(make_run("flat", 0.3, 0.3, spec=SGD, history=[0.3, 0.3, 0.3, 0.3]), "T19")
+    assert (falling.changes[0].path, falling.changes[0].value) == ("training.epochs", 40)
+    assert [change.path for change in flat.changes] == ["optimizer", "training.epochs"]
+
+
+def test_t19_takes_away_what_holds_the_weights_back_and_enlarges_a_network_that_can_be(make_run):
+    spec = {**SGD, "regularization": {"dropout": 0.5, "l2": 0.1}, "model": {"name": "mlp", "hidden": [8, 4]}}
+    changes = {
+        change.path: change.value for change in only(make_run(train=0.3, validation=0.3, spec=spec), "T19").changes
+    }
+    assert changes["regularization.dropout"] == changes["regularization.l2"] == 0.0
+    assert changes["model.hidden"] == [16, 8]
+
+
+@pytest.mark.parametrize(("validation", "found"), [(0.019, False), (0.02, True), (0.021, True)])
+def test_v1_speaks_from_two_points_of_variance_on(make_run, validation, found):
+    run = make_run(train=0.0, validation=validation, n=100_000, spec=SGD)
+    assert ("V1" in codes(run)) is found
+
+
+def test_v1_mirrors_photographs_but_never_digits(make_run):
+    def augmentation(source):
+        run = make_run(source, 0.0, 0.2, spec={**SGD, "data": {"source": source}})
+        changes = {change.path: change.value for change in only(run, "V1").changes}
+        return [part["name"] for part in changes["augmentation"]]
+
+    assert augmentation("cifar10") == ["flip", "shift"]
+    assert augmentation("digits") == ["shift"]
+
+
+def test_v1_asks_for_more_data_only_where_there_is_more(make_run):
+    def first(name, **data):
+        return only(make_run(name, 0.0, 0.2, spec={**SGD, "data": data}), "V1").changes[0]
+
+    assert (first("a", subset=1000).path, first("a2", subset=1000).value) == ("data.subset", 2000)
+    assert first("b", subset=4000).path == "augmentation"  # 5,000 are available
+    assert first("c", split="20/60/20").value == "60/20/20"
+
+
+def test_m1_speaks_of_data_mismatch_and_v1_is_silent(make_run):
+    run = make_run(train=0.01, validation=0.10, n=10_000, spec=SGD, train_dev=part(0.015, 10_000))
+    assert codes(run) == ["M1"]
+    assert diagnose(run).verdict == "data_mismatch"
+
+
+@pytest.mark.parametrize(("validation", "found"), [(0.0299, False), (0.03, True), (0.031, True)])
+def test_m1_at_its_threshold(make_run, validation, found):
+    run = make_run(train=0.01, validation=validation, n=100_000, spec=SGD, train_dev=part(0.01, 100_000))
+    assert ("M1" in codes(run)) is found
+
+
+@pytest.mark.parametrize(("test_error", "found"), [(0.0299, False), (0.03, True), (0.031, True)])
+def test_s1_at_its_threshold_and_only_when_the_test_set_is_opened(make_run, test_error, found):
+    run = make_run(train=0.01, validation=0.01, n=100_000, spec=SGD, test=part(test_error, 100_000))
+    assert ("S1" in codes(run, test=True)) is found
+    assert "S1" not in codes(run)
+
+
+def test_r9_says_how_many_images_would_settle_it_and_enlarges_the_validation_set(make_run):
+    run = make_run(train=0.0, validation=0.033, n=30, spec={**SGD, "data": {"split": "98/1/1"}})
+    diagnosis, finding = diagnose(run), only(run, "R9")
+    assert diagnosis.verdict == "not_enough_evidence"
+    assert finding.status == "not_enough_evidence"
+    assert "within chance at n=30" in finding.says
+    assert f"{diagnosis.gaps.variance.needed:,} validation images would settle it" in finding.says
+    assert finding.changes[0].value == "80/10/10"
+
+
+@pytest.mark.parametrize(("n", "found"), [(200, True), (3000, False)])
+def test_r9_is_silent_where_the_interval_says_enough(make_run, n, found):
+    assert ("R9" in codes(make_run(train=0.0, validation=0.005, n=n, spec=SGD))) is found
+
+
+@pytest.mark.parametrize("rule", findings.ORDER, ids=lambda rule: rule.code)
+def test_every_finding_explains_itself(rule):
+    assert rule.code[0] in "RTVMSWC"
+    assert "Seen as:" in rule.explanation()
+    assert rule.name == rule.name.lower().replace(" ", "_")
+
+
+@pytest.mark.parametrize("train", [0.0, 0.3])
+@pytest.mark.parametrize("validation", [0.3, 0.6])
+def test_every_change_that_is_proposed_is_a_valid_spec(make_run, train, validation):
+    from improve.revise import apply
+
+    run = make_run(train=train, validation=validation, spec={**SGD, "regularization": {"dropout": 0.2}})
+    for finding in diagnose(run).findings:
+        for change in finding.changes:
+            Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
+
+
+def test_the_examples_cover_every_verdict_but_broken_and_not_enough_evidence():
+    assert {verdict for _, verdict in EXAMPLES} == {
+        "ok", "high_bias", "high_variance", "high_bias_and_variance", "data_mismatch", "validation_overfit"
+    }  # fmt: skip
