@@ -3,8 +3,9 @@
     python benchmarks/runner_tax.py [--rounds 5] [--epochs 3] [--images 20000] [--cifar FOLDER] [--quick]
 
 The ways (benchmarks/ways/) train LeNet on the same images: improve; keras+onednn, the script with
-TF_ENABLE_ONEDNN_OPTS=1; keras, the same script without the flag; pytorch, an eager loop. They take turns, each time in
-a fresh process, and every ratio is taken within a round. The first epoch (tracing, warm-up) is left out.
+TF_ENABLE_ONEDNN_OPTS=1; keras, the same script with the flag at 0, which is TensorFlow's default on CPUs without
+AVX-512 VNNI; pytorch, an eager loop. They take turns, each time in a fresh process, and every ratio is taken within a
+round. The first epoch (tracing, warm-up) is left out.
 
 Prints a section of Markdown and puts it into benchmarks/RESULTS.md (--quick only prints). About 12 minutes on two
 cores that have nothing else to do. Linux only: the load beside the benchmark is read from /proc.
@@ -143,7 +144,7 @@ def ways(images: Path, spec: Path, options: Options) -> dict[str, Command]:
     return {
         "improve": ([sys.executable, SCRIPTS / "improve_driver.py", spec, spec.with_suffix("")], {}),
         "keras+onednn": (script, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
-        "keras": (script, {}),
+        "keras": (script, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
         "pytorch": ([options.torch_python, SCRIPTS / "torch_loop.py", images, options.epochs], {}),
     }
 

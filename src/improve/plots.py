@@ -59,7 +59,7 @@ def draw_errors(axes: Axes, rows: list[dict[str, Any]], best: int, human_error: 
     top = max(100 * row[f"{part}_error"] for row in rows for part in COLORS if f"{part}_error" in row)
     axes.set(ylim=(0, max(1.0, top * 1.06)), ylabel="error, %")
     _mark_best(axes, rows[best - 1], human_error)
-    axes.set_title("Clean errors after each epoch, and their gaps at the best", loc="left", fontsize=10)
+    axes.set_title("Clean errors after each epoch, and their gaps at the best", loc="left", fontsize=10, y=1.02)
     _label_ends(axes, ends)
     _tidy(axes)
 
@@ -112,7 +112,7 @@ def _spread(axes: Axes, notes: list[tuple[float, str, str]]) -> list[tuple[float
 
 
 def draw_rate(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     rates = [row["learning_rate"] for row in rows]
     axes.step([row["epoch"] for row in rows], rates, where="mid", color=GREY)
@@ -120,7 +120,7 @@ def draw_rate(axes: Axes, rows: list[dict[str, Any]]) -> None:
     if max(rates) / min(rates) < 3:
         axes.set_ylim(min(rates) / 3, max(rates) * 3)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="epoch", ylabel="rate")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.annotate(f"{rates[-1]:.3g}", (1.01, rates[-1]), xycoords=axes.get_yaxis_transform(), fontsize=9, color=GREY,

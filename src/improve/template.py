@@ -97,7 +97,7 @@ def schema() -> dict[str, Any]:
     }
     extends = {"type": "string", "description": "another spec, merged under this one; relative to this file"}
     made["properties"] = {"extends": extends, **made["properties"]}
-    return {"$schema": DRAFT, "title": "improve spec", **_named({**made, "definitions": definitions})}
+    return {"$schema": DRAFT, **_named({**made, "title": "improve spec", "definitions": definitions})}
 
 
 def _named(node: Any) -> Any:

@@ -69,10 +69,10 @@ def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
             status = "stopped" if interrupted else "diverged"
             break
         measured = {part: measure(model, examples) for part, examples in data.measured.items()}
-        row |= {"seconds": time.monotonic() - began, **columns(measured)}
-        if progress.record_epoch(row):
+        if progress.improves(row | columns(measured)):
             run.write_arrays(folder / "state" / "best.npz", weights_of(model))
         plots.draw_curves(folder / "curves.png", progress.rows, progress.best, spec.diagnosis.human_error)
+        row = progress.record_epoch(time.monotonic() - began)
         watcher.epoch(row, progress.best)
         if progress.stalled():
             break
@@ -136,9 +136,14 @@ class Progress:
     def rate(self, step: int) -> float:
         return float(self.spec.schedule.rate(self.spec.optimizer.learning_rate, step, self.steps_per_epoch))
 
-    def record_epoch(self, row: dict[str, Any]) -> bool:
-        """Write the row; True when this epoch is the best so far (validation error, ties by cross-entropy)."""
-        self.metrics.add([row])
+    def record_epoch(self, seconds: float) -> dict[str, Any]:
+        """Write the last row, now that everything the epoch took is done."""
+        self.rows[-1]["seconds"] = seconds
+        self.metrics.add(self.rows[-1:])
+        return self.rows[-1]
+
+    def improves(self, row: dict[str, Any]) -> bool:
+        """Take in an epoch; True when it is the best so far (validation error, ties by cross-entropy)."""
         self.rows.append(row)
         if self.best and self.merit(row) >= self.merit(self.rows[self.best - 1]):
             return False
@@ -174,7 +179,6 @@ def finish(model: Any, data: Data, folder: Path, progress: Progress, status: str
         deliverable(model).save(folder / "model.keras")
         summary["model_bytes"] = (folder / "model.keras").stat().st_size
         summary["seconds_per_image"] = seconds_per_image(model, data)
-        plots.draw_curves(folder / "curves.png", rows, progress.best, progress.spec.diagnosis.human_error)
     run.write_summary(folder, summary)
 
 
