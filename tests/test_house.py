@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "improve"
 # From the ground up: a module imports only from shelves below its own.
 FLOORS = [
     ["errors", "statistics", "__init__"],
-    ["lazy", "yamlfile"],
+    ["lazy", "yamlfile", "interrupt"],
     ["parts", "randomness", "npzfile"],
     ["regularization"],
     ["splits", "schedules", "optimizers", "normalizations", "augmentations", "datasets",

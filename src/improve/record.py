@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from improve.interrupt import Interrupt
 from improve.lazy import keras, np
 from improve.prepare import Examples
 
@@ -98,20 +99,24 @@ def steps_of(model: Any) -> Steps:
     return Steps(*(to_numpy(log)[:done] for log in logs))
 
 
-def step_callback(on_step: Callable[[int], None]) -> Any:
-    """Stops the epoch when the loss is no longer finite; tells `on_step` how many steps are done.
+def step_callback(on_step: Callable[[int], None], interrupt: Interrupt, steps_per_epoch: int) -> Any:
+    """Breaks the epoch off when it is asked to, or when the loss is no longer finite; tells `on_step` how many steps
+    are done.
 
     It looks at the loss of the step before: that one is surely computed, so the device is never waited for.
     """
 
     class EveryStep(keras.callbacks.Callback):  # type: ignore[misc]
         before: Any = None
+        broken_off = False
 
         def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
             before, self.before = self.before, (logs or {}).get("loss")
             if before is not None and not np.isfinite(float(before)):
                 self.model.stop_training = True
             on_step(batch + 1)
+            if interrupt.requested and batch + 1 < steps_per_epoch:
+                self.model.stop_training = self.broken_off = True
 
     return EveryStep()
 

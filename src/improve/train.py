@@ -7,6 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from improve import plots, run
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
+from improve.interrupt import Interrupt, interruptible
 from improve.lazy import keras, np
 from improve.prepare import Data, prepare
 from improve.record import Measured, measure, step_callback, steps_of
@@ -58,36 +60,36 @@ def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
     about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
     watcher.started(folder, spec, data, about)
     progress = Progress(spec, folder, data)
-    status = "finished"
-    for epoch in range(spec.training.epochs):
-        began = time.monotonic()
-        batches.epoch = epoch
-        interrupted = fit_one_epoch(model, batches, epoch, watcher)
-        trained = time.monotonic() - began
-        row = progress.record_steps(model, epoch, trained)
-        if interrupted or not math.isfinite(row["loss"]):
-            status = "stopped" if interrupted else "diverged"
-            break
-        measured = {part: measure(model, examples) for part, examples in data.measured.items()}
-        if progress.improves(row | columns(measured)):
-            run.write_arrays(folder / "state" / "best.npz", weights_of(model))
-        plots.draw_curves(folder / "curves.png", progress.rows, progress.best, spec.diagnosis.human_error)
-        row = progress.record_epoch(time.monotonic() - began)
-        watcher.epoch(row, progress.best)
-        if progress.stalled():
-            break
+    with interruptible() as interrupt:
+        status = fit(model, batches, data, folder, progress, interrupt, watcher)
     finish(model, data, folder, progress, status, about)
     return folder
 
 
-def fit_one_epoch(model: Any, batches: Any, epoch: int, watcher: Watcher) -> bool:
-    """One pass of Keras's `fit`; True when Ctrl+C broke it off."""
-    every_step = step_callback(lambda step: watcher.step(epoch + 1, step))
-    try:
+def fit(
+    model: Any, batches: Any, data: Data, folder: Path, progress: Progress, interrupt: Interrupt, watcher: Watcher
+) -> str:
+    """All epochs, or as many as it comes to; returns the run's status."""
+    for epoch in range(progress.spec.training.epochs):
+        began = time.monotonic()
+        batches.epoch = epoch
+        every_step = step_callback(partial(watcher.step, epoch + 1), interrupt, progress.steps_per_epoch)
         model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
-    except KeyboardInterrupt:
-        return True
-    return False
+        row = progress.record_steps(model, epoch, time.monotonic() - began)
+        if not math.isfinite(row["loss"]):
+            return "diverged"
+        if every_step.broken_off:
+            return "stopped"
+        measured = {part: measure(model, examples) for part, examples in data.measured.items()}
+        if progress.improves(row | columns(measured)):
+            run.write_arrays(folder / "state" / "best.npz", weights_of(model))
+        plots.draw_curves(folder / "curves.png", progress.rows, progress.best, progress.spec.diagnosis.human_error)
+        watcher.epoch(progress.record_epoch(time.monotonic() - began), progress.best)
+        if interrupt.requested:
+            return "stopped"
+        if progress.stalled():
+            break
+    return "finished"
 
 
 def columns(measured: dict[str, Measured]) -> dict[str, float]:
