@@ -102,6 +102,15 @@ def test_diagnose_json_is_one_document_and_nothing_else(improve, make_run):
     assert (code, err, json.loads(out)["run"]) == (0, "", "x")
 
 
+def test_opening_the_test_set_is_counted_and_never_forgotten(improve, make_run):
+    run = make_run("x", test=part(0.02, 1000))
+    opened = []
+    for arguments in ([], ["--test"], ["--test"], []):
+        assert improve("diagnose", run.folder, *arguments)[0] == 0
+        opened.append(json.loads((run.folder / "diagnosis.json").read_text())["test_opened"])
+    assert opened == [0, 1, 2, 2]
+
+
 def test_diagnose_bare_numbers(improve):
     code, out, _ = improve("diagnose", "--errors", "human=0% train=1% validation=11%", "--json")
     assert (code, json.loads(out)["verdict"]) == (0, "high_variance")
@@ -167,7 +176,9 @@ def test_list_and_explain_know_every_entry(improve):
     for rule in ORDER:
         assert rule.title in improve("explain", rule.code)[1]
         assert rule.title in improve("explain", rule.name)[1]
-    assert "training error − human error" in improve("explain", "avoidable", "bias")[1]
+    both = improve("explain", "avoidable", "bias")[1]
+    assert "training error − human error" in both
+    assert "T19" in both
 
 
 @pytest.mark.parametrize(

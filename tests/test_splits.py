@@ -28,6 +28,19 @@ def test_a_split_of_8000_and_2000_examples(split, parts):
     assert sizes(Split.model_validate(split), 8000, 2000, None, 0.0)[:3] == parts
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("60/20/20", "60/20/20"),
+        ("70/30", "70/30"),
+        ("60/0/40", "60/0/40"),
+        ("83.3333333/16.6666667", "83.3333333/16.6666667"),
+    ],
+)
+def test_a_split_is_kept_as_it_was_written(written, kept):
+    assert Split.model_validate(written).model_dump() == kept
+
+
 def test_a_train_dev_set_comes_out_of_the_training_part():
     assert sizes(Split.model_validate("60/20/20"), 1000, 0, None, 0.1)[:4] == (540, 200, 200, 60)
 

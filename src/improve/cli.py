@@ -129,7 +129,7 @@ def diagnose(
     """Why is it bad, and what to change next: the bias/variance recipe."""
     from improve.diagnose import diagnose as diagnose_run
     from improve.diagnose import diagnose_numbers
-    from improve.run import load, write_json
+    from improve.run import load, write_diagnosis
 
     if (run is None) == (errors is None):
         raise UsageError(
@@ -140,7 +140,7 @@ def diagnose(
     else:
         loaded = load(run or Path())
         diagnosis = diagnose_run(loaded, test)
-        write_json(loaded.folder / "diagnosis.json", diagnosis.as_json())
+        write_diagnosis(loaded.folder, diagnosis.as_json())
     if as_json:
         _print_json(diagnosis.as_json())
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from difflib import get_close_matches
 
 from improve.errors import UsageError
 from improve.findings import ORDER
@@ -45,19 +47,31 @@ def summaries(shelf: str) -> dict[str, str]:
 
 
 def explain(name: str) -> str:
-    """What a part, a finding or a term means."""
-    wanted = name.strip().lower().replace("_", " ").replace("-", " ")
+    """What a part, a finding or a term means; all of them where a name has several meanings."""
+    wanted = _plain(name)
+    found = [text for names, text in _entries() if wanted in names]
+    if found:
+        return "\n\n".join(found)
+    close = get_close_matches(wanted, [entry for names, _ in _entries() for entry in names], n=3)
+    fix = f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
+    raise UsageError(f"nothing here is called '{name}'", fix=fix)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", " ").replace("-", " ")
+
+
+def _entries() -> Iterator[tuple[set[str], str]]:
+    """Everything that can be explained: its names, and the text."""
+    for term, meaning in TERMS.items():
+        yield {_plain(term)}, f"{term}\n\n{meaning}"
     for rule in ORDER:
-        if wanted in (rule.code.lower(), rule.name.replace("_", " ")):
-            return f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}"
+        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}"
+        yield {_plain(rule.code), _plain(rule.name)}, text
     for shelf, parts in SHELVES.items():
         for part in parts:
-            if wanted == part.key().replace("_", " "):
-                return f"{part.key()}  ({shelf})\n\n{inspect.getdoc(part)}\n\n{options(part)}".rstrip()
-    for term, meaning in TERMS.items():
-        if wanted == term.replace("-", " "):
-            return f"{term}\n\n{meaning}"
-    raise UsageError(f"nothing here is called '{name}'", fix=_nearest(wanted))
+            text = f"{part.key()}  ({shelf})\n\n{inspect.getdoc(part)}\n\n{options(part)}".rstrip()
+            yield {_plain(part.key())}, text
 
 
 def options(part: type[Part]) -> str:
@@ -68,15 +82,6 @@ def options(part: type[Part]) -> str:
             default = "required" if field.is_required() else _inline(field.default)
             lines.append(f"    {key:<18} {default:<12} {field.description or ''}")
     return "options\n" + "\n".join(lines) if lines else ""
-
-
-def _nearest(wanted: str) -> str:
-    from difflib import get_close_matches
-
-    names = [part.key() for parts in SHELVES.values() for part in parts] + list(TERMS)
-    names += [word for rule in ORDER for word in (rule.code.lower(), rule.name.replace("_", " "))]
-    close = get_close_matches(wanted, names, n=3)
-    return f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
 
 
 def _inline(value: object) -> str:

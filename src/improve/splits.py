@@ -37,7 +37,8 @@ class Split(Section):
     def text(self) -> Any:
         if self.shares is None:
             return {"validation": self.validation}
-        return "/".join(f"{share:g}" for share in self.shares if share)
+        train, validation, test = (f"{share:.12g}" for share in self.shares)
+        return f"{train}/{validation}/{test}" if self.shares[2] else f"{train}/{validation}"
 
 
 def _shares(text: str) -> tuple[float, ...]:
