@@ -113,6 +113,18 @@ def test_a_torn_file_is_named_not_read(tmp_path, npz, cut):
         Npz(path=file).load()
 
 
+def test_a_flipped_byte_anywhere_is_never_a_traceback(tmp_path):
+    file = tmp_path / "data.npz"
+    np.savez_compressed(file, **{**GOOD, "x_train": np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)})
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 41):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            Npz(path=str(file)).load()
+        except UsageError as error:
+            assert "data.npz" in error.what  # noqa: PT017 (most bytes do harm, a few do not)
+
+
 def test_improve_data_comes_before_what_the_system_ships(tmp_path, monkeypatch):
     np.savez(tmp_path / "cifar10.npz", **{**GOOD, "x_train": np.full((20, 8, 8, 3), 7, np.uint8)})
     monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -184,7 +185,7 @@ def read_idx(file: Path) -> NDArray[Any]:
     try:
         with gzip.open(file) as stream:
             data = stream.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{file} cannot be read: {error}", fix="four IDX .gz files belong here") from error
     dimensions = data[3] if len(data) > 4 else 0
     shape = tuple(int.from_bytes(data[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(dimensions))

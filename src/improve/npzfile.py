@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,8 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# RuntimeError: an encrypted member, or a compression that zipfile does not know
+DAMAGED = (ValueError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error)
 WANTED = "x_train and y_train, and x_test and y_test if there are any"
 
 
@@ -27,7 +30,7 @@ def _open(file: Path) -> zipfile.ZipFile:
         raise UsageError(f"there is no file {file}", fix="give the path of an .npz file")
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError) as error:
+    except DAMAGED as error:
         raise UsageError(f"{file} is not an .npz file: {error}", fix="write it with numpy.savez") from error
 
 
@@ -46,7 +49,7 @@ def header(file: Path, name: str) -> Header:
                 )
                 shape, _, dtype = reader(stream)
                 expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-        except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+        except DAMAGED as error:
             raise UsageError(f"{name} in {file} is damaged: {error}", fix="write the file again") from error
         if dtype.hasobject:
             raise UsageError(
@@ -69,7 +72,7 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
-    except (ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+    except DAMAGED as error:
         raise UsageError(f"{file} is damaged: {error}", fix="write the file again") from error
 
 
