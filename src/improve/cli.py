@@ -39,6 +39,7 @@ def main() -> None:
         show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         sys.exit(STOPPED)
     except BrokenPipeError:  # somebody piped us into `head`
         sys.stderr.close()

@@ -56,7 +56,8 @@ class TerminalWatcher:
         if self.bar is None or (now - self.drawn < REFRESH and step < self.steps):
             return
         self.drawn = now
-        words = f"{epoch}/{self.epochs}  step {step}/{self.steps}"
+        doing = f"step {step}/{self.steps}" if step < self.steps else "measuring"
+        words = f"{epoch}/{self.epochs}  {doing}"
         self.bar.update(self.task, completed=(epoch - 1) * self.steps + step, description=words)
         self.bar.refresh()
 

@@ -62,7 +62,7 @@ def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
     progress = Progress(spec, folder, data)
     with interruptible() as interrupt:
         status = fit(model, batches, data, folder, progress, interrupt, watcher)
-    finish(model, data, folder, progress, status, about)
+        finish(model, data, folder, progress, status, about)
     return folder
 
 
