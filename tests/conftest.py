@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from improve import yamlfile
+from improve import cli, yamlfile
 from improve.run import Run, load
 from improve.spec import Spec
 from improve.statistics import Rate
@@ -83,3 +83,19 @@ def make_run(tmp_path: Path):
         return load(folder)
 
     return make
+
+
+@pytest.fixture
+def improve(monkeypatch, capfd):
+    """Run the command as the shell does; gives exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["improve", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return (code, *capfd.readouterr())
+
+    return run

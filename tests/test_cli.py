@@ -1,28 +1,10 @@
 """What people type and see."""
 
 import json
-import sys
 
 import pytest
 
 from conftest import part
-from improve import cli
-
-
-@pytest.fixture
-def improve(monkeypatch, capfd):
-    """Run the command as the shell does; gives exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["improve", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return (code, *capfd.readouterr())
-
-    return run
 
 
 def test_a_wrong_spec_shows_place_line_caret_and_remedy(improve, write_spec):

@@ -144,12 +144,16 @@ def idx(array):
     return gzip.compress(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
 
 
-def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
-    folder = tmp_path / "fashion_mnist"
+def idx_folder(folder):
     folder.mkdir()
     for part, count in (("train", 30), ("t10k", 10)):
         (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(np.full((count, 28, 28), 9)))
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count) % 10))
+    return folder
+
+
+def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
+    folder = idx_folder(tmp_path / "fashion_mnist")
     monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))
     source = FashionMnist().load()
     assert (source.x_train.shape, source.x_test.shape, source.x_train.max()) == ((30, 28, 28, 1), (10, 28, 28, 1), 9)
@@ -159,11 +163,7 @@ def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
 
 
 def test_what_the_system_ships_is_found(tmp_path, monkeypatch):
-    folder = tmp_path / "fashion-mnist"
-    folder.mkdir()
-    for part, count in (("train", 30), ("t10k", 10)):
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(np.full((count, 28, 28), 9)))
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count) % 10))
+    folder = idx_folder(tmp_path / "fashion-mnist")
     monkeypatch.setattr("improve.datasets.SYSTEM", tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_cache"))
     assert FashionMnist().load().found == str(folder)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
-from improve.vocabulary import shelf_at
+from improve.vocabulary import LISTS, shelf_at
 from improve.yamlfile import Path, Place, Tree, parse
 
 
@@ -16,7 +17,9 @@ def override(text: str) -> Tree:
         place = Place(text, text, 1, 1, len(text))
         return Tree({}, problems=[place.problem("an override is written key=value", "such as training.epochs=5")])
     parsed = parse(" " * (len(written) + 1) + value, text)
-    path: Path = tuple(int(word) if word.isdigit() else word for word in words)
+    path: Path = tuple(
+        int(word) if word.isdecimal() and before in LISTS else word for before, word in pairwise(["", *words])
+    )
     tree = Tree(parsed.value, problems=parsed.problems)
     tree.values = {(*path, *at): _in_override(place, text) for at, place in parsed.values.items()}
     tree.keys = {(*path, *at): _in_override(place, text) for at, place in parsed.keys.items()}

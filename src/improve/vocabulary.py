@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from improve.parts import Part, Section
-from improve.spec import Spec
+from improve.spec import SHELVES, Spec
 from improve.yamlfile import Path
 
 SHELF_AT = {
@@ -17,6 +17,16 @@ SHELF_AT = {
     ("optimizer",): "optimizers",
     ("schedule",): "schedules",
     ("augmentation",): "augmentations",
+}
+
+
+SECTIONS: tuple[type[Section], ...] = (Spec, *(part for shelf in SHELVES.values() for part in shelf))
+#: options that hold a list: only under these does a number in `key=value` name an item
+LISTS = {
+    option
+    for section in SECTIONS
+    for option, field in section.model_fields.items()
+    if get_origin(field.annotation) is tuple
 }
 
 

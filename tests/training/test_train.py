@@ -3,13 +3,12 @@
 import csv
 import json
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from improve import cli, run
+from improve import run
 from improve.record import log_softmax
 from improve.specfile import load
 from improve.train import train
@@ -271,41 +270,29 @@ def test_ctrl_c_keeps_the_epochs_that_are_done(fit, monkeypatch, write_spec, tmp
     assert "validation" in made.summary
 
 
-def shell(monkeypatch, capfd, *arguments):
-    monkeypatch.setattr(sys, "argv", ["improve", *map(str, arguments)])
-    try:
-        cli.main()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    return (code, *capfd.readouterr())
-
-
-def test_train_as_typed_shows_a_line_per_epoch_and_says_what_to_do_next(monkeypatch, capfd, write_spec, tmp_path):
+def test_train_as_typed_shows_a_line_per_epoch_and_says_what_to_do_next(improve, write_spec, tmp_path):
     file = write_spec(SMALL, "mine.yaml")
-    code, out, err = shell(monkeypatch, capfd, "train", file, "--runs", tmp_path / "runs")
+    code, out, err = improve("train", file, "--runs", tmp_path / "runs")
     assert code == 0
     assert "mine → " in err
     assert [line.split()[0] for line in err.splitlines()[3:6]] == ["1", "2", "3"]
     assert "best epoch 3: validation error" in out
     assert f"next    improve diagnose {tmp_path}/runs/mine" in out
     assert "\x1b" not in out + err
-    code, out, err = shell(monkeypatch, capfd, "train", file, "--runs", tmp_path / "runs", "--json", "--quiet")
+    code, out, err = improve("train", file, "--runs", tmp_path / "runs", "--json", "--quiet")
     assert (code, json.loads(out)["name"], err) == (0, "mine-2", "")
-    code, out, _ = shell(monkeypatch, capfd, "diagnose", tmp_path / "runs" / "mine")
+    code, out, _ = improve("diagnose", tmp_path / "runs" / "mine")
     assert (code, "avoidable bias" in out) == (0, True)
-    code, out, _ = shell(
-        monkeypatch, capfd, "train", file, "--runs", tmp_path / "runs", "optimizer={name: sgd, learning_rate: 1e30}"
-    )
+    code, out, _ = improve("train", file, "--runs", tmp_path / "runs", "optimizer={name: sgd, learning_rate: 1e30}")
     assert (code, "NaN or infinite" in out) == (1, True)
 
 
-def test_preview_gives_the_courses_rates_for_50000_images(monkeypatch, capfd, write_spec):
+def test_preview_gives_the_courses_rates_for_50000_images(improve, write_spec):
     file = write_spec(
         "data: {source: cifar10, split: {validation: 1}}\noptimizer: {name: sgd, learning_rate: 0.01}\n"
         "schedule: {name: time, decay: 0.00025}\ntraining: {epochs: 40, batch_size: 64}\n"
     )
-    code, out, _ = shell(monkeypatch, capfd, "preview", file, "--json")
+    code, out, _ = improve("preview", file, "--json")
     found = json.loads(out)
     assert (code, found["steps_per_epoch"], found["parameters"]) == (0, 782, 1_632_080)
     rates = [f"{found['learning_rate'][epoch]:.5f}" for epoch in (0, 1, 2, 37, 38, 39)]
@@ -313,8 +300,8 @@ def test_preview_gives_the_courses_rates_for_50000_images(monkeypatch, capfd, wr
     assert found["layers"][0]["name"] == "images"
 
 
-def test_preview_draws_a_picture(monkeypatch, capfd, write_spec, tmp_path):
+def test_preview_draws_a_picture(improve, write_spec, tmp_path):
     file = write_spec(SMALL + "augmentation: [flip, shift]\n")
-    code, out, _ = shell(monkeypatch, capfd, "preview", file, "-o", tmp_path / "p.png")
+    code, out, _ = improve("preview", file, "-o", tmp_path / "p.png")
     assert (code, out) == (0, f"{tmp_path / 'p.png'}\n")
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
