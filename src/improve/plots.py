@@ -137,17 +137,18 @@ def _tidy(axes: Axes) -> None:
 def draw_preview(file: Path, rates: list[float], images: list[Any]) -> None:
     """The learning rate per epoch, and rows of images: the originals, then augmented ones."""
     rows = len(images)
-    made = figure(2.6 + 0.95 * rows)
-    grid = made.add_gridspec(1 + rows, len(images[0]), height_ratios=(1.9, *([1] * rows)), left=0.12, right=0.9,
-                             top=0.93, bottom=0.03, hspace=0.35, wspace=0.06)  # fmt: skip
-    axes = made.add_subplot(grid[0, :])
+    height = 2.6 + 0.95 * rows  # inches; the rate takes the upper two and a half
+    made = figure(height)
+    sides = {"left": 0.12, "right": 0.9}
+    axes = made.add_subplot(made.add_gridspec(1, 1, **sides, top=1 - 0.4 / height, bottom=1 - 1.9 / height)[0])
+    grid = made.add_gridspec(rows, len(images[0]), **sides, top=1 - 2.5 / height, bottom=0.1 / height, wspace=0.06)
     draw_rate(axes, [{"epoch": number, "learning_rate": rate} for number, rate in enumerate(rates, start=1)])
     axes.set_title("Learning rate at the start of each epoch; training images and what augmentation makes of them"
                    if rows > 1 else "Learning rate at the start of each epoch; training images (no augmentation)",
                    loc="left", fontsize=9)  # fmt: skip
     for number, row in enumerate(images):
         for place, image in enumerate(row):
-            tile = made.add_subplot(grid[1 + number, place])
+            tile = made.add_subplot(grid[number, place])
             tile.imshow(image.clip(0, 255).astype("uint8").squeeze(), cmap="gray", vmin=0, vmax=255)
             tile.set_axis_off()
             if place == 0:
