@@ -92,14 +92,11 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
     """Train a spec into a new run folder."""
-    from improve.run import checked_name, writable
-    from improve.run import load as load_run
     from improve.specfile import load
 
     loaded = load(spec, overrides)
-    checked_name(name or spec.stem)
-    writable(runs)
     from improve.progress import TerminalWatcher
+    from improve.run import load as load_run
     from improve.show import show_trained
     from improve.train import train as train_spec
 

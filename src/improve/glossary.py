@@ -10,7 +10,7 @@ from improve.errors import UsageError
 from improve.findings import ORDER
 from improve.parts import Part
 from improve.spec import SHELVES
-from improve.yamlfile import write
+from improve.yamlfile import inline
 
 TERMS = {
     "avoidable bias": "training error − human error: what a better fit of the training set could still win.",
@@ -79,11 +79,6 @@ def options(part: type[Part]) -> str:
     lines = []
     for key, field in part.model_fields.items():
         if key != "name":
-            default = "required" if field.is_required() else _inline(field.default)
+            default = "required" if field.is_required() else inline(field.default)
             lines.append(f"    {key:<18} {default:<12} {field.description or ''}")
     return "options\n" + "\n".join(lines) if lines else ""
-
-
-def _inline(value: object) -> str:
-    value = list(value) if isinstance(value, tuple) else value
-    return write(value).strip().removesuffix("...").strip().replace("\n", " ")

@@ -11,7 +11,7 @@ from improve.datasets import Source
 from improve.lazy import np
 from improve.normalizations import Statistics
 from improve.spec import Spec
-from improve.splits import Sizes, sizes, stratified
+from improve.splits import Sizes, stratified
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Data:
 def prepare(spec: Spec) -> Data:
     """Load the source and divide it. Raises UsageError where the data cannot be had or make no sense."""
     source = spec.data.source.load()
-    count = sizes(spec.data.split, len(source.y_train), len(source.y_test), spec.data.subset, spec.data.train_dev)
+    count = spec.data.sizes(len(source.y_train), len(source.y_test))
     parts = {name: part for name, part in divide(source, count, spec.seed).items() if len(part)}
     return Data(
         parts,

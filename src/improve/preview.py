@@ -14,7 +14,6 @@ from improve.plots import draw_preview
 from improve.prepare import prepare
 from improve.randomness import keyed
 from improve.spec import Spec
-from improve.splits import sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +35,7 @@ class Preview:
 def preview(spec: Spec) -> Preview:
     """Read no image: sizes come from the source's own facts."""
     facts = spec.data.source.facts()
-    parts = sizes(spec.data.split, facts.train, facts.test, spec.data.subset, spec.data.train_dev)
+    parts = spec.data.sizes(facts.train, facts.test)
     steps = steps_per_epoch(parts.train, spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
     blank = spec.data.normalize.fit(np.zeros((1, *facts.shape), np.uint8))
@@ -51,8 +50,7 @@ def preview(spec: Spec) -> Preview:
 
 def rates(spec: Spec, steps: int) -> list[float]:
     """The learning rate at the start of each epoch."""
-    start = spec.optimizer.learning_rate
-    return [float(spec.schedule.rate(start, epoch * steps, steps)) for epoch in range(spec.training.epochs)]
+    return [spec.rate(epoch * steps, steps) for epoch in range(spec.training.epochs)]
 
 
 def draw(spec: Spec, found: Preview, file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from improve.datasets import Facts
 from improve.errors import UsageError
 from improve.spec import Spec
-from improve.splits import Sizes, sizes
+from improve.splits import Sizes
 from improve.yamlfile import Path
 
 
@@ -47,7 +47,7 @@ def _part_complaints(spec: Spec, facts: Facts) -> Iterator[Complaint]:
         what = f"a subset of {data.subset:,} is more than the {available:,} examples of {data.source.name}"
         yield Complaint((("data", "subset"),), what, f"take at most {available}")
         return
-    parts = sizes(data.split, facts.train, facts.test, data.subset, data.train_dev)
+    parts = data.sizes(facts.train, facts.test)
     problem = _empty_part(spec, parts)
     if problem:
         paths: tuple[Path, ...] = (("data", "split"), ("data", "subset"), ("data", "source"))

@@ -10,7 +10,6 @@ from rich.text import Text
 from improve.errors import ImproveError, SpecError, printable
 from improve.run import Run
 
-MISSING = "–"
 UNBOUNDED = 4000  # columns
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from improve.compare import Comparison, Row
+from improve.compare import MISSING, Comparison, Row
 from improve.errors import printable
-from improve.show import MISSING, console, duration, interval, percent, size
+from improve.show import console, duration, interval, percent, size
 
 
 def columns(comparison: Comparison, test: bool) -> list[str]:

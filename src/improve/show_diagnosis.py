@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from improve.compare import MISSING
 from improve.diagnose import Diagnosis, Link
-from improve.findings.rule import Change, Finding
+from improve.findings.rule import Finding
 from improve.recipe import Gap
-from improve.show import MISSING, console, interval, percent
-from improve.yamlfile import write
+from improve.show import console, interval, percent
+from improve.yamlfile import inline
 
 SHOWN = 3  # findings told to the reader; all of them are in diagnosis.json
 GAP_WORDS = {
@@ -133,21 +132,7 @@ def show_finding(number: int, finding: Finding, out: Console) -> None:
     out.print(Text(f"   {finding.says}"))
     for place, change in enumerate(finding.changes):
         word = "change " if place == 0 else "or     "
-        out.print(Text(f"   {word}  {change_text(change)}   {change.because}"))
+        out.print(Text(f"   {word}  {change.path}: {inline(change.value)}   {change.because}"))
     if finding.confirm:
         out.print(Text(f"   to decide  {finding.confirm}"))
     out.print()
-
-
-def change_text(change: Change) -> str:
-    value = write(change.value).strip().removesuffix("...").strip() if not isinstance(change.value, dict | list) else ""
-    return f"{change.path}: {value or compact(change.value)}"
-
-
-def compact(value: Any) -> str:
-    """A mapping or list on one line, as YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {compact(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(compact(item) for item in value) + "]"
-    return str(value)

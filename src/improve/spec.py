@@ -14,7 +14,7 @@ from improve.optimizers import OPTIMIZERS, Adam, Optimizer
 from improve.parts import Count, Fraction, Part, ProperFraction, Section
 from improve.regularization import Regularization
 from improve.schedules import SCHEDULES, Constant, Schedule
-from improve.splits import Split
+from improve.splits import Sizes, Split, sizes
 
 SHELVES: dict[str, tuple[type[Part], ...]] = {
     "datasets": DATASETS,
@@ -39,6 +39,10 @@ class Data(Section):
     train_dev: ProperFraction = Field(
         0.0, description="held out of the training part, to tell variance from data mismatch"
     )
+
+    def sizes(self, train: int, test: int) -> Sizes:
+        """Examples per part, from a source with `train` and `test` examples."""
+        return sizes(self.split, train, test, self.subset, self.train_dev)
 
 
 class EarlyStopping(Section):
@@ -77,6 +81,10 @@ class Spec(Section):
     )
     training: Training = Field(Training(), description="how long, in what portions")
     diagnosis: DiagnosisOptions = Field(DiagnosisOptions(), description="what the results are judged by")
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate of update number `step`, counted from 0."""
+        return float(self.schedule.rate(self.optimizer.learning_rate, step, steps_per_epoch))
 
     def complete(self) -> dict[str, Any]:
         """Plain data with every default filled in; it loads again as the same Spec."""

@@ -13,7 +13,7 @@ from improve.errors import UsageError
 from improve.parts import Part
 from improve.spec import SHELVES, Spec
 from improve.splits import Split
-from improve.yamlfile import write
+from improve.yamlfile import inline
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what editors' YAML servers know completely
 COLUMN = 34
@@ -49,10 +49,10 @@ def _lines(
             yield from _lines(inner, value, described, getattr(field.default, "name", ""), depth + 1)
             continue
         default = usual if key == "name" else _plain(field.default)
-        note = field.description if described else "" if value == default else f"default: {_inline(default)}"
+        note = field.description if described else "" if value == default else f"default: {inline(default)}"
         if described and isinstance(section, Part) and key == "name":
             note = section.summary()
-        yield _noted(f"{indent}{key}: {_inline(value)}", note)
+        yield _noted(f"{indent}{key}: {inline(value)}", note)
 
 
 def _plain(default: Any) -> Any:
@@ -60,15 +60,6 @@ def _plain(default: Any) -> Any:
     if isinstance(default, BaseModel):
         return default.model_dump(mode="json")
     return list(default) if isinstance(default, tuple) else None if default is PydanticUndefined else default
-
-
-def _inline(value: Any) -> str:
-    """YAML on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_inline(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_inline(item) for item in value) + "]"
-    return write(value).strip().removesuffix("...").strip()
 
 
 def _noted(line: str, note: str | None) -> str:

@@ -39,8 +39,8 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher) -> Path:
 
     Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
     """
-    runs = run.writable(runs)
     name = run.checked_name(name)
+    runs = run.writable(runs)
     data = prepare(spec)
     folder = run.create(runs, name, spec)
     try:
@@ -119,12 +119,12 @@ class Progress:
                 step = first + index
                 if step < WHOLE_STEPS or step % stride == 0 or not math.isfinite(loss):
                     values = {"loss": float(loss), "gradient_norm": float(norm), "penalty": float(penalty)}
-                    yield {"step": step, "learning_rate": self.rate(step), **values}
+                    yield {"step": step, "learning_rate": self.spec.rate(step, self.steps_per_epoch), **values}
 
         self.steps.add(kept())
         loss, penalty = self.mean(steps.loss), self.mean(steps.penalty)
         norm = float(np.median(steps.gradient_norm)) if len(steps.gradient_norm) else math.nan
-        rate = self.rate(first)
+        rate = self.spec.rate(first, self.steps_per_epoch)
         row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, "penalty": penalty}
         return row | {"cross_entropy": loss - penalty, "gradient_norm": norm, "training_seconds": seconds}
 
@@ -134,9 +134,6 @@ class Progress:
         if len(log) == self.steps_per_epoch:
             sizes[-1] = self.examples - (len(log) - 1) * self.spec.training.batch_size
         return float(np.average(log, weights=sizes)) if len(log) else math.nan
-
-    def rate(self, step: int) -> float:
-        return float(self.spec.schedule.rate(self.spec.optimizer.learning_rate, step, self.steps_per_epoch))
 
     def record_epoch(self, seconds: float) -> dict[str, Any]:
         """Write the last row, now that everything the epoch took is done."""

@@ -193,6 +193,15 @@ for _kind, _pattern in (
     Writer.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern.pattern})$"), None)
 
 
+def inline(value: Any) -> str:
+    """`value` as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(inline(item) for item in value) + "]"
+    return write(value).strip().removesuffix("...").strip()
+
+
 def write(value: Any) -> str:
     """`value` as YAML, in the order it has."""
     return yaml.dump(value, Dumper=Writer, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)

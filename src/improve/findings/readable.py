@@ -112,10 +112,7 @@ class EvaluationTooSmall(Rule):
         rate = rates.get(larger)
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
         settle = settling(gap.needed, larger)
-        interval = f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
-        return (
-            f"the gap of {points(gap.value)} {interval} between {smaller} and {larger} is within chance{size}{settle}"
-        )
+        return f"the gap of {points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
 
 
 def settling(count: int | None, larger: str) -> str:

@@ -6,8 +6,9 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from improve.recipe import Components, Errors
+from improve.recipe import Components, Errors, Gap
 from improve.run import Run
+from improve.statistics import Rate
 
 Link = Literal["readable", "training", "validation", "test", "real world"]
 
@@ -73,5 +74,12 @@ class Rule:
         return inspect.getdoc(cls) or ""
 
 
-def points(fraction: float) -> str:
-    return f"{100 * fraction:.1f} points"
+def above(part: str, rate: Rate, gap: Gap, what: str) -> str:
+    """The sentence of a gap that is there: the error with its n, the gap with its interval, what it is above."""
+    size = f" (n={rate.n:,})" if rate.n else ""
+    return f"{part} error {100 * rate.value:.1f} %{size} is {points(gap)} above {what}"
+
+
+def points(gap: Gap) -> str:
+    """The gap in percentage points, with its interval."""
+    return f"{100 * gap.value:.1f} points [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from improve.findings.readable import larger_validation
-from improve.findings.rule import Case, Finding, Rule, points
+from improve.findings.rule import Case, Finding, Rule, above
 
 
 class ValidationOverfit(Rule):
@@ -20,8 +20,7 @@ class ValidationOverfit(Rule):
         if case.errors is None or case.errors.test is None or gap is None or gap.verdict != "high":
             return None
         return self.found(
-            f"test error {100 * case.errors.test.value:.1f} % is {points(gap.value)} "
-            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the validation error",
+            above("test", case.errors.test, gap, "the validation error"),
             harm=gap.value,
             evidence={"validation_overfit": gap._asdict(), "n": case.errors.test.n},
             changes=larger_validation(case),

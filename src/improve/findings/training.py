@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.findings.rule import Case, Change, Finding, Rule, points
+from improve.findings.rule import Case, Change, Finding, Rule, above
 from improve.models import MODELS
 
 
@@ -22,10 +22,8 @@ class AvoidableBias(Rule):
         if case.gaps is None or case.errors is None or case.gaps.avoidable_bias.verdict != "high":
             return None
         gap, train = case.gaps.avoidable_bias, case.errors.train
-        size = f" (n={train.n:,})" if train.n else ""
         return self.found(
-            f"training error {100 * train.value:.1f} %{size} is {points(gap.value)} "
-            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the human level",
+            above("training", train, gap, "the human level"),
             harm=gap.value,
             evidence={"avoidable_bias": gap._asdict(), "train_error": train.value, "n": train.n},
             changes=tuple(recipe(case)) if case.run else (),

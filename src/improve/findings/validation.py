@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from improve.datasets import DATASETS
-from improve.findings.rule import Case, Change, Finding, Rule, points
+from improve.findings.rule import Case, Change, Finding, Rule, above
 
 
 class Variance(Rule):
@@ -23,10 +23,8 @@ class Variance(Rule):
             return None
         gap, fitted = case.gaps.variance, case.errors.train_dev or case.errors.validation
         where = "train-dev" if case.errors.train_dev else "validation"
-        size = f" (n={fitted.n:,})" if fitted.n else ""
         return self.found(
-            f"{where} error {100 * fitted.value:.1f} %{size} is {points(gap.value)} "
-            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the training error",
+            above(where, fitted, gap, "the training error"),
             harm=gap.value,
             evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
             changes=tuple(recipe(case)) if case.run else (),
@@ -73,8 +71,7 @@ class DataMismatch(Rule):
         if case.errors is None or gap is None or gap.verdict != "high":
             return None
         return self.found(
-            f"validation error {100 * case.errors.validation.value:.1f} % is {points(gap.value)} "
-            f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] above the error on unseen images of the training kind",
+            above("validation", case.errors.validation, gap, "the error on unseen images of the training kind"),
             harm=gap.value,
             evidence={"data_mismatch": gap._asdict(), "n": case.errors.validation.n},
             confirm="look at 100 wrong validation images and count what sets them apart",
