@@ -44,14 +44,14 @@ def test_the_schema_is_draft_7_and_refuses_what_the_loader_refuses():
 
 @pytest.mark.parametrize("model", [None, "lenet", "mlp"])
 def test_the_spec_to_start_from_is_valid_and_all_default(write_spec, model):
-    spec = load(write_spec(starter(model))).spec
+    spec = load(write_spec(starter(model)))
     assert spec.model.name == (model or "lenet")
     assert "default:" not in complete(spec).replace("name: mlp", "").replace("# default: lenet", "")
 
 
 def test_the_complete_spec_marks_what_differs_from_the_default_and_loads_again(write_spec):
-    spec = load(write_spec("optimizer: {name: sgd, learning_rate: 0.1}\naugmentation: [flip]\nseed: 3\n")).spec
+    spec = load(write_spec("optimizer: {name: sgd, learning_rate: 0.1}\naugmentation: [flip]\nseed: 3\n"))
     text = complete(spec)
     marked = {line.split(":")[0].strip() for line in text.splitlines() if "# default:" in line}
     assert marked == {"seed", "name", "learning_rate", "augmentation"}
-    assert load(write_spec(text, "again.yaml")).spec == spec
+    assert load(write_spec(text, "again.yaml")) == spec

@@ -82,7 +82,7 @@ def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
     change = best_change(diagnose(run))
     text = revise(run.spec, change)
     (tmp_path / "next.yaml").write_text(text)
-    loaded = load_spec(tmp_path / "next.yaml").spec.complete()
+    loaded = load_spec(tmp_path / "next.yaml").complete()
     assert loaded == {**run.spec, "data": {**run.spec["data"], "subset": 2000}}
     assert text.startswith("# data.subset: more training images")
     assert [line for line in edit(run.spec, text).splitlines() if line[0] in "+-"][2:] == [

@@ -44,7 +44,7 @@ class TimedWatcher(TerminalWatcher):
 def main(spec: str, runs: str, out: str) -> None:
     watcher = TimedWatcher()
     try:
-        train(load(spec).spec, Path(spec).stem, Path(runs), watcher)
+        train(load(spec), Path(spec).stem, Path(runs), watcher)
     finally:
         watcher.close()
     watcher.watch.save(out, images=watcher.images, steps=watcher.steps_per_epoch, error=watcher.error)

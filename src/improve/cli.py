@@ -94,7 +94,7 @@ def train(
     """Train a spec into a new run folder."""
     from improve.specfile import load
 
-    loaded = load(spec, overrides)
+    experiment = load(spec, overrides)
     from improve.progress import TerminalWatcher
     from improve.run import load as load_run
     from improve.show import show_trained
@@ -102,7 +102,7 @@ def train(
 
     watcher = TerminalWatcher(quiet)
     try:
-        run = load_run(train_spec(loaded.spec, name or spec.stem, runs, watcher))
+        run = load_run(train_spec(experiment, name or spec.stem, runs, watcher))
     finally:
         watcher.close()
     if as_json:
@@ -216,7 +216,7 @@ def show(spec: SpecFile, overrides: Overrides = None) -> None:
     from improve.specfile import load
     from improve.template import complete
 
-    print(complete(load(spec, overrides).spec), end="")
+    print(complete(load(spec, overrides)), end="")
 
 
 @app.command(name="list")
@@ -264,16 +264,16 @@ def preview(spec: SpecFile, overrides: Overrides = None, output: Output = None, 
     """A picture of what is to come: the learning rate over the run, and augmented samples."""
     from improve.specfile import load
 
-    loaded = load(spec, overrides)
+    experiment = load(spec, overrides)
     from improve.preview import draw
     from improve.preview import preview as preview_spec
 
-    found = preview_spec(loaded.spec)
+    found = preview_spec(experiment)
     if as_json:
         _print_json(vars(found))
     if not as_json or output is not None:
         picture = output or Path(f"{spec.stem}_preview.png")
-        draw(loaded.spec, found, picture)
+        draw(experiment, found, picture)
         print(picture, file=sys.stderr if as_json else sys.stdout)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
 
 from improve.errors import Problem, SpecError, UsageError
 from improve.merge import in_order, merge, override
@@ -16,14 +15,7 @@ from improve.yamlfile import MAX_BYTES, Path, Tree, parse
 FILES: tuple[Path, ...] = (("data", "source", "path"),)
 
 
-class Loaded(NamedTuple):
-    """A valid spec, and what was written to get it (without the defaults)."""
-
-    spec: Spec
-    written: dict[str, Any]
-
-
-def load(file: str | FilePath, overrides: list[str] | None = None) -> Loaded:
+def load(file: str | FilePath, overrides: list[str] | None = None) -> Spec:
     """Read, extend, override and validate. Raises SpecError with all mistakes, UsageError where there is no file."""
     tree = read_extended(FilePath(file), ())
     for change in in_order([override(text) for text in overrides or []]):
@@ -32,7 +24,7 @@ def load(file: str | FilePath, overrides: list[str] | None = None) -> Loaded:
     spec, found = validate(tree)
     if tree.problems or found:
         raise SpecError(tree.problems + found)
-    return Loaded(spec, tree.value)
+    return spec
 
 
 def read_text(file: FilePath) -> str:

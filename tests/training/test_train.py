@@ -39,7 +39,7 @@ def fit(write_spec, tmp_path):
     """Train YAML with overrides; gives the loaded run."""
 
     def fit_it(text=SMALL, *overrides, name="r"):
-        return run.load(train(load(write_spec(text), list(overrides)).spec, name, tmp_path / "runs", Silent()))
+        return run.load(train(load(write_spec(text), list(overrides)), name, tmp_path / "runs", Silent()))
 
     return fit_it
 
@@ -137,7 +137,7 @@ def cifar_shaped(count=48, seed=0):
 
 def test_the_loss_is_the_cross_entropy_plus_lambda_times_the_squares_of_the_kernels(write_spec):
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\nregularization: {l2: 0.0123}")).spec, images)
+    model = compiled(load(write_spec("model: lenet\nregularization: {l2: 0.0123}")), images)
     kernels = [np.asarray(weight) for weight in model.trainable_variables if weight.path.endswith("kernel")]
     assert len(kernels) == 4
     log_p = log_softmax(np.asarray(model.predict_on_batch(images)))
@@ -159,7 +159,7 @@ def test_the_penalty_stands_beside_the_cross_entropy_and_never_in_it(fit):
 def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
     """Plain SGD moves the weights by rate × gradient."""
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\noptimizer: {name: sgd, learning_rate: 0.001}")).spec, images)
+    model = compiled(load(write_spec("model: lenet\noptimizer: {name: sgd, learning_rate: 0.001}")), images)
     before = [np.asarray(weight).copy() for weight in model.trainable_variables]
     model.fit(images, np.eye(10, dtype=np.float32)[labels], batch_size=48, epochs=1, verbose=0)
     moved = [np.asarray(weight) - old for weight, old in zip(model.trainable_variables, before, strict=True)]
@@ -170,7 +170,7 @@ def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
 
 
 def test_weight_decay_is_for_kernels_only(write_spec):
-    spec = load(write_spec("model: {name: lenet, batch_norm: true}\noptimizer: {name: sgd, weight_decay: 0.5}")).spec
+    spec = load(write_spec("model: {name: lenet, batch_norm: true}\noptimizer: {name: sgd, weight_decay: 0.5}"))
     images, _ = cifar_shaped()
     model = compiled(spec, images)
     before = {weight.path: np.asarray(weight).copy() for weight in model.trainable_variables}
@@ -183,7 +183,7 @@ def test_weight_decay_is_for_kernels_only(write_spec):
 
 @pytest.mark.parametrize(("shape", "parameters"), [((28, 28, 1), 1_256_080), ((32, 32, 3), 1_632_080)])
 def test_lenet_has_as_many_parameters_as_the_courses(write_spec, shape, parameters):
-    model = compiled(load(write_spec("model: lenet")).spec, np.zeros((2, *shape), np.uint8))
+    model = compiled(load(write_spec("model: lenet")), np.zeros((2, *shape), np.uint8))
     assert model.count_params() == parameters
 
 
@@ -191,7 +191,7 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
     from improve.batches import training_batches
     from improve.prepare import prepare
 
-    spec = load(write_spec(SMALL)).spec
+    spec = load(write_spec(SMALL))
     part = prepare(spec).parts["train"]
 
     def labels(seed, epoch):
@@ -207,7 +207,7 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
 
 def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\nregularization: {label_smoothing: 0.2}")).spec, images)
+    model = compiled(load(write_spec("model: lenet\nregularization: {label_smoothing: 0.2}")), images)
     log_p = log_softmax(np.asarray(model.predict_on_batch(images)))
     smooth = np.eye(10)[labels] * 0.8 + 0.02
     reported = model.evaluate(images, np.eye(10)[labels], batch_size=48, verbose=0, return_dict=True)["loss"]
@@ -265,7 +265,7 @@ def test_ctrl_c_keeps_the_epochs_that_are_done(fit, monkeypatch, write_spec, tmp
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    made = run.load(train(load(write_spec(SMALL)).spec, "r", tmp_path / "runs", Impatient()))
+    made = run.load(train(load(write_spec(SMALL)), "r", tmp_path / "runs", Impatient()))
     assert (made.status, made.summary["epochs"], len(made.history)) == ("stopped", 2, 2)
     assert "validation" in made.summary
 
