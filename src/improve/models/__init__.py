@@ -4,11 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
+from improve.models.cnn import Cnn
 from improve.models.lenet import Lenet
+from improve.models.lenet5 import Lenet5
+from improve.models.minigooglenet import Minigooglenet
+from improve.models.minivggnet import Minivggnet
 from improve.models.mlp import Mlp
+from improve.models.resnet import Resnet
 from improve.parts import named
 
-__all__ = ["MODELS", "Lenet", "Mlp", "Model"]
+__all__ = ["MODELS", "Cnn", "Lenet", "Lenet5", "Minigooglenet", "Minivggnet", "Mlp", "Model", "Resnet"]
 
-MODELS = (Lenet, Mlp)
-Model = Annotated[Lenet | Mlp, Field(discriminator="name"), named("lenet")]
+MODELS = (Lenet, Lenet5, Minivggnet, Minigooglenet, Resnet, Mlp, Cnn)
+Model = Annotated[
+    Lenet | Lenet5 | Minivggnet | Minigooglenet | Resnet | Mlp | Cnn, Field(discriminator="name"), named("lenet")
+]

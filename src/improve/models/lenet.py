@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from improve.lazy import keras
-from improve.models.architecture import Activation, Architecture, activated, dropped
+from improve.models.architecture import Activation, Architecture, activated, dropped, logits
 from improve.parts import Flag
 from improve.regularization import Regularization
 
@@ -18,18 +18,24 @@ class Lenet(Architecture):
     """
 
     name: Literal["lenet"] = "lenet"
-    smallest: ClassVar[int] = 4
     activation: Activation = Field("relu", description="of the hidden layers")
     batch_norm: Flag = Field(False, description="batch normalisation after each activation")
 
+    def needs(self) -> tuple[int, str]:
+        return 4, ""
+
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
-        x = images
+        regularization, x = self.filled(regularization), images
         for number, filters in enumerate((20, 50), start=1):
-            x = keras.layers.Conv2D(filters, 5, padding="same", name=f"conv{number}", **regularization.hidden())(x)
-            x = activated(x, self.activation, self.batch_norm, f"conv{number}")
-            x = keras.layers.MaxPooling2D(2, strides=2, name=f"pool{number}")(x)
+            conv = keras.layers.Conv2D(
+                filters=filters, kernel_size=5, padding="same", name=f"conv{number}", **regularization.convolution()
+            )
+            x = self.activated(conv(x), f"conv{number}", regularization)
+            x = keras.layers.MaxPooling2D(pool_size=2, strides=2, name=f"pool{number}")(x)
         x = keras.layers.Flatten(name="flatten")(x)
-        x = keras.layers.Dense(500, name="hidden", **regularization.hidden())(x)
-        x = activated(x, self.activation, self.batch_norm, "hidden")
-        x = dropped(x, regularization.dropout, "hidden")
-        return keras.layers.Dense(classes, name="logits", **regularization.kernel())(x)
+        x = keras.layers.Dense(units=500, name="hidden", **regularization.dense())(x)
+        x = self.activated(x, "hidden", regularization)
+        return logits(dropped(x, regularization.dropout, "hidden"), classes, regularization)
+
+    def activated(self, x: Any, name: str, regularization: Regularization) -> Any:
+        return activated(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)

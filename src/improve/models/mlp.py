@@ -1,30 +1,49 @@
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from improve.lazy import keras
-from improve.models.architecture import Activation, Architecture, activated, dropped
-from improve.parts import Count, Flag
+from improve.models.architecture import (
+    Activation,
+    Architecture,
+    Counts,
+    Initializer,
+    Place,
+    activated,
+    dropped,
+    logits,
+)
+from improve.parts import Flag
 from improve.regularization import Regularization
 
 
 class Mlp(Architecture):
-    """A multi-layer perceptron: the image flattened, then fully connected layers; none at all is a linear model."""
+    """A multi-layer perceptron: the image flattened, then fully connected layers; none at all is a linear model.
+
+    Dropout, when asked for, stands after each hidden layer.
+    """
 
     name: Literal["mlp"] = "mlp"
-    hidden: Annotated[tuple[Count, ...], Field(strict=False)] = Field((64,), description="units of each hidden layer")
+    hidden: Counts = Field((64,), description="units of each hidden layer")
     activation: Activation = Field("relu", description="of the hidden layers")
-    batch_norm: Flag = Field(False, description="batch normalisation after each activation")
+    initializer: Initializer = Field("glorot_uniform", description="of all kernels")
+    batch_norm: Flag = Field(False, description="batch normalisation of the hidden layers")
+    batch_norm_at: Place = Field("after", description="where it stands: after or before each activation")
 
     def bigger(self) -> dict[str, Any]:
         return {"hidden": [2 * units for units in self.hidden] or [64]}
 
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
+        regularization = self.filled(regularization)
         x = keras.layers.Flatten(name="flatten")(images)
         for number, units in enumerate(self.hidden, start=1):
-            x = keras.layers.Dense(units, name=f"hidden{number}", **regularization.hidden())(x)
-            x = activated(x, self.activation, self.batch_norm, f"hidden{number}")
-            x = dropped(x, regularization.dropout, f"hidden{number}")
-        return keras.layers.Dense(classes, name="logits", **regularization.kernel())(x)
+            x = self.dense(x, units, f"hidden{number}", regularization)
+        return logits(x, classes, regularization, self.initializer)
+
+    def dense(self, x: Any, units: int, name: str, regularization: Regularization) -> Any:
+        arguments = {"kernel_initializer": self.initializer, **regularization.dense()}
+        x = keras.layers.Dense(units=units, name=name, **arguments)(x)
+        norm = self.batch_norm_at if self.batch_norm else None
+        return dropped(activated(x, self.activation, name, regularization, norm), regularization.dropout, name)
