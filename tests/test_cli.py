@@ -14,8 +14,9 @@ def test_a_wrong_spec_shows_place_line_caret_and_remedy(improve, write_spec):
     assert err.splitlines()[:3] == [
         f"{file}:2:24   there is no 'learning_rat' here; did you mean 'learning_rate'?",
         "    2 | optimizer: {name: sgd, learning_rat: 0.01}",
-        "                               ^^^^^^^^^^^^   sgd knows: learning_rate, weight_decay, clipnorm, clipvalue, "
-        "global_clipnorm, momentum, nesterov",
+        "                               ^^^^^^^^^^^^   sgd knows: learning_rate, momentum, nesterov, "
+        "weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, "
+        "gradient_accumulation_steps, loss_scale_factor",
     ]
     assert err.splitlines()[-1] == "1 mistake; nothing was started."
 
@@ -166,7 +167,7 @@ def test_list_and_explain_know_every_entry(improve):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["explain", "adm"], "did you mean adam?"),
+        (["explain", "adm"], "did you mean adam"),
         (["list", "modles"], "there is no shelf 'modles'"),
         (["init", "lenett"], "there is no model 'lenett'"),
         (["train", "missing.yaml"], "there is no file missing.yaml"),

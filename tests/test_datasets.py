@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from improve.datasets import Cifar10, Digits, FashionMnist, Npz
+from improve.datasets.arrays import Digits, Npz
+from improve.datasets.known import Cifar10, FashionMnist
 from improve.errors import UsageError
 
 GOOD = {
@@ -28,23 +29,25 @@ def npz(tmp_path):
 
 def test_the_digits_are_the_real_ones_scaled_to_bytes():
     source = Digits().load()
-    assert (source.x_train.shape, source.x_train.dtype) == ((1797, 8, 8, 1), np.uint8)
-    assert (source.x_train.min(), source.x_train.max(), len(np.unique(source.x_train))) == (0, 255, 17)
-    assert list(source.y_train[:10]) == list(range(10))
-    assert Digits().facts()[:3] == (1797, 0, (8, 8, 1))
+    (images,) = source.pools
+    assert (images.shape, images.dtype) == ((1797, 8, 8, 1), np.uint8)
+    assert (images.min(), images.max(), len(np.unique(images))) == (0, 255, 17)
+    assert list(source.labels[:10]) == list(range(10))
+    assert Digits().facts()[:2] == ((1797, 0, 0), (8, 8, 1))
 
 
 def test_an_npz_file_is_read_and_described(npz):
     source, facts = npz().load(), npz().facts()
-    assert (source.x_train.shape, source.class_names) == ((20, 8, 8, 3), ("0", "1", "2", "3"))
-    assert facts[:3] == (20, 8, (8, 8, 3))
+    assert (source.pools[0].shape, source.class_names) == ((20, 8, 8, 3), ("0", "1", "2", "3"))
+    assert source.counts == facts.counts == (20, 0, 8)
+    assert facts.shape == (8, 8, 3)
 
 
 def test_a_file_without_a_test_set_and_grey_images_will_do(npz):
     part = npz(x_train=np.zeros((20, 8, 8)), y_train=(np.arange(20) % 2)[:, None], x_test=None, y_test=None)
     source = part.load()
-    assert (source.x_train.shape, source.x_train.dtype, len(source.y_test)) == ((20, 8, 8, 1), np.float32, 0)
-    assert part.facts()[:3] == (20, 0, (8, 8, 1))
+    assert (source.pools[0].shape, source.pools[0].dtype, source.counts) == ((20, 8, 8, 1), np.float32, (20, 0, 0))
+    assert part.facts()[:2] == ((20, 0, 0), (8, 8, 1))
 
 
 def mixed():
@@ -128,15 +131,15 @@ def test_a_flipped_byte_anywhere_is_never_a_traceback(tmp_path):
 def test_improve_data_comes_before_what_the_system_ships(tmp_path, monkeypatch):
     np.savez(tmp_path / "cifar10.npz", **{**GOOD, "x_train": np.full((20, 8, 8, 3), 7, np.uint8)})
     monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))
-    assert Cifar10().facts()[:3] == (20, 8, (8, 8, 3))
+    assert Cifar10().facts()[:2] == ((20, 0, 8), (8, 8, 3))
     source = Cifar10().load()
-    assert source.x_train[0, 0, 0, 0] == 7
+    assert source.pools[0][0, 0, 0, 0] == 7
     assert source.class_names[3] == "cat"
     assert source.found == str(tmp_path / "cifar10.npz")
 
 
 def test_known_sizes_are_known_without_the_data():
-    assert Cifar10().facts()[:3] == (50_000, 10_000, (32, 32, 3))
+    assert Cifar10().facts()[:2] == ((50_000, 0, 10_000), (32, 32, 3))
 
 
 def idx(array):
@@ -156,7 +159,8 @@ def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
     folder = idx_folder(tmp_path / "fashion_mnist")
     monkeypatch.setenv("IMPROVE_DATA", str(tmp_path))
     source = FashionMnist().load()
-    assert (source.x_train.shape, source.x_test.shape, source.x_train.max()) == ((30, 28, 28, 1), (10, 28, 28, 1), 9)
+    assert [pool.shape for pool in source.pools] == [(30, 28, 28, 1), (10, 28, 28, 1)]
+    assert source.pools[0].max() == 9
     (folder / "train-images-idx3-ubyte.gz").write_bytes(idx(np.full((30, 28, 28), 9))[:40])
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte\.gz"):
         FashionMnist().load()
@@ -164,6 +168,6 @@ def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
 
 def test_what_the_system_ships_is_found(tmp_path, monkeypatch):
     folder = idx_folder(tmp_path / "fashion-mnist")
-    monkeypatch.setattr("improve.datasets.SYSTEM", tmp_path)
+    monkeypatch.setattr("improve.datasets.known.SYSTEM", tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_cache"))
     assert FashionMnist().load().found == str(folder)

@@ -137,7 +137,7 @@ def test_extends_merges_mappings_and_replaces_lists(write_spec):
 def test_a_part_with_another_name_starts_afresh(write_spec):
     write_spec("schedule: {name: time, decay: 0.5}\n", "base.yaml")
     file = write_spec("extends: base.yaml\nschedule: {name: step}\n")
-    assert load(file).schedule.options() == {"factor": 0.5, "every": 5}
+    assert load(file).schedule.options() == {"warmup": 0.0, "factor": 0.5, "every": 5}
     assert load(write_spec("extends: base.yaml"), ["schedule.name=constant"]).schedule.name == "constant"
 
 

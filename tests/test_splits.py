@@ -1,14 +1,14 @@
 """How a source is divided."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from improve.datasets import Source
-from improve.prepare import divide, duplicates
-from improve.spec import Spec
-from improve.splits import Split, sizes, stratified
+from improve.division import divide
+from improve.images import Images, in_memory
+from improve.prepare import Examples, duplicates, prepare
+from improve.spec import Data, Spec
+from improve.splits import Counts, Split, sizes, stratified
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from improve.splits import Split, sizes, stratified
     ],
 )
 def test_a_split_of_8000_and_2000_examples(split, parts):
-    assert sizes(Split.model_validate(split), 8000, 2000, None, 0.0)[:3] == parts
+    assert sizes(Split.model_validate(split), Counts(8000, 0, 2000), None, 0.0)[:3] == parts
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_split_is_kept_as_it_was_written(written, kept):
 
 
 def test_a_train_dev_set_comes_out_of_the_training_part():
-    assert sizes(Split.model_validate("60/20/20"), 1000, 0, None, 0.1)[:4] == (540, 200, 200, 60)
+    assert sizes(Split.model_validate("60/20/20"), Counts(1000, 0, 0), None, 0.1)[:4] == (540, 200, 200, 60)
 
 
 def test_a_subset_keeps_the_shares():
-    assert sizes(Split.model_validate("60/20/20"), 8000, 2000, 100, 0.0)[:3] == (60, 20, 20)
-    assert sizes(Split.model_validate({"validation": "10%"}), 8000, 2000, 100, 0.0)[:3] == (72, 8, 20)
+    assert sizes(Split.model_validate("60/20/20"), Counts(8000, 0, 2000), 100, 0.0)[:3] == (60, 20, 20)
+    assert sizes(Split.model_validate({"validation": "10%"}), Counts(8000, 0, 2000), 100, 0.0)[:3] == (72, 8, 20)
 
 
 LABELS = np.repeat([0, 1, 2], [700, 250, 50])
@@ -69,47 +69,107 @@ def test_the_order_depends_on_the_seed_and_on_nothing_else():
     assert (first != stratified(LABELS, seed=4)).any()
 
 
-def source(train=600, test=150):
-    images = np.arange(train + test, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(4, axis=1)
-    labels = np.arange(train + test) % 5
-    return Source(images[:train], labels[:train], images[train:], labels[train:], tuple("abcde"), "here")
+def source(train=600, validation=0, test=150):
+    total = train + validation + test
+    images = np.arange(total, dtype=np.int16).reshape(-1, 1, 1, 1)
+    counts = Counts(train, validation, test)
+    return Source((images[:train], images[train:]), np.arange(total) % 5, counts, tuple("abcde"), "here")
 
 
-@pytest.mark.parametrize("split", ["60/20/20", "70/30", {"validation": "25%"}])
+def rows(given=None, theirs=None, **data):
+    """Row numbers of each part, of a source and a target's source."""
+    part = Data.model_validate({"target": {"source": "digits"}, **data} if theirs else data)
+    return divide(part, given or source(), theirs, 0)
+
+
+@pytest.mark.parametrize("split", ["60/20/20", "70/30", {"validation": "25%"}, "own"])
 @pytest.mark.parametrize("train_dev", [0.0, 0.2])
 def test_parts_are_disjoint_and_complete(split, train_dev):
-    count = sizes(Split.model_validate(split), 600, 150, None, train_dev)
-    parts = divide(source(), count, seed=0)
-    ids = np.concatenate([part.ids for part in parts.values()])
-    assert sorted(ids) == list(range(750))
-    assert [len(parts[name]) for name in ("train", "validation", "test", "train_dev")] == list(count[:4])
+    given = source(600, 100, 50)
+    parts = rows(given=given, split=split, train_dev=train_dev)
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(750))
+    count = sizes(Split.model_validate(split), given.counts, None, train_dev)
+    assert {name: len(part) for name, part in parts.items()} == count._asdict()
 
 
 def test_the_sources_own_test_set_stays_the_test_set():
-    parts = divide(source(), sizes(Split.model_validate({"validation": "25%"}), 600, 150, None, 0.0), seed=0)
-    assert sorted(parts["test"].ids) == list(range(600, 750))
+    assert sorted(rows(split={"validation": "25%"})["test"]) == list(range(600, 750))
+
+
+def test_own_keeps_the_three_sets_that_a_source_comes_in():
+    parts = rows(given=source(600, 100, 50), split="own")
+    assert sorted(parts["train"]) == list(range(600))
+    assert sorted(parts["validation"]) == list(range(600, 700))
+    assert sorted(parts["test"]) == list(range(700, 750))
 
 
 def test_validation_images_stay_the_same_while_a_subset_grows():
-    split = Split.model_validate({"validation": 50})
-    small, large = (divide(source(), sizes(split, 600, 150, subset, 0.0), 0) for subset in (300, 600))
-    assert (small["validation"].ids == large["validation"].ids).all()
-    assert set(small["train"].ids) < set(large["train"].ids)
+    small, large = (rows(split={"validation": 50}, subset=subset) for subset in (300, 600))
+    assert (small["validation"] == large["validation"]).all()
+    assert set(small["train"]) < set(large["train"])
+
+
+def test_with_a_target_training_comes_from_the_source_and_the_rest_from_the_target():
+    parts = rows(theirs=source(200, 0, 100), split="60/20/20", train_dev=0.1)
+    assert max(parts["train"]) < 750
+    assert len(parts["train"]) + len(parts["train_dev"]) == 750
+    assert sorted(np.concatenate([parts["validation"], parts["test"]])) == list(range(750, 1050))
+    assert [len(parts[name]) for name in ("validation", "test")] == [150, 150]
+
+
+@pytest.mark.parametrize(
+    ("split", "validation", "test"),
+    [("60/20/20", 120, 120), ("70/30", 240, 0), ("50/10/40", 48, 192), ({"validation": 60}, 60, 100), ("own", 50, 100)],
+)
+def test_a_share_of_the_target_can_join_the_training_set(split, validation, test):
+    given = source(150, 50, 100)
+    parts = rows(theirs=given, split=split, target={"source": "digits", "train": 0.2})
+    assert [len(parts.get(name, ())) for name in ("validation", "test")] == [validation, test]
+    pool = {"60/20/20": 300, "70/30": 300, "50/10/40": 300, "own": 150}.get(str(split), 140)
+    joined = sum(parts["train"] >= 750)
+    assert joined == round(0.2 * pool)
+    assert len(parts["train"]) == 750 + joined
+    everywhere = np.concatenate([*parts.values()])
+    assert len(set(everywhere)) == len(everywhere)
+    any_stretch = np.mean(parts["train"][:200] >= 750)
+    assert any_stretch == pytest.approx(joined / (750 + joined), rel=0.2)  # both origins
+
+
+def examples(ids):
+    return Examples(in_memory(np.asarray(ids).reshape(-1, 1, 1, 1)), np.zeros(len(ids), int), np.asarray(ids))
 
 
 def test_images_that_are_in_two_parts_are_counted():
-    parts = divide(source(), sizes(Split.model_validate("60/20/20"), 600, 150, None, 0.0), seed=0)
-    clean = {name: replace(part, images=part.ids.reshape(-1, 1, 1, 1)) for name, part in parts.items() if len(part)}
+    clean = {"train": examples(range(100)), "validation": examples(range(100, 130))}
     assert duplicates(clean) == {}
-    leaked = clean["validation"].images.copy()
-    leaked[:3] = clean["train"].images[:3]
-    clean["validation"] = replace(clean["validation"], images=leaked)
-    assert duplicates(clean) == {"validation in train": 3}
+    leaked = clean | {"validation": examples([*range(103, 130), 3, 4, 5])}
+    assert duplicates(leaked) == {"validation in train": 3}
+
+
+def test_images_are_read_from_several_arrays_as_from_one():
+    whole = np.random.default_rng(0).integers(0, 256, (30, 2, 3, 1), dtype=np.uint8)
+    order = np.random.default_rng(1).permutation(30)
+    parts = Images((whole[:7], whole[7:7], whole[7:20], whole[20:]), order)
+    assert (parts[:] == whole[order]).all()
+    assert (parts[np.array([3, 3, 28])] == whole[order[[3, 3, 28]]]).all()
+    assert (parts.shape, parts.dtype, len(parts)) == ((30, 2, 3, 1), np.uint8, 30)
+    assert (np.concatenate(list(parts.chunks())) == whole[order]).all()
+
+
+def test_a_simulated_target_changes_validation_and_test_images_and_never_training_images():
+    plain = prepare(Spec.model_validate({"data": {"source": "digits"}}))
+    target = {"simulate": [{"name": "brightness", "factor": 0.4}]}
+    changed = prepare(Spec.model_validate({"data": {"source": "digits", "target": target}}))
+    again = prepare(Spec.model_validate({"data": {"source": "digits", "target": target}}))
+    for part in ("train", "validation", "test"):
+        assert (plain.parts[part].ids == changed.parts[part].ids).all()
+        assert (changed.parts[part].images[:] == again.parts[part].images[:]).all()
+    assert plain.fingerprint["train"] == changed.fingerprint["train"]
+    difference = changed.parts["validation"].images[:].astype(float) - plain.parts["validation"].images[:]
+    assert 5 < np.abs(difference).mean() < 100
 
 
 def test_the_training_sample_is_as_large_as_the_validation_set():
-    from improve.prepare import prepare
-
     data = prepare(Spec.model_validate({"data": {"source": "digits"}}))
     assert len(data.train_sample) == len(data.parts["validation"]) == 359
     assert np.abs(np.bincount(data.train_sample.labels) - 35.9).max() < 3

@@ -7,14 +7,15 @@ from typing import Any
 from improve.lazy import keras
 from improve.normalizations import Statistics
 from improve.record import recorded_model, recorded_optimizer
+from improve.schedules import Length
 from improve.spec import Spec
 
 
 def network(spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics) -> tuple[Any, Any]:
-    """Keras tensors: images as they come (uint8 or float), and logits (n, classes)."""
+    """Keras tensors: images as they come (uint8 or float), and logits: (n, classes), or (n, 1) for one sigmoid."""
     images = keras.Input(shape, name="images")
-    logits = spec.model.build(normalization.layer()(images), classes, spec.regularization)
-    return images, logits
+    units = 1 if spec.data.source.one_output else classes
+    return images, spec.model.build(normalization.layer()(images), units, spec.regularization)
 
 
 def assemble(
@@ -31,25 +32,29 @@ def assemble(
     model = recorded_model(images, logits, steps_per_epoch)
     model.compile(
         optimizer=optimizer(spec, steps_per_epoch),
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=spec.regularization.label_smoothing
-        ),
+        loss=loss(spec),
     )
     model.optimizer.build(model.trainable_variables)
     return model
 
 
+def loss(spec: Spec) -> Any:
+    kind = keras.losses.BinaryCrossentropy if spec.data.source.one_output else keras.losses.CategoricalCrossentropy
+    return kind(from_logits=True, label_smoothing=spec.regularization.label_smoothing)
+
+
 def optimizer(spec: Spec, steps_per_epoch: int) -> Any:
     part = spec.optimizer
-    schedule = spec.schedule.build(part.learning_rate, steps_per_epoch)
+    schedule = spec.schedule.build(part.learning_rate, Length(steps_per_epoch, spec.training.epochs))
     built = recorded_optimizer(part.keras_class(), steps_per_epoch, **part.arguments(schedule))
-    if part.weight_decay:
-        # decay is for kernels: Keras would also shrink biases and the scales of batch normalisation
-        built.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # decay is for kernels: Keras would also shrink biases and the scales of batch normalisation
+    built.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return built
 
 
 def deliverable(model: Any) -> Any:
     """The network to hand out: images in, probabilities out, no optimizer, no loss. Shares weights with `model`."""
-    probabilities = keras.layers.Softmax(name="probability")(model.outputs[0])
+    logits = model.outputs[0]
+    activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
+    probabilities = keras.layers.Activation(activation, name="probability")(logits)
     return keras.Model(model.inputs, probabilities, name="classifier")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from improve.augmentations import augment
+from improve.augmentations import Batch, augment
+from improve.errors import UsageError
 from improve.lazy import keras, np
-from improve.prepare import Examples
+from improve.prepare import Data
 from improve.randomness import keyed
 from improve.spec import Spec
 
@@ -24,25 +25,34 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def training_batches(spec: Spec, train: Examples, classes: int) -> Any:
-    """A keras.utils.PyDataset of (images, one-hot labels); set its `epoch` before each pass."""
+def training_batches(spec: Spec, data: Data) -> Any:
+    """A keras.utils.PyDataset of (images, labels as shares of the classes[, weights]); set its `epoch` before each
+    pass."""
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch = 0
 
         @property
         def num_batches(self) -> int:
-            return steps_per_epoch(len(train), spec.training.batch_size)
+            return steps_per_epoch(len(train), size)
 
-        def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-            where = order(spec.seed, self.epoch, len(train))[index * size : (index + 1) * size]
-            images = train.images[where]
+        def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+            where = order_of(self.epoch)[index * size : (index + 1) * size]
+            batch = Batch(train.images[where], one_hot[train.labels[where]])
             if spec.augmentation:
-                images = augment(spec.augmentation, images, keyed(spec.seed, "augmentation", self.epoch, index))
-            return images, one_hot[train.labels[where]]
+                random = keyed(spec.seed, "augmentation", self.epoch, index)
+                batch = augment(spec.augmentation, batch, random, data.pixels)
+            labels = batch.labels[:, 1:] if spec.data.source.one_output else batch.labels
+            return (batch.images, labels) if weights is None else (batch.images, labels, batch.labels @ weights)
 
-    size = spec.training.batch_size
-    one_hot = np.eye(classes, dtype=np.float32)
+    def order_of(epoch: int) -> NDArray[Any]:
+        if spec.training.sampling == "balanced":
+            return balanced_order(spec.seed, epoch, train.labels.tobytes())
+        return order(spec.seed, epoch, len(train))
+
+    train, size = data.parts["train"], spec.training.batch_size
+    one_hot = np.eye(len(data.class_names), dtype=np.float32)
+    weights = class_weights(spec, train.labels, data.class_names)
     return Batches()
 
 
@@ -50,3 +60,35 @@ def training_batches(spec: Spec, train: Examples, classes: int) -> Any:
 def order(seed: int, epoch: int, count: int) -> NDArray[Any]:
     """The order of `count` examples in one epoch."""
     return keyed(seed, "order", epoch).permutation(count)
+
+
+@lru_cache(maxsize=2)
+def balanced_order(seed: int, epoch: int, labels: bytes) -> NDArray[Any]:
+    """As many places as there are `labels` (int64), shared evenly by the classes: examples of a rare class come
+    several times, each as often as the others to within one, and of a common class some are left out."""
+    random, by_place = keyed(seed, "order", epoch), np.frombuffer(labels, np.int64)
+    classes = np.unique(by_place)
+    share, left = divmod(len(by_place), len(classes))
+    chosen = []
+    for label, extra in zip(classes, random.permutation(len(classes)) < left, strict=True):
+        members, wanted = np.flatnonzero(by_place == label), share + int(extra)
+        rounds = -(-wanted // len(members))
+        chosen.append(np.concatenate([random.permutation(members) for _ in range(rounds)])[:wanted])
+    return random.permutation(np.concatenate(chosen))
+
+
+def class_weights(spec: Spec, labels: NDArray[Any], names: tuple[str, ...]) -> NDArray[Any] | None:
+    """The weight of each class in the loss, or None. `balanced` is n / (classes · n of the class), as in scikit-learn:
+    1 on average over the examples."""
+    asked = spec.training.class_weights
+    if asked == "none":
+        return None
+    if asked == "balanced":
+        counts = np.bincount(labels, minlength=len(names))
+        return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise UsageError(
+            f"training.class_weights: there is no class '{unknown[0]}'", fix=f"classes: {', '.join(names[:20])}"
+        )
+    return np.array([asked.get(name, 1.0) for name in names], dtype=np.float32)

@@ -34,6 +34,7 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
             "examples": {name: len(part) for name, part in data.parts.items()},
             "fingerprint": data.fingerprint,
             "duplicates": data.duplicates,
+            "skipped": dict(data.skipped),
         },
         "normalization": {
             "subtract": data.normalization.subtract.tolist(),

@@ -125,6 +125,7 @@ def _elsewhere(section: Any, key: str) -> str:
         inside = [
             name for name, field in Spec.model_fields.items() if key in known_keys(*sections_in(field.annotation))
         ]
+        inside.sort(key=lambda name: bool(shelf_at((name,))))  # training.epochs before the epochs of a schedule
         return f"; did you mean {inside[0]}.{key}?" if inside else ""
     parts = SHELVES.get(getattr(section, "shelf", ""), ())
     owners = [part.key() for part in parts if key in part.model_fields]

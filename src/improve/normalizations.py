@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from improve.images import Images
 from improve.lazy import keras, np
 from improve.parts import Part, named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-CHUNK = 1024  # images summed at a time: float64 copies of all of them would be eight times the data
 
 
 class Statistics(NamedTuple):
@@ -37,17 +36,17 @@ class NormalizationPart(Part):
 
     shelf = "normalizations"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         """Statistics of training `images` (n, height, width, channels)."""
         raise NotImplementedError
 
 
-def moments(images: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+def moments(images: Images, axes: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean and mean square over `axes` in float64, chunk by chunk."""
     total: Any = 0.0
     squares: Any = 0.0
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK].astype(np.float64)
+    for part in images.chunks():
+        chunk = part.astype(np.float64)
         total = total + chunk.sum(axis=axes)
         squares = squares + np.square(chunk).sum(axis=axes)
     count = np.prod([images.shape[axis] for axis in axes])
@@ -63,7 +62,7 @@ class Standardize(NormalizationPart):
 
     name: Literal["standardize"] = "standardize"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         mean, square = moments(images, (0, 1, 2))
         deviation = np.sqrt(np.maximum(square - np.square(mean), 0.0))
         return Statistics(mean, np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0))
@@ -74,7 +73,7 @@ class NoNormalization(NormalizationPart):
 
     name: Literal["none"] = "none"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         return Statistics(np.zeros(1), np.ones(1))
 
 
@@ -83,7 +82,7 @@ class Rescale(NormalizationPart):
 
     name: Literal["rescale"] = "rescale"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         return Statistics(np.zeros(1), np.full(1, 255.0))
 
 
@@ -92,7 +91,7 @@ class Center(NormalizationPart):
 
     name: Literal["center"] = "center"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         mean, _ = moments(images, (0, 1, 2))
         return Statistics(mean, np.ones_like(mean))
 
@@ -102,7 +101,7 @@ class MeanImage(NormalizationPart):
 
     name: Literal["mean_image"] = "mean_image"
 
-    def fit(self, images: NDArray[Any]) -> Statistics:
+    def fit(self, images: Images) -> Statistics:
         mean, _ = moments(images, (0,))
         return Statistics(mean, np.ones(1))
 

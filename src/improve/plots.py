@@ -116,14 +116,16 @@ def draw_rate(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
     rates = [row["learning_rate"] for row in rows]
     axes.step([row["epoch"] for row in rows], rates, where="mid", color=GREY)
+    positive = [rate for rate in rates if rate > 0] or [1.0]  # a logarithm has no place for 0
     axes.set_yscale("log")
-    if max(rates) / min(rates) < 3:
-        axes.set_ylim(min(rates) / 3, max(rates) * 3)
+    if max(positive) / min(positive) < 3:
+        axes.set_ylim(min(positive) / 3, max(positive) * 3)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="epoch", ylabel="rate")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
-    axes.annotate(f"{rates[-1]:.3g}", (1.01, rates[-1]), xycoords=axes.get_yaxis_transform(), fontsize=9, color=GREY,
+    place = (1.01, rates[-1] or min(positive))
+    axes.annotate(f"{rates[-1]:.3g}", place, xycoords=axes.get_yaxis_transform(), fontsize=9, color=GREY,
                   va="center", annotation_clip=False)  # fmt: skip
     _tidy(axes)
 
@@ -134,8 +136,8 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def draw_preview(file: Path, rates: list[float], images: list[Any]) -> None:
-    """The learning rate per epoch, and rows of images: the originals, then augmented ones."""
+def draw_preview(file: Path, rates: list[float], images: list[Any], names: list[str]) -> None:
+    """The learning rate per epoch, and rows of images (from 0 to 1): the originals, then augmented ones."""
     rows = len(images)
     height = 2.6 + 0.95 * rows  # inches; the rate takes the upper two and a half
     made = figure(height)
@@ -149,8 +151,10 @@ def draw_preview(file: Path, rates: list[float], images: list[Any]) -> None:
     for number, row in enumerate(images):
         for place, image in enumerate(row):
             tile = made.add_subplot(grid[number, place])
-            tile.imshow(image.clip(0, 255).astype("uint8").squeeze(), cmap="gray", vmin=0, vmax=255)
+            tile.imshow(image.squeeze(axis=-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
             tile.set_axis_off()
+            if number == 0:
+                tile.set_title(names[place][:12], fontsize=8, pad=2)
             if place == 0:
                 name = "original" if number == 0 else f"draw {number}"
                 tile.annotate(name, (-0.15, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from improve.datasets import Source
+from improve.augmentations import Batch, Pixels, augment
+from improve.datasets import Source, Tick, silent
+from improve.division import divide
+from improve.errors import UsageError
+from improve.images import Images, in_memory
 from improve.lazy import np
 from improve.normalizations import Statistics
+from improve.randomness import keyed
 from improve.spec import Spec
-from improve.splits import Sizes, stratified
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-ARRAYS = ("images", "labels", "ids")
+PARTS = ("train", "train_dev", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (n, height, width, channels; uint8 or float32), labels (n,), and ids: positions in the source, the test
-    set's after the training set's."""
+    """Images (n, height, width, channels; uint8 or float32), labels (n,), and ids: positions in the source, those in
+    the target's after them."""
 
-    images: NDArray[Any]
+    images: Images
     labels: NDArray[Any]
     ids: NDArray[Any]
 
@@ -33,7 +36,7 @@ class Examples:
         return len(self.labels)
 
     def head(self, count: int) -> Examples:
-        return Examples(self.images[:count], self.labels[:count], self.ids[:count])
+        return Examples(Images(self.images.pools, self.images.rows[:count]), self.labels[:count], self.ids[:count])
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,17 @@ class Data:
 
     parts: dict[str, Examples]
     normalization: Statistics
+    pixels: Pixels
     class_names: tuple[str, ...]
     found: str
     available: int
+    skipped: tuple[tuple[str, str], ...]
     fingerprint: dict[str, str]
     duplicates: dict[str, int]
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        height, width, channels = self.parts["train"].images.shape[1:]
-        return height, width, channels
+        return self.parts["train"].images.shape[1:]
 
     @property
     def train_sample(self) -> Examples:
@@ -69,66 +73,97 @@ class Data:
         return {"train": self.train_sample} | {name: self.parts[name] for name in names}
 
 
-def prepare(spec: Spec) -> Data:
+def prepare(spec: Spec, tick: Tick = silent) -> Data:
     """Load the source and divide it. Raises UsageError where the data cannot be had or make no sense."""
-    source = spec.data.source.load()
-    count = spec.data.sizes(len(source.y_train), len(source.y_test))
-    parts = {name: part for name, part in divide(source, count, spec.seed).items() if len(part)}
+    source = spec.data.source.load(tick)
+    target = spec.data.target.source.load(tick) if spec.data.target and spec.data.target.source else None
+    if target:
+        check_alike(source, target)
+    parts = examples(spec, source, target)
+    normalization = spec.data.normalize.fit(parts["train"].images)
+    pixels = pixels_of(parts["train"].images, normalization)
+    if spec.data.target and spec.data.target.simulate:
+        for name in {"validation", "test"} & set(parts):
+            parts[name] = simulated(spec, parts[name], PARTS.index(name), pixels)
+    sources = [source, target] if target else [source]
     return Data(
         parts,
-        spec.data.normalize.fit(parts["train"].images),
+        normalization,
+        pixels,
         source.class_names,
-        source.found,
-        len(source.y_train) + len(source.y_test),
+        " and ".join(found.found for found in sources),
+        sum(len(found.labels) for found in sources),
+        tuple(bad for found in sources for bad in found.skipped),
         {name: digest(part) for name, part in parts.items()},
         duplicates(parts),
     )
 
 
-def divide(source: Source, count: Sizes, seed: int) -> dict[str, Examples]:
-    """Cut stratified orders into parts. Validation comes first, so it stays the same while a subset grows."""
-    pool = Examples(source.x_train, source.y_train, np.arange(len(source.y_train)))
-    rest = Examples(source.x_test, source.y_test, len(pool) + np.arange(len(source.y_test)))
-    if count.pooled and len(rest):
-        pool = Examples(*(np.concatenate([getattr(pool, name), getattr(rest, name)]) for name in ARRAYS))
-    order = stratified(pool.labels, seed)
-    if count.pooled:
-        validation, test, train_dev, train = cut(order, count.validation, count.test, count.train_dev, count.train)
-        test_part = take(pool, test)
-    else:
-        validation, train_dev, train = cut(order, count.validation, count.train_dev, count.train)
-        test_part = take(rest, stratified(rest.labels, seed, 1)[: count.test])
+def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Examples]:
+    """The parts that have examples."""
+    pools, labels = source.pools, source.labels
+    if target:
+        pools, labels = pools + target.pools, np.concatenate([labels, target.labels])
+    rows = divide(spec.data, source, target, spec.seed)
     return {
-        "train": take(pool, train),
-        "validation": take(pool, validation),
-        "train_dev": take(pool, train_dev),
-        "test": test_part,
+        name: Examples(Images(pools, rows[name]), labels[rows[name]], rows[name])
+        for name in PARTS
+        if len(rows.get(name, ()))
     }
 
 
-def cut(order: NDArray[Any], *lengths: int) -> list[NDArray[Any]]:
-    ends = np.cumsum(lengths)
-    return [order[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+def check_alike(source: Source, target: Source) -> None:
+    """A target can stand for what counts only if its images and classes are of the same form."""
+    forms = [(found.pools[0].shape[1:], str(found.pools[0].dtype), found.class_names) for found in (source, target)]
+    for what, mine, theirs in zip(("image shape", "type", "classes"), *forms, strict=True):
+        if mine != theirs:
+            raise UsageError(
+                f"source and target differ in their {what}: {mine} and {theirs}",
+                fix="give both the same classes, size and colours",
+            )
 
 
-def take(pool: Examples, where: NDArray[Any]) -> Examples:
-    return Examples(pool.images[where], pool.labels[where], pool.ids[where])
+def pixels_of(images: Images, normalization: Statistics) -> Pixels:
+    """Black is 0 and white 255 for bytes; for other numbers the smallest and the largest one in the training part."""
+    if images.dtype == np.uint8:
+        return Pixels(0.0, 255.0, normalization.divide)
+    lows, highs = zip(*((chunk.min(), chunk.max()) for chunk in images.chunks()), strict=True)
+    low, high = float(min(lows)), float(max(highs))
+    return Pixels(low, high if high > low else low + 1.0, normalization.divide)
+
+
+def simulated(spec: Spec, part: Examples, number: int, pixels: Pixels) -> Examples:
+    """The part as the target sees it: changed once, the same for every epoch and every run with this seed."""
+    assert spec.data.target is not None
+    changed = []
+    for place, chunk in enumerate(part.images.chunks()):
+        random = keyed(spec.seed, "target", number, place)
+        blank = np.zeros((len(chunk), 1), np.float32)
+        changed.append(augment(spec.data.target.simulate, Batch(chunk, blank), random, pixels).images)
+    images = np.concatenate(changed)
+    if part.images.dtype == np.uint8:
+        images = np.rint(images).clip(0, 255).astype(np.uint8)
+    return replace(part, images=in_memory(images))
 
 
 def digest(part: Examples) -> str:
     """One hash of a part's images and labels, in order: equal digests, same examples."""
     hashed = hashlib.sha256(str((part.images.shape, part.images.dtype)).encode())
-    for array in (part.images, part.labels):
-        hashed.update(np.ascontiguousarray(array).data)
+    for chunk in part.images.chunks():
+        hashed.update(np.ascontiguousarray(chunk).data)
+    hashed.update(np.ascontiguousarray(part.labels).data)
     return hashed.hexdigest()
 
 
 def duplicates(parts: dict[str, Examples]) -> dict[str, int]:
     """How many images of one part are also in another, pixel for pixel: {"validation in train": 3}."""
-    hashes = {name: [hashlib.blake2b(image.tobytes(), digest_size=12).digest() for image in part.images]
-              for name, part in parts.items()}  # fmt: skip
+    hashes = {
+        name: [hashlib.blake2b(image.tobytes(), digest_size=12).digest()
+               for chunk in part.images.chunks() for image in chunk]
+        for name, part in parts.items()
+    }  # fmt: skip
     found = {}
-    for first, second in combinations(("train", "train_dev", "validation", "test"), 2):
+    for first, second in combinations(PARTS, 2):
         if first in hashes and second in hashes:
             known = set(hashes[first])
             found[f"{second} in {first}"] = sum(image in known for image in hashes[second])

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve.assemble import assemble
-from improve.augmentations import augment
+from improve.augmentations import Batch, Pixels, augment
 from improve.batches import steps_per_epoch
+from improve.images import in_memory
 from improve.lazy import np
 from improve.plots import draw_preview
 from improve.prepare import prepare
@@ -35,10 +36,9 @@ class Preview:
 def preview(spec: Spec) -> Preview:
     """Read no image: sizes come from the source's own facts."""
     facts = spec.data.source.facts()
-    parts = spec.data.sizes(facts.train, facts.test)
-    steps = steps_per_epoch(parts.train, spec.training.batch_size)
+    steps = steps_per_epoch(spec.data.sizes().train, spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
-    blank = spec.data.normalize.fit(np.zeros((1, *facts.shape), np.uint8))
+    blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
     model = assemble(spec, facts.shape, classes, blank, steps)
     layers = [
         {"name": layer.name, "type": type(layer).__name__, "shape": list(layer.output.shape[1:]),
@@ -50,17 +50,25 @@ def preview(spec: Spec) -> Preview:
 
 def rates(spec: Spec, steps: int) -> list[float]:
     """The learning rate at the start of each epoch."""
-    return [spec.rate(epoch * steps, steps) for epoch in range(spec.training.epochs)]
+    return [float(rate) for rate in spec.rates(steps)[::steps]]
 
 
 def draw(spec: Spec, found: Preview, file: Path) -> None:
     """A picture: the learning rate over the run, and training images beside augmented versions of them."""
-    train = prepare(spec).parts["train"].head(SAMPLES).images
-    draw_preview(file, found.learning_rate, [train, *augmented(spec, train)])
+    data = prepare(spec)
+    train = data.parts["train"].head(SAMPLES)
+    drawn = augmented(spec, Batch(train.images[:], np.eye(len(data.class_names))[train.labels]), data.pixels)
+    rows = [shown(images, data.pixels) for images in (train.images[:], *drawn)]
+    draw_preview(file, found.learning_rate, rows, [data.class_names[label] for label in train.labels])
 
 
-def augmented(spec: Spec, images: NDArray[Any]) -> list[NDArray[Any]]:
+def augmented(spec: Spec, batch: Batch, pixels: Pixels) -> list[NDArray[Any]]:
     if not spec.augmentation:
         return []
     draws = [keyed(spec.seed, "augmentation", epoch, 0) for epoch in range(DRAWS)]
-    return [augment(spec.augmentation, images, random) for random in draws]
+    return [augment(spec.augmentation, batch, random, pixels).images for random in draws]
+
+
+def shown(images: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
+    """From 0 to 1, for drawing."""
+    return ((images - pixels.low) / (pixels.high - pixels.low)).clip(0, 1)

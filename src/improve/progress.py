@@ -33,13 +33,28 @@ class TerminalWatcher:
         self.bar: Progress | None = None
         self.drawn = 0.0
 
+    def reading(self, done: int, total: int) -> None:
+        """Images are being decoded into the cache."""
+        if self.bar is None and self.out.is_terminal and not self.quiet:
+            self.bar = Progress(
+                BarColumn(bar_width=32), TextColumn("{task.description}"), TimeLeft(),
+                console=self.out, auto_refresh=False, transient=True,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=total)
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, description=f"reading images {done:,}/{total:,}", refresh=True)
+
     def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
+        self.close()
         if self.quiet:
             return
         self.epochs, self.steps = spec.training.epochs, about["steps_per_epoch"]
         self.out.print(Text(heading(folder, spec, data, about)))
         for pair, count in data.duplicates.items():
             self.out.print(Text(f"note: {count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"))
+        if data.skipped:
+            self.out.print(Text(f"note: {len(data.skipped):,} files are no good images and were skipped"))
         self.out.print()
         train_dev = "train-dev   " if "train_dev" in data.parts else ""
         self.out.print(Text(f"epoch    loss    train   {train_dev}validation               rate      time", "bold"))

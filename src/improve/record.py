@@ -7,9 +7,11 @@ optimizer's `apply`. That works on every Keras backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from improve.images import Images
 from improve.interrupt import Interrupt
 from improve.lazy import keras, np
 from improve.prepare import Examples
@@ -65,22 +67,59 @@ def recorded_model(images: Any, logits: Any, steps_per_epoch: int) -> Any:
 
 
 def recorded_optimizer(keras_class: type[Any], steps_per_epoch: int, **arguments: Any) -> Any:
-    """An optimizer of `keras_class` that logs the norm of all gradients together, before any clipping."""
+    """An optimizer of `keras_class` that logs the norm of all gradients together, before any clipping, and whose rate
+    can be scaled while it runs."""
 
     class RecordedOptimizer(keras_class):  # type: ignore[misc]
         def build(self, variables: Any) -> None:
             super().build(variables)
             self.gradient_norms = self.add_variable((steps_per_epoch,), name="gradient_norm_log")
+            self.rate_scale = self.add_variable((), initializer="ones", name="rate_scale")
 
         def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
             ops = keras.ops
             norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in grads if gradient is not None))
-            index = self.iterations % steps_per_epoch
-            self.gradient_norms.assign(at_step(self.gradient_norms, index, norm))
+            index = self._iterations % steps_per_epoch  # batches; `iterations` counts updates
+            self.gradient_norms.assign(at_step(self.gradient_norms, index, norm / (self.loss_scale_factor or 1)))
             return super().apply(grads, trainable_variables)
+
+        def _get_current_learning_rate(self) -> Any:
+            return super()._get_current_learning_rate() * self.rate_scale
+
+        def finalize_variable_values(self, var_list: Any) -> None:
+            """Nothing: `fit` ends with every epoch here, and Keras would go on from the averaged weights."""
 
     RecordedOptimizer.__name__ = keras_class.__name__
     return RecordedOptimizer(**arguments)
+
+
+@contextlib.contextmanager
+def averaged(model: Any) -> Iterator[None]:
+    """The model with the weights that are to be measured and kept: the running mean, where the optimizer has one."""
+    weights = model.trainable_variables
+    means = averages(model.optimizer, weights)
+    if means is None:
+        yield
+        return
+    kept = [keras.ops.convert_to_numpy(weight).copy() for weight in weights]
+    for weight, mean in zip(weights, means, strict=True):
+        weight.assign(mean)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, kept, strict=True):
+            weight.assign(value)
+
+
+def averages(optimizer: Any, weights: list[Any]) -> list[Any] | None:
+    """use_ema's running means; or the x of schedule-free learning from its y = (1 − β₁) z + β₁ x, where Keras keeps z
+    as `momentum` (Defazio et al., 2024, eq. 4)."""
+    if optimizer.use_ema:
+        return list(optimizer._model_variables_moving_average)
+    if isinstance(optimizer, keras.optimizers.ScheduleFreeAdamW):
+        beta, slots = optimizer.beta_1, optimizer._momentums
+        return [(weight - (1 - beta) * slot) / beta for weight, slot in zip(weights, slots, strict=True)]
+    return None
 
 
 class Steps(NamedTuple):
@@ -137,15 +176,17 @@ def measure(model: Any, part: Examples) -> Measured:
     return Measured(float(wrong.mean()), float(cross_entropy), np.exp(log_p).astype(np.float32))
 
 
-def logits_of(model: Any, images: NDArray[Any]) -> NDArray[Any]:
-    """Logits in inference mode, in batches of one size (a last, smaller one would be compiled anew)."""
+def logits_of(model: Any, images: Images) -> NDArray[Any]:
+    """Logits (n, classes) in inference mode, in batches of one size (a last, smaller one would be compiled anew)."""
     results = []
     for start in range(0, len(images), MEASURE_BATCH):
         batch = images[start : start + MEASURE_BATCH]
         missing = MEASURE_BATCH - len(batch) if start else 0
         padded = np.concatenate([batch, images[:missing]]) if missing else batch
         results.append(np.asarray(model.predict_on_batch(padded))[: len(batch)])
-    return np.concatenate(results)
+    logits = np.concatenate(results)
+    # one sigmoid is the softmax of (0, logit)
+    return np.concatenate([np.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
 
 
 def log_softmax(logits: NDArray[Any]) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from improve.datasets import Facts
+from improve.datasets import Dataset, Facts
 from improve.errors import UsageError
-from improve.spec import Spec
-from improve.splits import Sizes
+from improve.spec import Data, Spec, Target
+from improve.splits import Counts, Sizes
 from improve.yamlfile import Path
+
+SOURCE, TARGET = ("data", "source"), ("data", "target", "source")
 
 
 class Complaint(NamedTuple):
@@ -22,41 +24,83 @@ class Complaint(NamedTuple):
 
 def complaints(spec: Spec) -> Iterator[Complaint]:
     """Everything about `spec` as a whole that cannot work. Looks at file headers, never at images; no Keras."""
-    try:
-        facts = spec.data.source.facts()
-    except UsageError as error:
-        yield Complaint((("data", "source", "path"), ("data", "source")), error.what, error.fix)
-        facts = None
+    data = spec.data
+    facts = yield from _facts(data.source, SOURCE)
+    theirs = None
+    if data.target is not None:
+        yield from _target_complaints(data.target)
+        theirs = (yield from _facts(data.target.source, TARGET)) if data.target.source else None
+    if facts is not None and (theirs is not None or data.target is None or data.target.source is None):
+        yield from _data_complaints(spec, facts, theirs)
     if facts is not None:
-        yield from _part_complaints(spec, facts)
         why = spec.model.cannot_take(*facts.shape[:2])
         if why:
-            yield Complaint(
-                (("model", "name"), ("model",), ("data", "source")), why, "take another model or larger images"
-            )
-    why = spec.schedule.too_long(spec.training.epochs)
-    if why:
-        paths: tuple[Path, ...] = (("schedule", "every"), ("schedule",), ("training", "epochs"))
+            yield Complaint((("model", "name"), ("model",), SOURCE), why, "take another model or larger images")
+    too_long = spec.schedule.too_long(spec.training.epochs)
+    if too_long:
+        option, why = too_long
+        paths: tuple[Path, ...] = (("schedule", option), ("schedule",), ("training", "epochs"))
         yield Complaint(paths, f"this schedule is longer than the run: {why}", "shorten it or train longer")
 
 
-def _part_complaints(spec: Spec, facts: Facts) -> Iterator[Complaint]:
+def _facts(source: Dataset, at: Path) -> Generator[Complaint, None, Facts | None]:
+    """What is known of a source, or the complaint that it cannot be had."""
+    try:
+        facts = source.facts()
+    except UsageError as error:
+        yield Complaint(((*at, "path"), at), error.what, error.fix)
+        return None
+    if source.one_output and facts.classes not in (None, 2):
+        what = f"binary needs two classes, {source.name} has {facts.classes}"
+        yield Complaint(((*at, "binary"), at), what, "leave binary out")
+    return facts
+
+
+def _target_complaints(target: Target) -> Iterator[Complaint]:
+    at = ("data", "target")
+    if target.source is None and not target.simulate:
+        yield Complaint((at,), "a target without a source and without simulate changes nothing", "give it source: …")
+    if target.source is None and (target.train or target.subset):
+        option = "train" if target.train else "subset"
+        yield Complaint(((*at, option),), f"{option} divides a source, and this target has none", "give it source: …")
+    for number, part in enumerate(target.simulate):
+        if part.mixes:
+            yield Complaint(((*at, "simulate", number),), f"{part.name} mixes labels", "take another augmentation")
+
+
+def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator[Complaint]:
     data = spec.data
-    available = facts.train + facts.test
-    if data.subset is not None and data.subset > available:
-        what = f"a subset of {data.subset:,} is more than the {available:,} examples of {data.source.name}"
-        yield Complaint((("data", "subset"),), what, f"take at most {available}")
-        return
-    parts = data.sizes(facts.train, facts.test)
+    for source, counts, subset, path in _sources(data, facts, theirs):
+        if subset is not None and subset > counts.total:
+            what = f"a subset of {subset:,} is more than the {counts.total:,} examples of {source.name}"
+            yield Complaint((path,), what, f"take at most {counts.total}")
+            return
+        if data.split.own and not counts.validation and source is not (data.source if theirs else None):
+            fix = "write split: 60/20/20, or {validation: 10%} of its training set"
+            yield Complaint((("data", "split"), SOURCE), f"{source.name} has no validation set of its own", fix)
+            return
+    if theirs is not None and facts.shape != theirs.shape:
+        mine, other = ("×".join(map(str, found.shape)) for found in (facts, theirs))
+        yield Complaint((TARGET,), f"source has images of {mine}, target of {other}", "give both the same size")
+    yield from _part_complaints(spec, data.sizes_of(facts.counts, theirs.counts if theirs else None))
+
+
+def _sources(data: Data, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:
+    yield data.source, facts.counts, data.subset, ("data", "subset")
+    if theirs is not None and data.target is not None and data.target.source is not None:
+        yield data.target.source, theirs.counts, data.target.subset, ("data", "target", "subset")
+
+
+def _part_complaints(spec: Spec, parts: Sizes) -> Iterator[Complaint]:
     problem = _empty_part(spec, parts)
     if problem:
-        paths: tuple[Path, ...] = (("data", "split"), ("data", "subset"), ("data", "source"))
+        paths: tuple[Path, ...] = (("data", "split"), ("data", "subset"), SOURCE)
         yield Complaint(paths, problem, f"{parts.total:,} examples in all: give each part some")
     elif spec.training.batch_size > parts.train:
         what = f"a batch of {spec.training.batch_size:,} is larger than the training set of {parts.train:,}"
         yield Complaint((("training", "batch_size"), ("data", "subset")), what, f"take at most {parts.train}")
-    if parts.train > 0 and data.train_dev and not parts.train_dev:
-        what = f"train_dev of {data.train_dev:.3g} leaves no example in the train-dev set"
+    if parts.train > 0 and spec.data.train_dev and not parts.train_dev:
+        what = f"train_dev of {spec.data.train_dev:.3g} leaves no example in the train-dev set"
         yield Complaint((("data", "train_dev"),), what, "hold out a larger share")
 
 

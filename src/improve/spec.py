@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from improve.augmentations import AUGMENTATIONS, Augmentation
 from improve.datasets import DATASETS, Dataset, Digits
 from improve.models import MODELS, Lenet, Model
 from improve.normalizations import NORMALIZATIONS, Normalization, Standardize
 from improve.optimizers import OPTIMIZERS, Adam, Optimizer
-from improve.parts import Count, Fraction, Part, ProperFraction, Section
+from improve.parts import Count, Fraction, NonNegative, Part, ProperFraction, Section
 from improve.regularization import Regularization
-from improve.schedules import SCHEDULES, Constant, Schedule
-from improve.splits import Sizes, Split, sizes
+from improve.schedules import SCHEDULES, Constant, Length, Schedule
+from improve.splits import Counts, Sizes, Split, sizes, target_sizes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SHELVES: dict[str, tuple[type[Part], ...]] = {
     "datasets": DATASETS,
@@ -26,23 +29,54 @@ SHELVES: dict[str, tuple[type[Part], ...]] = {
 }
 
 
+class Target(Section):
+    """The distribution that counts: validation and test images come from here, training images from `source`."""
+
+    source: Dataset | None = Field(None, description="where they come from; the same source unless given")
+    subset: Count | None = Field(None, description="use that many of them in all, stratified by class")
+    train: ProperFraction = Field(0.0, description="share of them that joins the training set")
+    simulate: Annotated[tuple[Augmentation, ...], Field(strict=False)] = Field(
+        (), description="augmentations that make validation and test images another kind, drawn once"
+    )
+
+
 class Data(Section):
     """Which images, and which of them train, validate and test."""
 
     source: Dataset = Field(Digits(), description="where the images come from: improve list datasets")
     split: Split = Field(
         Split.model_validate("60/20/20"),
-        description="train/validation/test in percent, or {validation: 10%} of the source's training set",
+        description="train/validation/test in percent, {validation: 10%} of the source's training set, or own",
     )
     subset: Count | None = Field(None, description="use that many examples in all, stratified by class")
     normalize: Normalization = Field(Standardize(), description="improve list normalizations")
     train_dev: ProperFraction = Field(
         0.0, description="held out of the training part, to tell variance from data mismatch"
     )
+    target: Target | None = Field(None, description="{source: …}: the distribution that you care about")
 
-    def sizes(self, train: int, test: int) -> Sizes:
-        """Examples per part, from a source with `train` and `test` examples."""
-        return sizes(self.split, train, test, self.subset, self.train_dev)
+    @model_validator(mode="after")
+    def _own_sets_first(self) -> Data:
+        """A source that comes with a validation set stays divided as it is, unless the spec says how."""
+        if "split" not in self.model_fields_set and self.source.own_split != "60/20/20":
+            object.__setattr__(self, "split", Split.model_validate(self.source.own_split))
+        return self
+
+    def sizes(self) -> Sizes:
+        """Examples per part. Raises UsageError where the source's sizes cannot be told."""
+        return self.sizes_of(self.source.facts().counts, self.target_counts())
+
+    def target_counts(self) -> Counts | None:
+        """How many examples the target's own source has, where it has one."""
+        return None if self.target is None or self.target.source is None else self.target.source.facts().counts
+
+    def sizes_of(self, have: Counts, target: Counts | None) -> Sizes:
+        if target is None or self.target is None:
+            return sizes(self.split, have, self.subset, self.train_dev)
+        theirs = target_sizes(self.split, target.at_most(self.target.subset), self.target.train)
+        train = min(self.subset or have.total, have.total) + theirs.train
+        held_out = round(train * self.train_dev)
+        return theirs._replace(train=train - held_out, train_dev=held_out)
 
 
 class EarlyStopping(Section):
@@ -57,6 +91,12 @@ class Training(Section):
     epochs: Count = Field(20, description="passes over the training set")
     batch_size: Count = Field(64, description="images per update")
     early_stopping: EarlyStopping | None = Field(None, description="{patience: 5}: stop when validation stalls")
+    class_weights: Literal["none", "balanced"] | dict[str, NonNegative] = Field(
+        "none", description="balanced: errors on rare classes weigh more; or {class: weight}"
+    )
+    sampling: Literal["shuffle", "balanced"] = Field(
+        "shuffle", description="balanced: each epoch shows every class equally often"
+    )
 
 
 class DiagnosisOptions(Section):
@@ -82,9 +122,18 @@ class Spec(Section):
     training: Training = Field(Training(), description="how long, in what portions")
     diagnosis: DiagnosisOptions = Field(DiagnosisOptions(), description="what the results are judged by")
 
-    def rate(self, step: int, steps_per_epoch: int) -> float:
-        """The learning rate of update number `step`, counted from 0."""
-        return float(self.schedule.rate(self.optimizer.learning_rate, step, steps_per_epoch))
+    @model_validator(mode="after")
+    def _the_architectures_own(self) -> Spec:
+        """Dropout and L2 that nobody gave are the architecture's own."""
+        filled = self.model.filled(self.regularization)
+        given = {name for name, value in self.regularization if value is not None}
+        filled.model_fields_set.intersection_update(given)
+        object.__setattr__(self, "regularization", filled)  # frozen for everybody else
+        return self
+
+    def rates(self, steps_per_epoch: int) -> NDArray[Any]:
+        """The learning rate of every batch of the run, before any plateau."""
+        return self.schedule.rates(self.optimizer.learning_rate, Length(steps_per_epoch, self.training.epochs))
 
     def complete(self) -> dict[str, Any]:
         """Plain data with every default filled in; it loads again as the same Spec."""

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUM_FIX = "write shares that add up to 100, such as 60/20/20"
-FORM_FIX = "write 60/20/20 (train/validation/test), 70/30 (train/validation) or {validation: 10%}"
+FORM_FIX = "write 60/20/20 (train/validation/test), 70/30 (train/validation), {validation: 10%} or own"
 
 
 class Split(Section):
     """Either shares of all examples (60/20/20; two shares leave no test part), or {validation: 10% or 5000}: the
-    source's own test set stays, and that much of its training set becomes the validation set."""
+    source's own test set stays, and that much of its training set becomes the validation set; or own: the source's own
+    training, validation and test set."""
 
     shares: tuple[float, float, float] | None = None
     validation: float | int | None = None
@@ -27,16 +28,22 @@ class Split(Section):
     @model_validator(mode="before")
     @classmethod
     def read(cls, value: Any) -> Any:
+        if value == "own":
+            return {}
         if isinstance(value, str):
             return {"shares": _shares(value)}
         if isinstance(value, dict) and set(value) == {"validation"}:
             return {"validation": _portion(value["validation"])}
         raise refuse("a split is a text such as 60/20/20, or {validation: …} and nothing else", FORM_FIX)
 
+    @property
+    def own(self) -> bool:
+        return self.shares is None and self.validation is None
+
     @model_serializer
     def text(self) -> Any:
         if self.shares is None:
-            return {"validation": self.validation}
+            return "own" if self.validation is None else {"validation": self.validation}
         train, validation, test = (f"{share:.12g}" for share in self.shares)
         return f"{train}/{validation}/{test}" if self.shares[2] else f"{train}/{validation}"
 
@@ -66,33 +73,66 @@ def _portion(value: Any) -> float | int:
     return float(value)
 
 
+class Counts(NamedTuple):
+    """Examples in the sets that a source comes in."""
+
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def total(self) -> int:
+        return sum(self)
+
+    def at_most(self, subset: int | None) -> Counts:
+        """The counts of a subset that keeps their shares."""
+        if subset is None or subset >= self.total:
+            return self
+        validation, test = (round(subset * count / self.total) for count in self[1:])
+        return Counts(subset - validation - test, validation, test)
+
+
 class Sizes(NamedTuple):
-    """Examples per part. `pooled` says whether the source's training and test sets are one pool."""
+    """Examples per part."""
 
     train: int
     validation: int
     test: int
     train_dev: int
-    pooled: bool
 
     @property
     def total(self) -> int:
-        return self.train + self.validation + self.test + self.train_dev
+        return sum(self)
 
 
-def sizes(split: Split, train: int, test: int, subset: int | None, train_dev: float) -> Sizes:
-    """The sizes that `split` gives on a source of `train` + `test` examples; parts can come out empty."""
-    total = min(subset or train + test, train + test)
+def sizes(split: Split, have: Counts, subset: int | None, train_dev: float) -> Sizes:
+    """The sizes that `split` gives on a source that has so many examples; parts can come out empty."""
+    have = have.at_most(subset)
     if split.shares is not None:
-        validation_size, test_size = (round(total * share / 100) for share in split.shares[1:])
-        train_size = total - validation_size - test_size
+        validation_size, test_size = (round(have.total * share / 100) for share in split.shares[1:])
     else:
-        test_size = round(total * test / (train + test))
-        portion = split.validation or 0
-        validation_size = portion if isinstance(portion, int) else round((total - test_size) * portion)
-        train_size = total - test_size - validation_size
+        pool, test_size = have.train + have.validation, have.test
+        validation_size = have.validation if split.validation is None else _of(split.validation, pool)
+    train_size = have.total - validation_size - test_size
     held_out = round(train_size * train_dev)
-    return Sizes(train_size - held_out, validation_size, test_size, held_out, split.shares is not None)
+    return Sizes(train_size - held_out, validation_size, test_size, held_out)
+
+
+def _of(portion: float | int, count: int) -> int:
+    return portion if isinstance(portion, int) else round(count * portion)
+
+
+def target_sizes(split: Split, have: Counts, train: float) -> Sizes:
+    """How a target's examples are divided: `train` of them join the training set, the rest validates and tests, in the
+    ratio of the split's shares; or its own sets stay what they are."""
+    if split.shares is not None:
+        joining = round(have.total * train)
+        validation = round((have.total - joining) * split.shares[1] / (split.shares[1] + split.shares[2] or 1))
+        return Sizes(joining, validation, have.total - joining - validation if split.shares[2] else 0, 0)
+    pool = have.train if split.validation is None else have.train + have.validation
+    validation = have.validation if split.validation is None else _of(split.validation, pool)
+    rest = pool if split.validation is None else pool - validation
+    return Sizes(round(rest * train), validation, have.test, 0)
 
 
 def stratified(labels: NDArray[Any], seed: int, *where: int) -> NDArray[Any]:

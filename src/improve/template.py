@@ -44,15 +44,22 @@ def _lines(
     """The section's lines; `usual` is the name of the part that stands here by default."""
     for key, field in type(section).model_fields.items():
         value, inner, indent = plain[key], getattr(section, key), "  " * depth
+        if described and not field.is_required() and key not in section.model_fields_set:
+            value = _plain(field.default)  # null stays null, not what it means for this architecture
         if isinstance(inner, BaseModel) and not isinstance(inner, Split):
             yield _noted(f"{indent}{key}:", field.description if described else "")
             yield from _lines(inner, value, described, getattr(field.default, "name", ""), depth + 1)
             continue
-        default = usual if key == "name" else _plain(field.default)
-        note = field.description if described else "" if value == default else f"default: {inline(default)}"
+        note = field.description if described else _difference(section, key, value, usual)
         if described and isinstance(section, Part) and key == "name":
             note = section.summary()
         yield _noted(f"{indent}{key}: {inline(value)}", note)
+
+
+def _difference(section: BaseModel, key: str, value: Any, usual: str) -> str:
+    """The default, where somebody has chosen another value."""
+    default = usual if key == "name" else _plain(type(section).model_fields[key].default)
+    return f"default: {inline(default)}" if key in section.model_fields_set and value != default else ""
 
 
 def _plain(default: Any) -> Any:

@@ -18,7 +18,7 @@ from improve.environment import describe
 from improve.interrupt import Interrupt, interruptible
 from improve.lazy import keras, np
 from improve.prepare import Data, prepare
-from improve.record import Measured, measure, step_callback, steps_of
+from improve.record import Measured, averaged, measure, step_callback, steps_of
 from improve.spec import Spec
 from improve.statistics import Rate
 
@@ -29,6 +29,7 @@ THINNED_STEPS = 2000  # about so many of the rest
 class Watcher(Protocol):
     """Told what happens while it happens; the terminal implements it."""
 
+    def reading(self, done: int, total: int) -> None: ...
     def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
     def step(self, epoch: int, step: int) -> None: ...
     def epoch(self, row: dict[str, Any], best: int) -> None: ...
@@ -41,7 +42,7 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher) -> Path:
     """
     name = run.checked_name(name)
     runs = run.writable(runs)
-    data = prepare(spec)
+    data = prepare(spec, watcher.reading)
     folder = run.create(runs, name, spec)
     try:
         return _train(spec, data, folder, watcher)
@@ -54,7 +55,7 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher) -> Path:
 def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, steps)
-    batches = training_batches(spec, data.parts["train"], len(data.class_names))
+    batches = training_batches(spec, data)
     environment = describe(spec, data)
     run.write_json(folder / "environment.json", environment)
     about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
@@ -80,9 +81,11 @@ def fit(
             return "diverged"
         if every_step.broken_off:
             return "stopped"
-        measured = {part: measure(model, examples) for part, examples in data.measured.items()}
-        if progress.improves(row | columns(measured)):
-            run.write_arrays(folder / "state" / "best.npz", weights_of(model))
+        with averaged(model):
+            measured = {part: measure(model, examples) for part, examples in data.measured.items()}
+            if progress.improves(row | columns(measured)):
+                run.write_arrays(folder / "state" / "best.npz", weights_of(model))
+        model.optimizer.rate_scale.assign(progress.rate_scale())
         plots.draw_curves(folder / "curves.png", progress.rows, progress.best, progress.spec.diagnosis.human_error)
         watcher.epoch(progress.record_epoch(time.monotonic() - began), progress.best)
         if interrupt.requested:
@@ -105,6 +108,7 @@ class Progress:
     def __init__(self, spec: Spec, folder: Path, data: Data):
         self.spec, self.examples = spec, len(data.parts["train"])
         self.steps_per_epoch = steps_per_epoch(self.examples, spec.training.batch_size)
+        self.rates = spec.rates(self.steps_per_epoch)
         self.metrics, self.steps = run.metrics_table(folder, "train_dev" in data.parts), run.steps_table(folder)
         self.rows: list[dict[str, Any]] = []
         self.best = 0
@@ -112,6 +116,7 @@ class Progress:
     def record_steps(self, model: Any, epoch: int, seconds: float) -> dict[str, Any]:
         """Write the epoch's steps, thinned; returns the first half of its row in metrics.csv."""
         steps, first = steps_of(model), epoch * self.steps_per_epoch
+        rates = self.rates * self.rate_scale()
         stride = max(1, self.spec.training.epochs * self.steps_per_epoch // THINNED_STEPS)
 
         def kept() -> Iterator[dict[str, Any]]:
@@ -119,14 +124,18 @@ class Progress:
                 step = first + index
                 if step < WHOLE_STEPS or step % stride == 0 or not math.isfinite(loss):
                     values = {"loss": float(loss), "gradient_norm": float(norm), "penalty": float(penalty)}
-                    yield {"step": step, "learning_rate": self.spec.rate(step, self.steps_per_epoch), **values}
+                    yield {"step": step, "learning_rate": float(rates[step]), **values}
 
         self.steps.add(kept())
         loss, penalty = self.mean(steps.loss), self.mean(steps.penalty)
         norm = float(np.median(steps.gradient_norm)) if len(steps.gradient_norm) else math.nan
-        rate = self.spec.rate(first, self.steps_per_epoch)
-        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, "penalty": penalty}
+        row = {"epoch": epoch + 1, "learning_rate": float(rates[first]), "loss": loss, "penalty": penalty}
         return row | {"cross_entropy": loss - penalty, "gradient_norm": norm, "training_seconds": seconds}
+
+    def rate_scale(self) -> float:
+        """What a plateau has made of the rate so far."""
+        losses = [row["validation_cross_entropy"] for row in self.rows]
+        return self.spec.schedule.scale(losses, self.spec.optimizer.learning_rate)
 
     def mean(self, log: Any) -> float:
         """Per image, as Keras does: the last batch of an epoch may be smaller."""

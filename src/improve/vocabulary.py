@@ -70,5 +70,7 @@ def _chosen(choices: list[type[Section]], name: Any) -> type[Section]:
 
 
 def known_keys(*sections: type[Section]) -> list[str]:
-    """The options of a section, or of all sections that may stand in one place."""
-    return list(dict.fromkeys(field for section in sections for field in section.model_fields if field != "name"))
+    """The options of a section, or of all sections that may stand in one place; a part's own before inherited ones."""
+    own = [field for section in sections for field in section.model_fields if field in section.__annotations__]
+    every = [field for section in sections for field in section.model_fields]
+    return [field for field in dict.fromkeys(own + every) if field != "name"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from improve import run
+from improve.images import in_memory
 from improve.record import log_softmax
 from improve.specfile import load
 from improve.train import train
@@ -24,6 +25,9 @@ training: {epochs: 3, batch_size: 32}
 
 
 class Silent:
+    def reading(self, *arguments):
+        pass
+
     def started(self, *arguments):
         pass
 
@@ -98,13 +102,13 @@ def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(fit):
 def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit):
     import keras
 
-    from improve.datasets import Digits
+    from improve.datasets.arrays import Digits
 
     for normalize in ("standardize", "mean_image", "none"):
         made = fit(SMALL, f"data.normalize={normalize}", "augmentation=[shift]", name=normalize)
         ids, _, probability = arrays(made.folder, "validation")
         model = keras.saving.load_model(made.folder / "model.keras")
-        again = np.asarray(model.predict_on_batch(Digits().load().x_train[ids]))
+        again = np.asarray(model.predict_on_batch(Digits().load().pools[0][ids]))
         np.testing.assert_allclose(again, probability, atol=1e-5)
         assert not any("random" in layer.name or "flip" in layer.name for layer in model.layers)
 
@@ -125,7 +129,7 @@ def test_another_seed_gives_another_state(fit):
 def compiled(spec, images, classes=10):
     from improve.assemble import assemble
 
-    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(images), 10)
+    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(in_memory(images)), 10)
 
 
 def cifar_shaped(count=48, seed=0):
@@ -192,17 +196,17 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
     from improve.prepare import prepare
 
     spec = load(write_spec(SMALL))
-    part = prepare(spec).parts["train"]
+    data = prepare(spec)
 
     def labels(seed, epoch):
-        batches = training_batches(spec.model_copy(update={"seed": seed}), part, 10)
+        batches = training_batches(spec.model_copy(update={"seed": seed}), data)
         batches.epoch = epoch
         return np.concatenate([batches[index][1].argmax(axis=1) for index in range(batches.num_batches)])
 
     assert (labels(0, 0) == labels(0, 0)).all()
     assert (labels(0, 0) != labels(0, 1)).any()
     assert (labels(0, 0) != labels(1, 0)).any()
-    assert sorted(labels(0, 5)) == sorted(part.labels)
+    assert sorted(labels(0, 5)) == sorted(data.parts["train"].labels)
 
 
 def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):

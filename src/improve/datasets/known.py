@@ -1,8 +1,5 @@
-"""Shelf: data sources. One class each; `facts` answers at once, `load` reads the images.
-
-Looked for in this order: `path:` in the spec, $IMPROVE_DATA, what Keras has downloaded, what the system ships, and
-then the download by keras.datasets.
-"""
+"""Public data sets: looked for in $IMPROVE_DATA, in what Keras has downloaded, in what the system ships, and then
+downloaded by keras.datasets."""
 
 from __future__ import annotations
 
@@ -12,103 +9,20 @@ import os
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
-
+from improve.datasets.arrays import from_arrays, load_npz, npz_facts
+from improve.datasets.source import Facts, Source, SourcePart, Tick, silent
 from improve.errors import UsageError
 from improve.lazy import keras, np
-from improve.npzfile import check_arrays, header, read
-from improve.parts import Count, Part, named
+from improve.npzfile import check_arrays
+from improve.splits import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SYSTEM = Path("/usr/share/datasets")
 IDX = {"train": "train-{}-idx{}-ubyte.gz", "test": "t10k-{}-idx{}-ubyte.gz"}
-
-
-class Facts(NamedTuple):
-    """What is known of a source before its images are read."""
-
-    train: int
-    test: int
-    shape: tuple[int, int, int]
-    classes: int | None = None
-
-
-class Source(NamedTuple):
-    """A source in memory: images (n, height, width, channels), labels (n,) from 0; `found` says where."""
-
-    x_train: NDArray[Any]
-    y_train: NDArray[Any]
-    x_test: NDArray[Any]
-    y_test: NDArray[Any]
-    class_names: tuple[str, ...]
-    found: str
-
-
-class SourcePart(Part):
-    """What all sources share."""
-
-    shelf = "datasets"
-    title: ClassVar[str]
-    mirrored_is_the_same: ClassVar[bool] = False  # whether a mirrored image surely keeps its class
-
-    def facts(self) -> Facts:
-        """Sizes and image shape, without reading the images."""
-        raise NotImplementedError
-
-    def load(self) -> Source:
-        """The images and labels. Raises UsageError where they cannot be had or make no sense."""
-        raise NotImplementedError
-
-
-class Digits(SourcePart):
-    """1,797 real handwritten digits of 8×8 pixels, embedded in scikit-learn; pixels scaled from 0–16 to 0–255."""
-
-    name: Literal["digits"] = "digits"
-    title = "digits"
-
-    def facts(self) -> Facts:
-        return Facts(1797, 0, (8, 8, 1), 10)
-
-    def load(self) -> Source:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-        labels = bunch.target.astype(np.int64)
-        return Source(images, labels, images[:0], labels[:0], tuple("0123456789"), "scikit-learn")
-
-
-class Npz(SourcePart):
-    """Your own arrays: x_train and y_train, and x_test and y_test if there are any, in one .npz file."""
-
-    name: Literal["npz"] = "npz"
-    title: ClassVar[str] = "npz"
-    path: str = Field(description="the file; relative to the spec that names it")
-    classes: Count | None = Field(None, description="number of classes, where not all of them occur")
-
-    def facts(self) -> Facts:
-        return npz_facts(Path(self.path))
-
-    def load(self) -> Source:
-        return load_npz(Path(self.path), self.classes)
-
-
-def npz_facts(file: Path) -> Facts:
-    shapes = {name: header(file, name).shape for name in ("x_train", "x_test")}
-    height, width, channels = (*shapes["x_train"][1:], 1)[:3]
-    test = shapes["x_test"][0] if shapes["x_test"] else 0
-    return Facts(shapes["x_train"][0], test, (height, width, channels))
-
-
-def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
-    arrays = check_arrays(read(file), file, classes or len(class_names) or None)
-    count = classes or len(class_names) or int(arrays["y_train"].max()) + 1
-    names = class_names or tuple(str(label) for label in range(count))
-    return Source(**arrays, class_names=names, found=str(file))
 
 
 class Known(SourcePart):
@@ -129,7 +43,7 @@ class Known(SourcePart):
             return self.known
         return npz_facts(mine)._replace(classes=self.known.classes)
 
-    def load(self) -> Source:
+    def load(self, tick: Tick = silent) -> Source:
         mine = self._mine()
         if mine is not None:
             return load_npz(mine, class_names=self.class_names) if mine.is_file() else self._load_folder(mine)
@@ -155,7 +69,7 @@ class Known(SourcePart):
             ) from error
         arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
         arrays = check_arrays(arrays, Path("keras.datasets"), self.known.classes)
-        return Source(**arrays, class_names=self.class_names, found="keras.datasets")
+        return from_arrays(arrays, self.class_names, "keras.datasets")
 
     def _system_way(self) -> str:
         return "Keras's cache (~/.keras/datasets)"
@@ -169,9 +83,7 @@ class IdxKnown(Known):
         for part, pattern in IDX.items():
             for letter, kind, dimensions in (("x", "images", 3), ("y", "labels", 1)):
                 arrays[f"{letter}_{part}"] = read_idx(folder / pattern.format(kind, dimensions))
-        return Source(
-            **check_arrays(arrays, folder, self.known.classes), class_names=self.class_names, found=str(folder)
-        )
+        return from_arrays(check_arrays(arrays, folder, self.known.classes), self.class_names, str(folder))
 
     def _load_elsewhere(self) -> Source:
         folder = SYSTEM / self.name.replace("_", "-")
@@ -200,7 +112,7 @@ class Mnist(IdxKnown):
 
     name: Literal["mnist"] = "mnist"
     title = "MNIST"
-    known = Facts(60_000, 10_000, (28, 28, 1), 10)
+    known = Facts(Counts(60_000, 0, 10_000), (28, 28, 1), 10)
     class_names = tuple("0123456789")
 
 
@@ -210,7 +122,7 @@ class FashionMnist(IdxKnown):
     name: Literal["fashion_mnist"] = "fashion_mnist"
     title = "Fashion-MNIST"
     mirrored_is_the_same = True
-    known = Facts(60_000, 10_000, (28, 28, 1), 10)
+    known = Facts(Counts(60_000, 0, 10_000), (28, 28, 1), 10)
     class_names = (
         "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
     )  # fmt: skip
@@ -225,7 +137,7 @@ class Cifar10(Known):
     name: Literal["cifar10"] = "cifar10"
     title = "CIFAR-10"
     mirrored_is_the_same = True
-    known = Facts(50_000, 10_000, (32, 32, 3), 10)
+    known = Facts(Counts(50_000, 0, 10_000), (32, 32, 3), 10)
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -235,11 +147,5 @@ class Cifar100(Known):
     name: Literal["cifar100"] = "cifar100"
     title = "CIFAR-100"
     mirrored_is_the_same = True
-    known = Facts(50_000, 10_000, (32, 32, 3), 100)
+    known = Facts(Counts(50_000, 0, 10_000), (32, 32, 3), 100)
     class_names = tuple(str(label) for label in range(100))
-
-
-DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz)
-Dataset = Annotated[
-    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | Npz, Field(discriminator="name"), named("digits")
-]

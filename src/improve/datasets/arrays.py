@@ -1,0 +1,70 @@
+"""Sources that are arrays already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from improve.datasets.source import Facts, OwnImages, Source, SourcePart, Tick, silent
+from improve.lazy import np
+from improve.npzfile import check_arrays, header, read
+from improve.parts import Count
+from improve.splits import Counts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Digits(SourcePart):
+    """1,797 real handwritten digits of 8×8 pixels, embedded in scikit-learn; pixels scaled from 0–16 to 0–255."""
+
+    name: Literal["digits"] = "digits"
+    title = "digits"
+
+    def facts(self) -> Facts:
+        return Facts(Counts(1797, 0, 0), (8, 8, 1), 10)
+
+    def load(self, tick: Tick = silent) -> Source:
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+        labels = bunch.target.astype(np.int64)
+        return Source((images,), labels, Counts(len(labels), 0, 0), tuple("0123456789"), "scikit-learn")
+
+
+class Npz(OwnImages):
+    """Your own arrays: x_train and y_train, and x_test and y_test if there are any, in one .npz file."""
+
+    name: Literal["npz"] = "npz"
+    title: ClassVar[str] = "npz"
+    path: str = Field(description="the file; relative to the spec that names it")
+    classes: Count | None = Field(None, description="number of classes, where not all of them occur")
+
+    def facts(self) -> Facts:
+        return npz_facts(Path(self.path))._replace(classes=self.classes)
+
+    def load(self, tick: Tick = silent) -> Source:
+        return load_npz(Path(self.path), self.classes)
+
+
+def npz_facts(file: Path) -> Facts:
+    shapes = {name: header(file, name).shape for name in ("x_train", "x_test")}
+    height, width, channels = (*shapes["x_train"][1:], 1)[:3]
+    test = shapes["x_test"][0] if shapes["x_test"] else 0
+    return Facts(Counts(shapes["x_train"][0], 0, test), (height, width, channels))
+
+
+def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
+    arrays = check_arrays(read(file), file, classes or len(class_names) or None)
+    count = classes or len(class_names) or int(arrays["y_train"].max()) + 1
+    return from_arrays(arrays, class_names or tuple(str(label) for label in range(count)), str(file))
+
+
+def from_arrays(arrays: dict[str, NDArray[Any]], class_names: tuple[str, ...], found: str) -> Source:
+    """A source from checked x_train, y_train, x_test, y_test."""
+    labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
+    counts = Counts(len(arrays["y_train"]), 0, len(arrays["y_test"]))
+    return Source((arrays["x_train"], arrays["x_test"]), labels, counts, class_names, found)
