@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "improve"
 FLOORS = [
     ["errors", "statistics", "__init__"],
     ["lazy", "yamlfile", "interrupt"],
-    ["parts", "randomness", "npzfile", "images", "imagefile"],
+    ["parts", "randomness", "npzfile", "images", "imagefile", "usercode"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "imagefolder"],
     ["optimizers", "schedules.drops", "schedules.descents", "augmentations.geometry", "augmentations.pixels",
      "augmentations.randaugment", "datasets.source", "models.architecture"],

@@ -24,6 +24,7 @@ Overrides = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, such as runs/lenet_l2")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
+NoCode = Annotated[bool, typer.Option("--no-code", help="refuse a model that is Python code of the user's own")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="write to this file")]
 
 STOPPED = 130
@@ -88,13 +89,14 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="name of the run; the spec's name unless given")
     ] = None,
+    no_code: NoCode = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
     """Train a spec into a new run folder."""
     from improve.specfile import load
 
-    experiment = load(spec, overrides)
+    experiment = load(spec, overrides, code=not no_code)
     from improve.progress import TerminalWatcher
     from improve.run import load as load_run
     from improve.show import show_trained
@@ -154,12 +156,14 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
     from improve.diagnose import diagnose as diagnose_run
     from improve.revise import best_change, edit, revise
-    from improve.run import load
+    from improve.run import bring_code, load
     from improve.show import console
 
     loaded = load(run)
     change = best_change(diagnose_run(loaded))
     text = revise(loaded.spec, change)
+    if output is not None and loaded.spec["model"]["name"] == "python":
+        bring_code(loaded.folder / loaded.spec["model"]["target"].partition(":")[0], output.parent)
     out = console(stderr=True)
     out.print(f"{change.path}: {change.because}")
     out.print(edit(loaded.spec, text))
@@ -202,11 +206,11 @@ def compare(
 
 
 @app.command()
-def check(spec: SpecFile, overrides: Overrides = None) -> None:
+def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) -> None:
     """Validate a spec without training."""
     from improve.specfile import load
 
-    load(spec, overrides)
+    load(spec, overrides, code=not no_code)
     print(f"{spec} is valid")
 
 
@@ -260,11 +264,13 @@ def init(
 
 
 @app.command()
-def preview(spec: SpecFile, overrides: Overrides = None, output: Output = None, as_json: Json = False) -> None:
+def preview(
+    spec: SpecFile, overrides: Overrides = None, output: Output = None, no_code: NoCode = False, as_json: Json = False
+) -> None:
     """A picture of what is to come: the learning rate over the run, and augmented samples."""
     from improve.specfile import load
 
-    experiment = load(spec, overrides)
+    experiment = load(spec, overrides, code=not no_code)
     from improve.preview import draw
     from improve.preview import preview as preview_spec
 

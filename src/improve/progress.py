@@ -51,6 +51,8 @@ class TerminalWatcher:
             return
         self.epochs, self.steps = spec.training.epochs, about["steps_per_epoch"]
         self.out.print(Text(heading(folder, spec, data, about)))
+        if spec.model.code:
+            self.out.print(Text(f"note: this runs your own code, {spec.model.code}"))
         for pair, count in data.duplicates.items():
             self.out.print(Text(f"note: {count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"))
         if data.skipped:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,8 +87,19 @@ def create(runs: Path, name: str, spec: Spec) -> Path:
         (folder / "predictions").mkdir()
         (folder / "state").mkdir()
         write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+        if spec.model.code:
+            bring_code(spec.model.code, folder)
         write_summary(folder, {"status": "running", "name": folder.name})
         return folder
+
+
+def bring_code(file: Path, folder: Path) -> None:
+    """Put the user's own file beside a spec that names it."""
+    wanted = folder / file.name
+    if wanted.is_file() and wanted.read_bytes() != file.read_bytes():
+        raise UsageError(f"{wanted} is another file than {file}", fix="write to another folder, or remove it")
+    if not wanted.exists():
+        shutil.copyfile(file, wanted)
 
 
 def write_text(file: Path, text: str) -> None:

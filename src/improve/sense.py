@@ -36,6 +36,10 @@ def complaints(spec: Spec) -> Iterator[Complaint]:
         why = spec.model.cannot_take(*facts.shape[:2])
         if why:
             yield Complaint((("model", "name"), ("model",), SOURCE), why, "take another model or larger images")
+    wrong = spec.model.wrong(spec.regularization)
+    if wrong:
+        key, why, fix = wrong
+        yield Complaint((tuple(key.split(".")), ("model",)), why, fix)
     too_long = spec.schedule.too_long(spec.training.epochs)
     if too_long:
         option, why = too_long

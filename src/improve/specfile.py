@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path as FilePath
+from typing import Any
 
+from improve import usercode
 from improve.errors import Problem, SpecError, UsageError
 from improve.merge import in_order, merge, override
 from improve.mistakes import validate
@@ -12,16 +14,25 @@ from improve.spec import Spec
 from improve.yamlfile import MAX_BYTES, Path, Tree, parse
 
 #: values that name a file: relative to the spec that says so, not to where the command is run
-FILES: tuple[Path, ...] = (("data", "source", "path"),)
+FILES: tuple[Path, ...] = (("data", "source", "path"), ("data", "target", "source", "path"))
+#: names a function in a file of the spec's own folder
+CODE: Path = ("model", "target")
 
 
-def load(file: str | FilePath, overrides: list[str] | None = None) -> Spec:
-    """Read, extend, override and validate. Raises SpecError with all mistakes, UsageError where there is no file."""
+def load(file: str | FilePath, overrides: list[str] | None = None, code: bool = True) -> Spec:
+    """Read, extend, override and validate. Raises SpecError with all mistakes, UsageError where there is no file.
+
+    Without `code` a model of the user's own is refused: nothing but improve itself will run.
+    """
     tree = read_extended(FilePath(file), ())
     for change in in_order([override(text) for text in overrides or []]):
         resolve_files(change, FilePath.cwd())
+        resolve_code(change, FilePath(file).parent)
         merge(tree, change)
     spec, found = validate(tree)
+    if spec.model.code and not code:
+        place = tree.place(CODE) or tree.values[()]
+        found.append(place.problem("this model runs your own code, and --no-code is set", "leave --no-code out"))
     if tree.problems or found:
         raise SpecError(tree.problems + found)
     return spec
@@ -54,6 +65,7 @@ def read_extended(file: FilePath, chain: tuple[FilePath, ...]) -> Tree:
     if not isinstance(tree.value, dict):
         raise SpecError([tree.values[()].problem("a spec is a mapping of sections", "start with 'data:' or 'model:'")])
     resolve_files(tree, file.parent)
+    resolve_code(tree, file.parent)
     if "extends" not in tree.value:
         return tree
     base_name, place = tree.value.pop("extends"), tree.values[("extends",)]
@@ -75,8 +87,27 @@ def read_extended(file: FilePath, chain: tuple[FilePath, ...]) -> Tree:
 def resolve_files(tree: Tree, folder: FilePath) -> None:
     """Make file names absolute, so that a saved spec runs from anywhere."""
     for path in FILES:
-        holder = tree.value
-        for key in path[:-1]:
-            holder = holder.get(key) if isinstance(holder, dict) else None
-        if isinstance(holder, dict) and isinstance(holder.get(path[-1]), str):
-            holder[str(path[-1])] = str((folder / FilePath(holder[str(path[-1])]).expanduser()).resolve())
+        holder = holder_of(tree, path)
+        if holder is not None:
+            holder[path[-1]] = str((folder / FilePath(holder[path[-1]]).expanduser()).resolve())
+
+
+def resolve_code(tree: Tree, folder: FilePath) -> None:
+    """Say where the user's own function is; it must lie in `folder`."""
+    holder = holder_of(tree, CODE)
+    if holder is None:
+        return
+    try:
+        holder[CODE[-1]] = usercode.located(holder[CODE[-1]], folder)
+    except UsageError as error:
+        place = tree.place(CODE) or tree.values[()]
+        tree.problems.append(place.problem(error.what, error.fix))
+        del holder[CODE[-1]]
+
+
+def holder_of(tree: Tree, path: Path) -> dict[Any, Any] | None:
+    """The mapping that holds the last key of `path`, where that key has a text."""
+    holder = tree.value
+    for key in path[:-1]:
+        holder = holder.get(key) if isinstance(holder, dict) else None
+    return holder if isinstance(holder, dict) and isinstance(holder.get(path[-1]), str) else None

@@ -54,12 +54,16 @@ def _lines(
         if described and isinstance(section, Part) and key == "name":
             note = section.summary()
         yield _noted(f"{indent}{key}: {inline(value)}", note)
+    for key, value in (section.model_extra or {}).items():  # options of the user's own function
+        yield f"{'  ' * depth}{key}: {inline(value)}"
 
 
 def _difference(section: BaseModel, key: str, value: Any, usual: str) -> str:
     """The default, where somebody has chosen another value."""
-    default = usual if key == "name" else _plain(type(section).model_fields[key].default)
-    return f"default: {inline(default)}" if key in section.model_fields_set and value != default else ""
+    field = type(section).model_fields[key]
+    default = usual if key == "name" else _plain(field.default)
+    chosen = key in section.model_fields_set and value != default and not field.is_required()
+    return f"default: {inline(default)}" if chosen else ""
 
 
 def _plain(default: Any) -> Any:

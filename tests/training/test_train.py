@@ -24,30 +24,6 @@ training: {epochs: 3, batch_size: 32}
 """
 
 
-class Silent:
-    def reading(self, *arguments):
-        pass
-
-    def started(self, *arguments):
-        pass
-
-    def step(self, *arguments):
-        pass
-
-    def epoch(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def fit(write_spec, tmp_path):
-    """Train YAML with overrides; gives the loaded run."""
-
-    def fit_it(text=SMALL, *overrides, name="r"):
-        return run.load(train(load(write_spec(text), list(overrides)), name, tmp_path / "runs", Silent()))
-
-    return fit_it
-
-
 def arrays(folder: Path, part: str):
     with np.load(folder / "predictions" / f"{part}.npz", allow_pickle=False) as found:
         return found["id"], found["label"], found["probability"]
@@ -81,7 +57,7 @@ def test_a_run_holds_everything_that_the_contract_names(fit):
 
 
 def test_the_errors_are_those_of_the_predictions(fit):
-    made = fit()
+    made = fit(SMALL)
     for part in ("train", "validation", "test"):
         _, labels, probability = arrays(made.folder, part)
         assert (probability.dtype, probability.shape) == (np.float32, (len(labels), 10))
@@ -123,7 +99,7 @@ def test_the_saved_spec_trains_again_to_the_same_state(fit, tmp_path):
 
 
 def test_another_seed_gives_another_state(fit):
-    assert fit().summary["state_sha256"] != fit(SMALL, "seed=1").summary["state_sha256"]
+    assert fit(SMALL).summary["state_sha256"] != fit(SMALL, "seed=1").summary["state_sha256"]
 
 
 def compiled(spec, images, classes=10):
@@ -153,7 +129,7 @@ def test_the_loss_is_the_cross_entropy_plus_lambda_times_the_squares_of_the_kern
 
 
 def test_the_penalty_stands_beside_the_cross_entropy_and_never_in_it(fit):
-    plain, held = fit(), fit(SMALL, "regularization.l2=0.01")
+    plain, held = fit(SMALL), fit(SMALL, "regularization.l2=0.01")
     assert plain.history[0]["penalty"] == 0.0
     row = held.history[0]
     assert row["penalty"] > 0.1
@@ -258,13 +234,13 @@ def test_lenet_learns_cifar_shaped_images(fit, tmp_path):
 def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
     monkeypatch.setattr("improve.train.training_batches", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        fit()
+        fit(SMALL)
     summary = json.loads((tmp_path / "runs" / "r" / "summary.json").read_text())
     assert (summary["status"], summary["error"]) == ("failed", "ZeroDivisionError: division by zero")
 
 
-def test_ctrl_c_keeps_the_epochs_that_are_done(fit, monkeypatch, write_spec, tmp_path):
-    class Impatient(Silent):
+def test_ctrl_c_keeps_the_epochs_that_are_done(silent, write_spec, tmp_path):
+    class Impatient(silent):
         def step(self, epoch, step):
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -35,6 +36,11 @@ class Architecture(Part):
     #: the regularisation that belongs to it, where none is asked for; what is missing is 0
     own: ClassVar[dict[str, float]] = {}
 
+    @property
+    def code(self) -> Path | None:
+        """The file of the user's own code that it runs, if any."""
+        return None
+
     def needs(self) -> tuple[int, str]:
         """The shortest side of an image that it takes, in pixels, and why."""
         return 1, ""
@@ -46,6 +52,10 @@ class Architecture(Part):
             return ""
         because = f" ({why})" if why else ""
         return f"{self.name} needs images of at least {side}×{side} pixels{because}, these are {height}×{width}"
+
+    def wrong(self, regularization: Regularization) -> tuple[str, str, str] | None:
+        """What else cannot work, before Keras is loaded: the key that says so, why, and what to do."""
+        return None
 
     def bigger(self) -> dict[str, Any]:
         """Options that make it a bigger network, where it has any."""

@@ -1,0 +1,72 @@
+"""Tasks on all cores: every result once, errors passed on, threads where a fork would be unsafe."""
+
+import os
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+
+from improve import parallel
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+
+@pytest.fixture(params=[1, 2, 5])
+def cores(request, monkeypatch):
+    monkeypatch.setattr(parallel, "cores", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 100])
+def test_every_task_is_done_once(cores, count):
+    assert sorted(parallel.each(lambda task: task * task, range(count))) == [task * task for task in range(count)]
+
+
+def fail_at_seven(task):
+    if task == 7:
+        raise ValueError("seven")
+    return task
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_the_error_of_a_task_is_raised(cores, monkeypatch, fork):
+    monkeypatch.setattr(parallel, "may_fork", lambda: fork and sys.platform == "linux")
+    with pytest.raises(ValueError, match="seven"):
+        list(parallel.each(fail_at_seven, range(20)))
+
+
+@linux
+def test_short_tasks_are_done_by_other_processes(monkeypatch):
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    assert os.getpid() not in set(parallel.each(lambda task: os.getpid(), range(20)))
+
+
+def test_beside_other_threads_nothing_is_forked(monkeypatch):
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert set(parallel.each(lambda task: os.getpid(), range(20))) == {os.getpid()}
+    finally:
+        stop.set()
+        thread.join()
+
+
+@linux
+def test_beside_tensorflow_nothing_is_forked(monkeypatch):
+    assert parallel.may_fork()
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert not parallel.may_fork()
+
+
+@linux
+def test_closing_ends_the_processes(monkeypatch):
+    import multiprocessing
+
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    with closing(parallel.each(lambda task: task, range(100))) as results:
+        next(results)
+        assert len(multiprocessing.active_children()) == 2
+    assert multiprocessing.active_children() == []
