@@ -160,12 +160,14 @@ class Adafactor(OptimizerPart):
     """Adam with factored second moments (Shazeer & Stern, 2018): little memory.
 
     With `relative_step` the rate is the smaller one of learning_rate and 1/√step, times the size of the weights.
+    Trap: with Keras's epsilon_1 of 1e-30 a weight whose row and column both have no gradient (a dead unit on a pixel
+    that never changes) becomes NaN, because their product is below the smallest float32; hence 1e-16.
     """
 
     name: Literal["adafactor"] = "adafactor"
     keras_name = "Adafactor"
     beta_2_decay: Annotated[float, Field(lt=0)] = Field(-0.8, description="how fast the second moment's decay rises")
-    epsilon_1: Positive = Field(1e-30, description="keeps the division finite")
+    epsilon_1: Positive = Field(1e-16, description="keeps the division finite")
     epsilon_2: Positive = Field(1e-3, description="the least size of the weights that a step is scaled by")
     clip_threshold: Positive = Field(1.0, description="largest root mean square of an update")
     relative_step: Flag = Field(True, description="let the rate fall as 1/√step")

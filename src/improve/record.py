@@ -103,7 +103,8 @@ def averaged(model: Any) -> Iterator[None]:
         return
     kept = [keras.ops.convert_to_numpy(weight).copy() for weight in weights]
     for weight, mean in zip(weights, means, strict=True):
-        weight.assign(mean)
+        # a copy: on JAX, two variables that share a buffer cannot both be given to a compiled step
+        weight.assign(keras.ops.convert_to_numpy(mean).copy())
     try:
         yield
     finally:

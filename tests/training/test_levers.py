@@ -82,7 +82,6 @@ def test_every_optimizer_trains_lenet_on_digits_and_its_loss_falls(fit, part):
     made = fit(LENET, f"optimizer={part.key()}")
     losses = [row["cross_entropy"] for row in made.history]
     assert losses[1] < losses[0]
-    assert made.history[1]["train_cross_entropy"] < np.log(10)
 
 
 @pytest.mark.parametrize("part", OPTIMIZERS, ids=lambda part: part.key())
@@ -94,9 +93,26 @@ def test_every_optimizer_has_keras_own_options_and_defaults(part):
     theirs = inspect.signature(getattr(keras.optimizers, part.keras_name).__init__).parameters
     ours = {name: field.default for name, field in part.model_fields.items() if name != "name"}
     assert set(ours) == set(theirs) - {"self", "name", "kwargs"}
+    # Muon: the classifier, as its author advises. Adafactor: Keras's 1e-30 gives NaN (its docstring).
+    on_purpose = {("muon", "exclude_layers"), ("adafactor", "epsilon_1")}
     for name, default in ours.items():
-        if (part.key(), name) != ("muon", "exclude_layers"):  # the classifier, as its author advises
+        if (part.key(), name) not in on_purpose:
             assert default == theirs[name].default, name
+
+
+def test_adafactor_survives_a_weight_without_any_gradient():
+    import keras
+
+    from improve.optimizers import Adafactor
+
+    part = Adafactor()
+    weight = keras.Variable(np.ones((3, 4), np.float32))
+    optimizer = part.keras_class()(**part.arguments(0.01))
+    optimizer.build([weight])
+    gradient = np.ones((3, 4), np.float32)
+    gradient[0], gradient[:, 0] = 0, 0
+    optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    assert np.isfinite(np.asarray(weight)).all()
 
 
 @pytest.mark.parametrize("clip", ["clipnorm=0.001", "clipvalue=1e-6", "global_clipnorm=0.001"])
