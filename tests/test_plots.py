@@ -2,7 +2,7 @@
 
 import pytest
 
-from improve.plots import draw_curves, draw_preview, gaps
+from improve.plots import Row, draw_curves, draw_preview, gaps
 
 
 def history(*errors, **more):
@@ -40,10 +40,12 @@ def test_odd_histories_are_drawn(tmp_path, rows, best, human):
     assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
 
 
-def test_grey_and_colour_images_are_previewed(tmp_path):
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("rates", [[0.1, 0.01] * 7, [0.0] * 14, [0.1] * 13 + [0.0], [1e-9 * n for n in range(100_002)]])
+def test_grey_and_colour_images_and_any_rates_are_previewed(tmp_path, channels, rates):
     import numpy as np
 
-    for channels in (1, 3):
-        images = np.full((8, 6, 6, channels), 300.0, np.float32)
-        draw_preview(tmp_path / "p.png", [0.1, 0.01], [images, images])
-        assert (tmp_path / "p.png").stat().st_size > 1000
+    images = np.full((8, 6, 6, channels), 0.5, np.float32)
+    rows = [Row("original", images, ["$\\frac{a", "[red]", "x" * 300, *"abcde"]), Row("draw 1", images)]
+    draw_preview(tmp_path / "p.png", rates, 7, rows)
+    assert (tmp_path / "p.png").stat().st_size > 1000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ def draw_curves(file: Path, rows: list[dict[str, Any]], best: int, human_error: 
     above = made.add_subplot(grid[0])
     below = made.add_subplot(grid[1], sharex=above)
     draw_errors(above, rows, best, human_error)
-    draw_rate(below, rows)
+    draw_rate(below, [row["epoch"] for row in rows], [row["learning_rate"] for row in rows])
     above.tick_params(labelbottom=False)
     save(made, file)
 
@@ -111,11 +112,13 @@ def _spread(axes: Axes, notes: list[tuple[float, str, str]]) -> list[tuple[float
     return placed
 
 
-def draw_rate(axes: Axes, rows: list[dict[str, Any]]) -> None:
+def draw_rate(
+    axes: Axes, epochs: Sequence[float], rates: Sequence[float], where: Literal["mid", "post"] = "mid"
+) -> None:
+    """The learning rate over `epochs`, on a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-    rates = [row["learning_rate"] for row in rows]
-    axes.step([row["epoch"] for row in rows], rates, where="mid", color=GREY)
+    axes.step(epochs, rates, where=where, color=GREY)
     positive = [rate for rate in rates if rate > 0] or [1.0]  # a logarithm has no place for 0
     axes.set_yscale("log")
     if max(positive) / min(positive) < 3:
@@ -136,26 +139,38 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def draw_preview(file: Path, rates: list[float], images: list[Any], names: list[str]) -> None:
-    """The learning rate per epoch, and rows of images (from 0 to 1): the originals, then augmented ones."""
-    rows = len(images)
-    height = 2.6 + 0.95 * rows  # inches; the rate takes the upper two and a half
+class Row(NamedTuple):
+    """Images (n, height, width, channels; from 0 to 1) beside each other: what they are, and a name above each."""
+
+    label: str
+    images: Any
+    names: Sequence[str] = ()
+
+
+def draw_preview(file: Path, rates: Sequence[float], steps_per_epoch: int, rows: list[Row]) -> None:
+    """The rate of every batch of the run, and rows of images."""
+    stretch = 0.85 * len(rows) + 0.2 * sum(bool(row.names) for row in rows)
+    height = 2.5 + stretch  # inches; the rate takes the upper two and a half
     made = figure(height)
-    sides = {"left": 0.12, "right": 0.9}
-    axes = made.add_subplot(made.add_gridspec(1, 1, **sides, top=1 - 0.4 / height, bottom=1 - 1.9 / height)[0])
-    grid = made.add_gridspec(rows, len(images[0]), **sides, top=1 - 2.5 / height, bottom=0.1 / height, wspace=0.06)
-    draw_rate(axes, [{"epoch": number, "learning_rate": rate} for number, rate in enumerate(rates, start=1)])
-    axes.set_title("Learning rate at the start of each epoch; training images and what augmentation makes of them"
-                   if rows > 1 else "Learning rate at the start of each epoch; training images (no augmentation)",
-                   loc="left", fontsize=9)  # fmt: skip
-    for number, row in enumerate(images):
-        for place, image in enumerate(row):
-            tile = made.add_subplot(grid[number, place])
-            tile.imshow(image.squeeze(axis=-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
-            tile.set_axis_off()
-            if number == 0:
-                tile.set_title(names[place][:12], fontsize=8, pad=2)
-            if place == 0:
-                name = "original" if number == 0 else f"draw {number}"
-                tile.annotate(name, (-0.15, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9)
+    sides = {"left": 0.14, "right": 0.9}
+    axes = made.add_subplot(made.add_gridspec(1, 1, **sides, top=1 - 0.4 / height, bottom=1 - 1.8 / height)[0])
+    every = max(1, len(rates) // 2000)  # an 800 pixel picture shows no more
+    draw_rate(axes, [step / steps_per_epoch for step in range(0, len(rates), every)], rates[::every], where="post")
+    axes.set_xlabel("epochs done")
+    axes.set_title("Learning rate over the run; training images and what augmentation makes of them", loc="left",
+                   fontsize=9)  # fmt: skip
+    grid = made.add_gridspec(len(rows), len(rows[0].images), **sides, top=1 - 2.5 / height, bottom=0.1 / height,
+                             wspace=0.06, height_ratios=[0.85 + 0.2 * bool(row.names) for row in rows])  # fmt: skip
+    for number, row in enumerate(rows):
+        for place, image in enumerate(row.images):
+            _tile(made.add_subplot(grid[number, place]), image, row, place)
     save(made, file)
+
+
+def _tile(axes: Axes, image: Any, row: Row, place: int) -> None:
+    axes.imshow(image.squeeze(axis=-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+    if row.names:
+        axes.set_title(row.names[place][:12], fontsize=8, pad=2)
+    if place == 0:
+        axes.annotate(row.label, (-0.15, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9)

@@ -11,8 +11,8 @@ from improve.augmentations import Batch, Pixels, augment
 from improve.batches import steps_per_epoch
 from improve.images import in_memory
 from improve.lazy import np
-from improve.plots import draw_preview
-from improve.prepare import prepare
+from improve.plots import Row, draw_preview
+from improve.prepare import Data, Examples, prepare
 from improve.randomness import keyed
 from improve.spec import Spec
 
@@ -45,30 +45,28 @@ def preview(spec: Spec) -> Preview:
          "parameters": layer.count_params()}
         for layer in model.layers
     ]  # fmt: skip
-    return Preview(rates(spec, steps), steps, model.count_params(), layers)
-
-
-def rates(spec: Spec, steps: int) -> list[float]:
-    """The learning rate at the start of each epoch."""
-    return [float(rate) for rate in spec.rates(steps)[::steps]]
+    return Preview(spec.rates(steps)[::steps].tolist(), steps, model.count_params(), layers)
 
 
 def draw(spec: Spec, found: Preview, file: Path) -> None:
-    """A picture: the learning rate over the run, and training images beside augmented versions of them."""
+    """A picture: the learning rate over the run, and training images beside augmented versions of them; where the
+    target differs from the source, images of the target as well."""
     data = prepare(spec)
     train = data.parts["train"].head(SAMPLES)
-    drawn = augmented(spec, Batch(train.images[:], np.eye(len(data.class_names))[train.labels]), data.pixels)
-    rows = [shown(images, data.pixels) for images in (train.images[:], *drawn)]
-    draw_preview(file, found.learning_rate, rows, [data.class_names[label] for label in train.labels])
+    rows = [row("original", train, data)]
+    batch = Batch(train.images[:], np.eye(len(data.class_names), dtype=np.float32)[train.labels])
+    for epoch in range(DRAWS if spec.augmentation else 0):
+        drawn = augment(spec.augmentation, batch, keyed(spec.seed, "augmentation", epoch, 0), data.pixels)
+        rows.append(Row(f"draw {epoch + 1}", shown(drawn.images, data.pixels)))
+    if spec.data.target:
+        rows.append(row("target", data.parts["validation"].head(SAMPLES), data))
+    draw_preview(file, spec.rates(found.steps_per_epoch).tolist(), found.steps_per_epoch, rows)
 
 
-def augmented(spec: Spec, batch: Batch, pixels: Pixels) -> list[NDArray[Any]]:
-    if not spec.augmentation:
-        return []
-    draws = [keyed(spec.seed, "augmentation", epoch, 0) for epoch in range(DRAWS)]
-    return [augment(spec.augmentation, batch, random, pixels).images for random in draws]
+def row(label: str, part: Examples, data: Data) -> Row:
+    return Row(label, shown(part.images[:], data.pixels), [data.class_names[label] for label in part.labels])
 
 
 def shown(images: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
     """From 0 to 1, for drawing."""
-    return ((images - pixels.low) / (pixels.high - pixels.low)).clip(0, 1)
+    return np.asarray((images - pixels.low) / (pixels.high - pixels.low)).clip(0, 1)
