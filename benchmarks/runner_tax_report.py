@@ -203,9 +203,10 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
 
 
 def put(file: Path, text: str) -> None:
-    """Replace the section in `file`, or add it at the end; other sections stay."""
+    """Replace the section in `file` that has the heading of `text`, or add it at the end; other sections stay."""
+    heading = re.escape(text.lstrip().splitlines()[0])
     old = file.read_text(encoding="utf-8") if file.exists() else "# Benchmarks\n"
-    found = re.search(rf"^{HEADING}$.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^{heading}$.*?(?=^## |\Z)", old, re.MULTILINE | re.DOTALL)
     before, after = (old[: found.start()], old[found.end() :]) if found else (old, "")
     pieces = [before.rstrip(), text.rstrip(), after.strip()]
     file.write_text("\n\n".join(piece for piece in pieces if piece) + "\n", encoding="utf-8")

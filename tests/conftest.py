@@ -12,7 +12,9 @@ import pytest
 from improve import cli, yamlfile
 from improve.run import Run, load
 from improve.spec import Spec
+from improve.specfile import load as load_spec
 from improve.statistics import Rate
+from improve.train import train
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -99,3 +101,29 @@ def improve(monkeypatch, capfd):
         return (code, *capfd.readouterr())
 
     return run
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def reading(self, *arguments):
+        pass
+
+    def started(self, *arguments):
+        pass
+
+    def step(self, *arguments):
+        pass
+
+    def epoch(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def fit(write_spec, tmp_path):
+    """Train YAML with overrides; gives the loaded run."""
+
+    def fit_it(text, *overrides, name="r"):
+        return load(train(load_spec(write_spec(text), list(overrides)), name, tmp_path / "runs", Silent()))
+
+    return fit_it

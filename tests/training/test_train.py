@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import Silent
 from improve import run
 from improve.images import in_memory
 from improve.record import log_softmax
@@ -239,8 +240,8 @@ def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
     assert (summary["status"], summary["error"]) == ("failed", "ZeroDivisionError: division by zero")
 
 
-def test_ctrl_c_keeps_the_epochs_that_are_done(silent, write_spec, tmp_path):
-    class Impatient(silent):
+def test_ctrl_c_keeps_the_epochs_that_are_done(write_spec, tmp_path):
+    class Impatient(Silent):
         def step(self, epoch, step):
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)

@@ -127,7 +127,7 @@ def larger_validation(case: Case) -> tuple[Change, ...]:
     """A larger validation share, where the present one is under a fifth."""
     split = case.setting("data.split")
     why = "more validation images, so that a gap can be told from chance"
-    if isinstance(split, str):
+    if isinstance(split, str) and "/" in split:
         shares = [float(share) for share in split.split("/")]
         if shares[1] < 10:
             return (Change("data.split", "80/10/10" if len(shares) > 2 else "80/20", why),)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from improve.findings.rule import Case, Change, Finding, Rule, above
 from improve.models import MODELS
 
+#: regularisation, the strongest first, and the value that switches it off
+HOLDING_BACK = {"dropout": 0.0, "l2": 0.0, "l1": 0.0, "activity_l1": 0.0, "activity_l2": 0.0, "max_norm": None}
+
 
 class AvoidableBias(Rule):
     """The training error is above what people reach: the model does not fit its own training set.
@@ -35,9 +38,10 @@ def recipe(case: Case) -> Iterator[Change]:
     epochs = int(case.setting("training.epochs"))
     if still_falling(case):
         yield Change("training.epochs", 2 * epochs, "the training error was still falling when the run ended")
-    for path in ("regularization.dropout", "regularization.l2", "regularization.l1", "regularization.activity_l1"):
-        if case.setting(path):
-            yield Change(path, 0.0, "what holds the weights back keeps them from fitting the training set")
+    for option, nothing in HOLDING_BACK.items():
+        if case.setting(f"regularization.{option}"):
+            why = "what holds the weights back keeps them from fitting the training set"
+            yield Change(f"regularization.{option}", nothing, why)
     if case.setting("optimizer.name") != "adam":
         yield Change("optimizer", {"name": "adam", "learning_rate": 0.001}, "an adaptive optimizer fits faster")
     model = next(part for part in MODELS if part.key() == case.setting("model.name"))

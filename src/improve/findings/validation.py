@@ -38,11 +38,13 @@ def recipe(case: Case) -> Iterator[Change]:
     if subset and 1.5 * subset <= available:
         yield Change("data.subset", min(2 * subset, available), "more training images: the surest way")
     split = case.setting("data.split")
-    if isinstance(split, str) and float(split.split("/")[0]) < 50:
+    if isinstance(split, str) and "/" in split and float(split.split("/")[0]) < 50:
         better = "60/20/20" if split.count("/") == 2 else "70/30"
         yield Change("data.split", better, "more training images: the surest way")
     if not case.setting("augmentation"):
         yield Change("augmentation", gentle_augmentation(case), "each image is seen in more ways")
+    if case.setting("model.name") == "python":  # nothing reaches into a model of the user's own
+        return
     if not case.setting("regularization.dropout"):
         yield Change("regularization.dropout", 0.5, "no unit can lean on another one")
     l2 = case.setting("regularization.l2") or 0.0

@@ -1,0 +1,47 @@
+"""Every spec that comes along builds its model and trains two steps, on made-up images of the right shape."""
+
+import csv
+import math
+import signal
+
+import numpy as np
+import pytest
+
+from conftest import CONFIGS, Silent
+from improve import run
+from improve.specfile import load
+from improve.train import train
+
+pytestmark = pytest.mark.trains
+
+SHAPES = {"cifar10": (32, 32, 3), "fashion_mnist": (28, 28)}
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """A folder for $IMPROVE_DATA: noise with ten labels."""
+    folder, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for name, shape in SHAPES.items():
+        arrays = {}
+        for part, count in (("train", 160), ("test", 40)):
+            arrays[f"x_{part}"] = random.integers(0, 256, (count, *shape), dtype=np.uint8)
+            arrays[f"y_{part}"] = np.arange(count) % 10
+        np.savez(folder / f"{name}.npz", **arrays)
+    return folder
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: str(file.relative_to(CONFIGS)))
+def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path):
+    monkeypatch.setenv("IMPROVE_DATA", str(made_up))
+
+    class TwoSteps(Silent):
+        def step(self, epoch, step):
+            if step == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    small = load(file, ["training.batch_size=8", "data.subset=200"])
+    made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
+    with (made.folder / "steps.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert (made.status, len(rows)) == ("stopped", 2)
+    assert all(math.isfinite(float(row["loss"])) and float(row["gradient_norm"]) > 0 for row in rows)
