@@ -179,6 +179,8 @@ def test_the_examples_cover_every_verdict_but_broken_and_not_enough_evidence():
 
 def test_a_source_with_its_own_sets_and_a_model_of_ones_own_get_only_changes_that_they_can_take(make_run):
     own = {"name": "python", "target": "/x/mymodel.py:build"}
-    run = make_run(spec={"data": {"source": "cifar10", "split": "own"}, "model": own}, train=0.01, validation=0.4, n=400)
+    run = make_run(
+        spec={"data": {"source": "cifar10", "split": "own"}, "model": own}, train=0.01, validation=0.4, n=400
+    )
     paths = [change.path for finding in diagnose(run).findings for change in finding.changes]
     assert paths == ["augmentation"]

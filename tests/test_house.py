@@ -15,9 +15,11 @@ PACKAGE = ROOT / "src" / "improve"
 # From the ground up: a module imports only from shelves below its own.
 FLOORS = [
     ["errors", "statistics", "__init__"],
-    ["lazy", "yamlfile", "interrupt"],
-    ["parts", "randomness", "npzfile", "images", "imagefile", "usercode"],
-    ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "imagefolder"],
+    ["lazy", "yamlfile", "interrupt", "usercode"],
+    ["parts", "randomness", "npzfile", "images", "imagefile", "imagefolder", "parallel"],
+    ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex"],
+    ["imagearray"],
+    ["imagecache"],
     ["optimizers", "schedules.drops", "schedules.descents", "augmentations.geometry", "augmentations.pixels",
      "augmentations.randaugment", "datasets.source", "models.architecture"],
     ["schedules", "augmentations.mixing", "datasets.arrays", "datasets.folder", "models.cnn", "models.lenet",

@@ -156,6 +156,12 @@ def test_images_are_read_from_several_arrays_as_from_one():
     assert (np.concatenate(list(parts.chunks())) == whole[order]).all()
 
 
+def test_images_are_looked_at_a_few_megabytes_at_a_time():
+    large = in_memory(np.zeros((300, 224, 224, 3), np.uint8))
+    assert max(chunk.nbytes for chunk in large.chunks()) <= 8 * 2**20
+    assert sum(len(chunk) for chunk in large.chunks()) == 300
+
+
 def test_a_simulated_target_changes_validation_and_test_images_and_never_training_images():
     plain = prepare(Spec.model_validate({"data": {"source": "digits"}}))
     target = {"simulate": [{"name": "brightness", "factor": 0.4}]}

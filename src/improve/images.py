@@ -10,7 +10,7 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHUNK = 1024  # images looked at together: a data set need not fit into memory
+CHUNK = 1024, 1 << 23  # most images and most bytes looked at together: a data set need not fit into memory
 
 
 class Images:
@@ -42,8 +42,10 @@ class Images:
 
     def chunks(self) -> Iterator[NDArray[Any]]:
         """All of them, some at a time."""
-        for start in range(0, len(self), CHUNK):
-            yield self[start : start + CHUNK]
+        one = self.shape[1] * self.shape[2] * self.shape[3] * self.dtype.itemsize
+        some = max(1, min(CHUNK[0], CHUNK[1] // one))
+        for start in range(0, len(self), some):
+            yield self[start : start + some]
 
 
 def in_memory(array: NDArray[Any]) -> Images:

@@ -95,7 +95,7 @@ def _problem(tree: Tree, path: Path, error: dict[str, Any]) -> Problem:
         return place.problem(f"{dotted}: {context['what']}", context["fix"])
     if kind == "literal_error":
         return _unknown_word(place, dotted, str(error["input"]), context["expected"])
-    message = error["msg"].replace("Input should", "should")
+    message = error["msg"].replace("Input should", "should").replace("valid tuple", "list")
     given = error["input"]
     shown = "nothing" if given is None else write(given).strip().removesuffix("\n...").replace("\n", ", ")
     return place.problem(f"{dotted} {message}, this is {shown[:80]}")

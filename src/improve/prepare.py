@@ -92,7 +92,7 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         pixels,
         source.class_names,
         " and ".join(found.found for found in sources),
-        sum(len(found.labels) for found in sources),
+        len(source.labels),
         tuple(bad for found in sources for bad in found.skipped),
         {name: digest(part) for name, part in parts.items()},
         duplicates(parts),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from improve.augmentations import AUGMENTATIONS, Augmentation
 from improve.datasets import DATASETS, Dataset, Digits
 from improve.models import MODELS, Lenet, Model
 from improve.normalizations import NORMALIZATIONS, Normalization, Standardize
 from improve.optimizers import OPTIMIZERS, Adam, Optimizer
-from improve.parts import Count, Fraction, NonNegative, Part, ProperFraction, Section
+from improve.parts import Count, Fraction, Part, ProperFraction, Section, refuse
 from improve.regularization import Regularization
 from improve.schedules import SCHEDULES, Constant, Length, Schedule
 from improve.splits import Counts, Sizes, Split, sizes, target_sizes
@@ -27,6 +27,23 @@ SHELVES: dict[str, tuple[type[Part], ...]] = {
     "schedules": SCHEDULES,
     "augmentations": AUGMENTATIONS,
 }
+
+
+def _class_weights(value: Any) -> str | dict[str, float]:
+    if value in ("none", "balanced"):
+        return str(value)
+    if not isinstance(value, dict):
+        raise refuse(f"{value!r} gives no weights", "write balanced, none, or {class: weight}, such as {cat: 2}")
+    for name, weight in value.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+            raise refuse(f"the weight of {name} is {weight!r}", "a weight is a number from 0; 1 is as ever")
+    return {str(name): float(weight) for name, weight in value.items()}
+
+
+_weights = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
+ClassWeights = Annotated[
+    Any, PlainValidator(_class_weights), WithJsonSchema({"anyOf": [{"enum": ["none", "balanced"]}, _weights]})
+]
 
 
 class Target(Section):
@@ -91,7 +108,7 @@ class Training(Section):
     epochs: Count = Field(20, description="passes over the training set")
     batch_size: Count = Field(64, description="images per update")
     early_stopping: EarlyStopping | None = Field(None, description="{patience: 5}: stop when validation stalls")
-    class_weights: Literal["none", "balanced"] | dict[str, NonNegative] = Field(
+    class_weights: ClassWeights = Field(
         "none", description="balanced: errors on rare classes weigh more; or {class: weight}"
     )
     sampling: Literal["shuffle", "balanced"] = Field(

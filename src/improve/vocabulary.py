@@ -12,6 +12,8 @@ from improve.yamlfile import Path
 
 SHELF_AT = {
     ("data", "source"): "datasets",
+    ("data", "target", "source"): "datasets",
+    ("data", "target", "simulate"): "augmentations",
     ("data", "normalize"): "normalizations",
     ("model",): "models",
     ("optimizer",): "optimizers",

@@ -340,6 +340,63 @@ def test_noise_after_normalisation_is_in_training_batches_and_not_in_the_model(m
     assert not any("noise" in type(layer).__name__.lower() for layer in model.layers)
 
 
+def test_minivggnet_trains_with_augmentation(fit):
+    """On JAX without TensorFlow as well: what runs here is one of the ways in which users may run it."""
+    parts = "[shift, rotate, zoom, {name: crop, padding: 1}, brightness, gaussian_noise, mixup]"
+    text = f"data: {{source: digits, subset: 600}}\nmodel: minivggnet\naugmentation: {parts}\ntraining: {{epochs: 2}}\n"
+    made = fit(text, "schedule={name: one_cycle}", "training.epochs=3")
+    assert made.status == "finished"
+    assert made.spec["regularization"]["dropout"] == 0.5
+    assert made.history[2]["cross_entropy"] < made.history[0]["cross_entropy"]
+
+
+def photographs(folder, parts=("",), count=24):
+    """Noisy images of two classes, dark cats and light dogs, of several formats and sizes."""
+    from PIL import Image
+
+    random, formats = np.random.default_rng(0), ("png", "jpg", "webp", "bmp", "gif", "tiff")
+    for part in parts:
+        for light, name in ((60, "cat"), (180, "dog")):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.normal(light, 25, (20 + number % 3, 24, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / part / name / f"{number}.{formats[number % 6]}")
+
+
+def test_a_folder_of_images_trains_and_the_second_run_finds_the_cache(tmp_path, fit, monkeypatch):
+    monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
+    photographs(tmp_path / "photos", ("train", "validation", "test"))
+    text = "data: {source: {name: folder, path: photos, size: 16, binary: true}}\nmodel: mlp\ntraining: {epochs: 6}\n"
+    made = fit(text, "training.batch_size=8")
+    assert made.spec["data"]["split"] == "own"
+    assert made.summary["test"]["error"] == 0
+    assert [made.environment["data"]["examples"][part] for part in ("train", "validation", "test")] == [48, 48, 48]
+    assert made.environment["data"]["classes"] == ["cat", "dog"]
+    monkeypatch.setattr("improve.imagecache.decode", lambda *arguments: 1 / 0)
+    again = fit(text, "training.batch_size=8")
+    assert again.summary["state_sha256"] == made.summary["state_sha256"]
+
+
+def test_bad_images_are_all_named_or_skipped_and_counted(tmp_path, improve, write_spec, monkeypatch):
+    monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
+    photographs(tmp_path / "photos")
+    whole = (tmp_path / "photos" / "cat" / "1.jpg").read_bytes()
+    bad = {"empty.png": b"", "text.jpg": b"hello", "cut.jpg": whole[: len(whole) // 2], "nulls.gif": b"\0" * 300}
+    for name, content in bad.items():
+        (tmp_path / "photos" / "dog" / name).write_bytes(content)
+    file = write_spec(
+        "data: {source: {name: folder, path: photos, size: 16}}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 8}\n"
+    )
+    code, _, err = improve("train", file, "--runs", tmp_path / "runs")
+    assert (code, all(name in err for name in bad), list(tmp_path.glob("runs/*"))) == (2, True, [])
+    code, _, err = improve("train", file, "data.source.on_bad_image=skip", "--runs", tmp_path / "runs")
+    assert (code, "note: 4 files are no good images and were skipped" in err) == (0, True)
+    environment = json.loads((tmp_path / "runs" / "spec" / "environment.json").read_text())
+    assert set(environment["data"]["skipped"]) == {f"dog/{name}" for name in bad}
+    assert sum(environment["data"]["examples"].values()) == 48
+    assert all((tmp_path / "photos" / "dog" / name).read_bytes() == content for name, content in bad.items())
+
+
 MINE = """
 import keras
 

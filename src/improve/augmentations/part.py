@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from improve.parts import Part, Positive
+from improve.parts import Part, refuse
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -45,16 +45,22 @@ class AugmentationPart(Part):
         raise NotImplementedError
 
 
-def _around_one(value: Any) -> Any:
+def _around_one(value: Any) -> tuple[float, float]:
     """0.2 means from 0.8 to 1.2."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        return value
-    return (1 - value, 1 + value)
+    low_high = (1 - value, 1 + value) if isinstance(value, int | float) else value
+    numbers = [number for number in low_high if _is_number(number)] if isinstance(low_high, list | tuple) else []
+    if isinstance(value, bool) or len(numbers) != 2 or not 0 < numbers[0] <= numbers[1] < float("inf"):
+        raise refuse(f"{value!r} is no range of factors", "write 0.2, or [0.8, 1.2] for the same")
+    return (float(numbers[0]), float(numbers[1]))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 #: a range of factors: [0.8, 1.2], or 0.2 for the same
 Factors = Annotated[
-    tuple[Positive, Positive],
+    tuple[float, float],
     Field(strict=False),
     BeforeValidator(_around_one),
     WithJsonSchema(

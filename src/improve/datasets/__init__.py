@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from improve.datasets.arrays import Digits, Npz
+from improve.datasets.folder import Folder
 from improve.datasets.known import Cifar10, Cifar100, FashionMnist, Mnist
 from improve.datasets.source import Facts, Source, Tick, silent
 from improve.parts import named
 
 __all__ = ["DATASETS", "Dataset", "Digits", "Facts", "Source", "Tick", "silent"]
 
-DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz)
-Dataset = Annotated[
-    Digits | Mnist | FashionMnist | Cifar10 | Cifar100 | Npz, Field(discriminator="name"), named("digits")
-]
+DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz, Folder)
+_Known = Digits | Mnist | FashionMnist | Cifar10 | Cifar100
+Dataset = Annotated[_Known | Npz | Folder, Field(discriminator="name"), named("digits")]

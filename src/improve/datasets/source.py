@@ -55,8 +55,8 @@ class SourcePart(Part):
         return False
 
     @property
-    def own_split(self) -> str:
-        """How this source is divided unless the spec says so."""
+    def own_split(self) -> Any:
+        """How this source is divided unless the spec says so, as a spec writes it."""
         return "60/20/20"
 
     def facts(self) -> Facts:
