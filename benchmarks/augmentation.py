@@ -171,17 +171,21 @@ def report(rounds: list[dict[str, Times]], images: int) -> str:
             f"{cpu()}. {versions}, Python {platform.python_version()}.",
             markdown(["way", "epoch, s", "epoch, CPU-s"], rows),
             markdown(
-                ["ratio", "wall time", "CPU time", "goal (wall time)", ""], [judged(rounds, *goal) for goal in GOALS]
+                ["ratio", "wall time", "fastest against fastest", "CPU time", "goal", "wall", "CPU"],
+                [judged(rounds, *goal) for goal in GOALS],
             ),
+            "On two cores TensorFlow's threads sometimes share one for a whole epoch, in every way alike, so the wall "
+            "times of single epochs jump by a third; CPU times and the fastest epochs do not.",
         ]
     )
 
 
 def judged(rounds: list[dict[str, Times]], way: str, other: str, most: float) -> list[str]:
     wall, of_cpu = ([turn[way][kind] / turn[other][kind] for turn in rounds] for kind in (0, 1))
-    met = "met" if float(np.median(wall)) <= most else "**missed**"
+    fastest = min(turn[way][0] for turn in rounds) / min(turn[other][0] for turn in rounds)
     show = "{:.3f}".format
-    return [f"{way} / {other}", spread(wall, show), spread(of_cpu, show), f"≤ {most:g}", met]
+    verdicts = ["met" if float(np.median(found)) <= most else "**missed**" for found in (wall, of_cpu)]
+    return [f"{way} / {other}", spread(wall, show), show(fastest), spread(of_cpu, show), f"≤ {most:g}", *verdicts]
 
 
 if __name__ == "__main__":
