@@ -36,8 +36,9 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.ready  ## about a quarter of an hour; writes benchmarks/RESULTS.md
+bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benchmarks/folder.py wants a folder)
 	$(BIN)/python benchmarks/runner_tax.py
+	$(BIN)/python benchmarks/augmentation.py
 
 clean:
 	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache
