@@ -58,6 +58,7 @@ def test_a_mistake_shows_its_line_and_what_to_do(write_spec):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
+        ("optimizer: {adam, learning_rate: 0.1}", "there is no 'adam' here"),
         ("data: {target: {source: digit}}", "there is no 'digit' in datasets; did you mean 'digits'?"),
         ("data: {target: {}}", "a target without a source and without simulate changes nothing"),
         ("data: {target: {simulate: [flip], train: 10%}}", "train divides a source, and this target has none"),

@@ -56,11 +56,13 @@ def _at(tree: Tree, paths: tuple[Path, ...]) -> Place:
 def document_path(location: tuple[Any, ...], value: Any) -> Path:
     """Pydantic's location without the names of the parts that it went through."""
     path: list[str | int] = []
+    named_at: Path | None = None  # a part's name comes once, before its options: {adam: 1} can have one of that name
     for step in location:
-        inside = _step(value, step)
-        if inside is ABSENT and step in PART_NAMES and isinstance(value, dict | str):
+        here = tuple(path)
+        if step in PART_NAMES and shelf_at(here) and named_at != here and isinstance(value, dict | str):
+            named_at = here
             continue
-        value = inside
+        value = _step(value, step)
         path.append(step)
     return tuple(path)
 

@@ -23,6 +23,22 @@ augmentation:
 training: {epochs: 40, batch_size: 64, early_stopping: {patience: 5}}
 diagnosis: {human_error: 6%, target_error: 10%}
 """
+LEVERS = """\
+data:
+  source: {name: folder, path: nowhere, size: [8, 9], resize: crop, on_bad_image: skip, binary: true}
+  split: own
+  target: {source: digits, train: 10%, subset: 100, simulate: [{name: rotate, degrees: 20}, flip]}
+model: {name: cnn, filters: [8, 16], kernel_size: 5, batch_norm: true, batch_norm_at: before, spatial_dropout: 0.1}
+regularization: {activity_l2: 0.1, max_norm: 3}
+optimizer: {name: muon, exclude_layers: [logits, conv], gradient_accumulation_steps: 4, use_ema: true}
+schedule: {name: piecewise, boundaries: [5, 8], values: [0.1, 0.01], warmup: 0.5}
+augmentation: [{name: zoom, range: 0.2}, {name: scale, range: [0.8, 1.2]}, {name: erasing, smallest: 0.1}, mixup]
+training: {class_weights: {cat: 2, dog: 0}, sampling: balanced}
+"""
+PYTHON = """\
+model: {name: python, target: "mymodel.py:build", width: 3, deep: {er: [1]}}
+schedule: {name: warm_restarts, first_decay_epochs: 3}
+"""
 SCRAPS = [
     " ",
     "\n",
@@ -61,7 +77,12 @@ SCRAPS = [
 def bent(draw):
     text = draw(
         st.sampled_from(
-            [WHOLE, *(file.read_text() for file in CONFIGS.glob("*.yaml") if "extends" not in file.read_text())]
+            [
+                WHOLE,
+                LEVERS,
+                PYTHON,
+                *(file.read_text() for file in CONFIGS.glob("*.yaml") if "extends" not in file.read_text()),
+            ]
         )
     )
     for _ in range(draw(st.integers(1, 4))):
