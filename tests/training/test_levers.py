@@ -1,6 +1,8 @@
 """Every lever does in a real fit what its formula says."""
 
+import io
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -377,11 +379,40 @@ def test_a_folder_of_images_trains_and_the_second_run_finds_the_cache(tmp_path, 
     assert again.summary["state_sha256"] == made.summary["state_sha256"]
 
 
-def test_bad_images_are_all_named_or_skipped_and_counted(tmp_path, improve, write_spec, monkeypatch):
+def ten_kinds_of_bad_image(folder):
+    """By name; `folder` holds good images of every format."""
+    from PIL import Image
+
+    def encoded(image, **options):
+        stream = io.BytesIO()
+        image.save(stream, **options)
+        return stream.getvalue()
+
+    def cut(name):
+        return (folder / name).read_bytes()[:-60]
+
+    pages = [Image.new("RGB", (30, 30), color) for color in ("red", "green", "blue")]
+    bomb = encoded(Image.new("1", (8, 8)), format="PNG")
+    wide = (60_000).to_bytes(4, "big") * 2 + bomb[24:29]
+    return {
+        "empty.png": b"",
+        "text.jpg": b"hello, I am a text",
+        "nulls.bmp": bytes(300),
+        "cut.jpg": cut("1.jpg"),
+        "cut.png": cut("0.png"),
+        "cut.webp": cut("2.webp"),
+        "animated.gif": encoded(pages[0], format="GIF", save_all=True, append_images=pages[1:]),
+        "pages.tiff": encoded(pages[0], format="TIFF", save_all=True, append_images=pages[1:]),
+        "float.tif": encoded(Image.new("F", (30, 30), 0.5), format="TIFF"),
+        "bomb.png": bomb[:16] + wide + zlib.crc32(b"IHDR" + wide).to_bytes(4, "big") + bomb[33:],
+    }
+
+
+def test_ten_kinds_of_bad_image_are_all_named_or_skipped_and_counted(tmp_path, improve, write_spec, monkeypatch):
     monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
     photographs(tmp_path / "photos")
-    whole = (tmp_path / "photos" / "cat" / "1.jpg").read_bytes()
-    bad = {"empty.png": b"", "text.jpg": b"hello", "cut.jpg": whole[: len(whole) // 2], "nulls.gif": b"\0" * 300}
+    bad = ten_kinds_of_bad_image(tmp_path / "photos" / "cat")
+    assert len(bad) == 10
     for name, content in bad.items():
         (tmp_path / "photos" / "dog" / name).write_bytes(content)
     file = write_spec(
@@ -390,7 +421,7 @@ def test_bad_images_are_all_named_or_skipped_and_counted(tmp_path, improve, writ
     code, _, err = improve("train", file, "--runs", tmp_path / "runs")
     assert (code, all(name in err for name in bad), list(tmp_path.glob("runs/*"))) == (2, True, [])
     code, _, err = improve("train", file, "data.source.on_bad_image=skip", "--runs", tmp_path / "runs")
-    assert (code, "note: 4 files are no good images and were skipped" in err) == (0, True)
+    assert (code, "note: 10 files are no good images and were skipped" in err) == (0, True)
     environment = json.loads((tmp_path / "runs" / "spec" / "environment.json").read_text())
     assert set(environment["data"]["skipped"]) == {f"dog/{name}" for name in bad}
     assert sum(environment["data"]["examples"].values()) == 48
