@@ -28,8 +28,8 @@ TERMS = {
     "cross-entropy": "mean −log p of the true class, in nats; guessing among K classes gives ln K. Never contains the "
     "L1/L2 penalty here.",
     "penalty": "what L1, L2 and activity_l1 add to the loss: l2 · ΣW² over kernels, without ½ and without 1/n.",
-    "target": "the distribution that counts: `data.target`. Validation and test images come from there, training images "
-    "from `data.source`.",
+    "target": "the distribution that counts: `data.target`. Validation and test images come from there, training "
+    "images from `data.source`.",
     "own": "`split: own` keeps the training, validation and test set that a source comes in; an architecture's own "
     "dropout and L2 hold where the spec gives none.",
     "best epoch": "the epoch with the lowest validation error; ties go to the lower validation cross-entropy.",
