@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from conftest import CONFIGS
+from improve.models import MODELS
 from improve.specfile import load
 from improve.template import complete, schema, starter
 
@@ -42,11 +43,12 @@ def test_the_schema_is_draft_7_and_refuses_what_the_loader_refuses():
         assert validator.is_valid(right), right
 
 
-@pytest.mark.parametrize("model", [None, "lenet", "mlp"])
+@pytest.mark.parametrize("model", [None, *(part.key() for part in MODELS)])
 def test_the_spec_to_start_from_is_valid_and_all_default(write_spec, model):
+    write_spec("def build(input_shape, classes): ...", "mymodel.py")
     spec = load(write_spec(starter(model)))
     assert spec.model.name == (model or "lenet")
-    assert "default:" not in complete(spec).replace("name: mlp", "").replace("# default: lenet", "")
+    assert "default:" not in complete(spec).replace("# default: lenet", "").replace("# default: digits", "")
 
 
 def test_the_complete_spec_marks_what_differs_from_the_default_and_loads_again(write_spec):

@@ -29,13 +29,22 @@ def starter(model: str | None) -> str:
     known = {part.key(): part for part in SHELVES["models"]}
     if model is not None and model not in known:
         raise UsageError(f"there is no model '{model}'", fix=f"one of {', '.join(known)}")
-    spec = Spec.model_validate({"model": {"name": model}} if model else {})
+    chosen: dict[str, Any] = {"model": _example(known[model])} if model else {}
+    spec = Spec.model_validate(chosen)
+    if spec.model.cannot_take(*spec.data.source.facts().shape[:2]):
+        spec = Spec.model_validate({"data": {"source": "cifar10"}, **chosen})
     head = (
-        "# Every key may be left out; what stands here are the defaults.\n"
+        "# What stands here are the defaults: every key may be left out that you do not change.\n"
         "# For completion in an editor: improve schema -o improve.schema.json, then let this be the first line:\n"
         "# yaml-language-server: $schema=improve.schema.json\n\n"
     )
     return head + "\n".join(_lines(spec, spec.complete(), described=True)) + "\n"
+
+
+def _example(part: type[Part]) -> dict[str, Any]:
+    """The part with an example for each option that must be given."""
+    required = {name: field.examples for name, field in part.model_fields.items() if field.is_required()}
+    return {"name": part.key(), **{name: examples[0] for name, examples in required.items() if examples}}
 
 
 def _lines(

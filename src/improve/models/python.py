@@ -29,7 +29,7 @@ class Python(Architecture):
     model_config = ConfigDict(extra="allow")
 
     name: Literal["python"] = "python"
-    target: str = Field(description="FILE.py:FUNCTION, beside the spec")
+    target: str = Field(description="FILE.py:FUNCTION, beside the spec", examples=["mymodel.py:build"])
 
     @field_serializer("target")
     def _beside_the_spec(self, target: str) -> str:
