@@ -5,6 +5,7 @@ import pytest
 
 from improve.datasets import Source
 from improve.division import divide
+from improve.errors import UsageError
 from improve.images import Images, in_memory
 from improve.prepare import Examples, duplicates, prepare
 from improve.spec import Data, Spec
@@ -179,3 +180,31 @@ def test_the_training_sample_is_as_large_as_the_validation_set():
     data = prepare(Spec.model_validate({"data": {"source": "digits"}}))
     assert len(data.train_sample) == len(data.parts["validation"]) == 359
     assert np.abs(np.bincount(data.train_sample.labels) - 35.9).max() < 3
+
+
+def arrays(folder, name, value, count=60, classes=3, dtype=np.uint8):
+    images, labels = np.full((count, 6, 6, 1), value, dtype), np.arange(count) % classes
+    np.savez(folder / f"{name}.npz", x_train=images, y_train=labels)
+    return {"name": "npz", "path": str(folder / f"{name}.npz")}
+
+
+def test_images_of_source_and_target_come_from_where_they_should(tmp_path):
+    source, target = arrays(tmp_path, "web", 10), arrays(tmp_path, "app", 200)
+    data = {"source": source, "target": {"source": target, "train": 0.1}, "train_dev": 0.25}
+    made = prepare(Spec.model_validate({"data": data, "training": {"batch_size": 8}}))
+    values = {name: np.unique(part.images[:], return_counts=True) for name, part in made.parts.items()}
+    assert [list(part[0]) for part in values.values()] == [[10, 200], [10, 200], [200], [200]]
+    assert {name: len(part) for name, part in made.parts.items()} == {
+        "train": 50, "train_dev": 16, "validation": 27, "test": 27,
+    }  # fmt: skip
+    assert made.normalization.subtract[0] == pytest.approx(made.parts["train"].images[:].mean())
+
+
+@pytest.mark.parametrize(
+    ("options", "what"), [({"classes": 4}, "differ in their classes"), ({"dtype": np.float64}, "differ in their type")]
+)
+def test_a_target_of_another_form_is_refused(tmp_path, options, what):
+    target = arrays(tmp_path, "app", 200 if "classes" in options else 0.5, **options)
+    data = {"source": arrays(tmp_path, "web", 10), "target": {"source": target}}
+    with pytest.raises(UsageError, match=what):
+        prepare(Spec.model_validate({"data": data}))

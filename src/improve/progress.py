@@ -93,9 +93,11 @@ def heading(folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> str:
     counts = " / ".join(
         f"{len(data.parts[part]):,}" for part in ("train", "train_dev", "validation", "test") if part in data.parts
     )
-    subset = f" subset {spec.data.subset:,}" if spec.data.subset else ""
+    source = spec.data.source.label + (f" subset {spec.data.subset:,}" if spec.data.subset else "")
+    if spec.data.target and spec.data.target.source:
+        source += f" → {spec.data.target.source.label}"
     model = f"{spec.model.name} {about['parameters']:,} parameters"
-    return f"{folder.name} → {folder}     {spec.data.source.title}{subset} · {counts} · {model} · {about['device']}"
+    return f"{folder.name} → {folder}     {source} · {counts} · {model} · {about['device']}"
 
 
 def line(row: dict[str, Any], best: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -50,6 +51,11 @@ class SourcePart(Part):
     mirrored_is_the_same: ClassVar[bool] = False  # whether a mirrored image surely keeps its class
 
     @property
+    def label(self) -> str:
+        """What to call it in a line."""
+        return self.title
+
+    @property
     def one_output(self) -> bool:
         """Whether two classes share one sigmoid output."""
         return False
@@ -71,7 +77,12 @@ class SourcePart(Part):
 class OwnImages(SourcePart):
     """Images that the user brings."""
 
+    path: str
     binary: Flag = Field(False, description="two classes share one sigmoid output: the probability of the second")
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} {Path(self.path).name}"
 
     @property
     def one_output(self) -> bool:
