@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -88,16 +89,23 @@ def _hired(work: Callable[[Any], Any], others: list[Pipe]) -> tuple[Pipe, Any]:
 def _given(pipe: Pipe, waiting: Iterator[Any]) -> int:
     """Pass on the next task; how many that were, 0 or 1."""
     for task in waiting:
-        pipe.send(task)
+        with _alive():
+            pipe.send(task)
         return 1
     return 0
 
 
-def _taken(pipe: Pipe) -> Any:
+@contextlib.contextmanager
+def _alive() -> Iterator[None]:
     try:
-        result, error = pipe.recv()
+        yield
     except (EOFError, ConnectionError) as gone:
         raise ImproveError("a process that read images was killed", fix="was there too little memory?") from gone
+
+
+def _taken(pipe: Pipe) -> Any:
+    with _alive():
+        result, error = pipe.recv()
     if error is not None:
         raise error
     return result
