@@ -190,9 +190,10 @@ def shape_of(folder: Path, files: tuple[str, ...], recipe: Recipe) -> tuple[int,
 
 
 def refuse(folder: Path, bad: Bad, total: int) -> NoReturn:
-    names = "; ".join(f"{printable(name)} ({reason})" for name, reason in bad[:SHOWN])
-    more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+    lines = [f"{len(bad):,} of {total:,} images in {folder} cannot be read:"]
+    lines += [f"    {printable(name)} ({reason})" for name, reason in bad[:SHOWN]]
+    lines += [f"    and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []
     raise UsageError(
-        f"{len(bad):,} of {total:,} images in {folder} cannot be read: {names}{more}",
+        "\n".join(lines),
         fix="mend or remove them, or set on_bad_image: skip",
     )

@@ -51,7 +51,8 @@ def show_error(error: ImproveError) -> None:
         show_problems(error)
         return
     where = f"{error.where}   " if error.where else ""
-    out.print(Text.assemble((f"{printable(where, 400)}", "bold"), printable(error.what, 3000)))
+    what = "\n".join(printable(line, 600) for line in error.what.splitlines())
+    out.print(Text.assemble((f"{printable(where, 400)}", "bold"), what))
     if error.fix:
         out.print(Text(f"    {printable(error.fix, 600)}", "dim"))
 
