@@ -73,16 +73,17 @@ def _target_complaints(target: Target) -> Iterator[Complaint]:
 
 
 def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator[Complaint]:
-    data = spec.data
-    for source, counts, subset, path in _sources(data, facts, theirs):
+    data, sources = spec.data, list(_sources(spec.data, facts, theirs))
+    for source, counts, subset, path in sources:
         if subset is not None and subset > counts.total:
             what = f"a subset of {subset:,} is more than the {counts.total:,} examples of {source.name}"
             yield Complaint((path,), what, f"take at most {counts.total}")
             return
-        if data.split.own and not counts.validation and source is not (data.source if theirs else None):
-            fix = "write split: 60/20/20, or {validation: 10%} of its training set"
-            yield Complaint((("data", "split"), SOURCE), f"{source.name} has no validation set of its own", fix)
-            return
+    validates, counts = sources[-1][:2]
+    if data.split.own and not counts.validation:
+        fix = "write split: 60/20/20, or {validation: 10%} of its training set"
+        yield Complaint((("data", "split"), SOURCE), f"{validates.name} has no validation set of its own", fix)
+        return
     if theirs is not None and facts.shape != theirs.shape:
         mine, other = ("×".join(map(str, found.shape)) for found in (facts, theirs))
         yield Complaint((TARGET,), f"source has images of {mine}, target of {other}", "give both the same size")
@@ -90,6 +91,7 @@ def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator
 
 
 def _sources(data: Data, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:
+    """The source, then the target's where it has one: what it holds, how much of it is asked for, and the key."""
     yield data.source, facts.counts, data.subset, ("data", "subset")
     if theirs is not None and data.target is not None and data.target.source is not None:
         yield data.target.source, theirs.counts, data.target.subset, ("data", "target", "subset")
