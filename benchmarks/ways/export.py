@@ -6,16 +6,17 @@ import sys
 
 import numpy as np
 
-from improve import datasets
+from improve.datasets.known import Cifar10, FashionMnist
 from improve.errors import ImproveError
 
-SOURCES = {"fashion_mnist": datasets.FashionMnist, "cifar10": datasets.Cifar10}
+SOURCES = {"fashion_mnist": FashionMnist, "cifar10": Cifar10}
 
 
 def export(name: str, count: int, file: str) -> None:
     """Write x_train (uint8) and y_train; fewer than `count` where the source has no more."""
     source = SOURCES[name]().load()
-    np.savez(file, x_train=source.x_train[:count], y_train=source.y_train[:count])
+    count = min(count, source.counts.train)
+    np.savez(file, x_train=source.pools[0][:count], y_train=source.labels[:count])
 
 
 if __name__ == "__main__":
