@@ -294,6 +294,7 @@ def script(folder, cache, body):
         from improve.imagefolder import listing
         from improve.imagecache import cached
         folder = Path({str(folder)!r})
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
         def read(size, tick=lambda done, total: None):
             return cached(folder, listing(folder), (size, size), "rgb", "stretch", "error", tick)
     """
