@@ -42,16 +42,16 @@ def training_batches(spec: Spec, data: Data) -> Any:
             if spec.augmentation:
                 random = keyed(spec.seed, "augmentation", self.epoch, index)
                 batch = augment(spec.augmentation, batch, random, data.pixels)
-            labels = batch.labels[:, 1:] if spec.data.source.one_output else batch.labels
-            return (batch.images, labels) if weights is None else (batch.images, labels, batch.labels @ weights)
+            shares = batch.labels[:, 1:] if spec.data.source.one_output else batch.labels
+            return (batch.images, shares) if weights is None else (batch.images, shares, batch.labels @ weights)
 
     def order_of(epoch: int) -> NDArray[Any]:
         if spec.training.sampling == "balanced":
-            return balanced_order(spec.seed, epoch, train.labels.tobytes())
+            return balanced_order(spec.seed, epoch, labels)
         return order(spec.seed, epoch, len(train))
 
     train, size = data.parts["train"], spec.training.batch_size
-    one_hot = np.eye(len(data.class_names), dtype=np.float32)
+    one_hot, labels = np.eye(len(data.class_names), dtype=np.float32), train.labels.tobytes()
     weights = class_weights(spec, train.labels, data.class_names)
     return Batches()
 

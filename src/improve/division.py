@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from improve.datasets import Source
 from improve.lazy import np
 from improve.spec import Data
-from improve.splits import Sizes, stratified, target_sizes
+from improve.splits import Sizes, Split, stratified, target_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,26 +24,17 @@ def divide(data: Data, source: Source, target: Source | None, seed: int) -> Rows
 
 
 def cut_source(data: Data, source: Source, count: Sizes, seed: int) -> Rows:
-    """Validation comes first, so it stays the same while a subset grows."""
-    train, validation, test = own_sets(source)
-    if data.split.shares is not None:
-        order = shuffled(source, np.concatenate([train, validation, test]), seed)
-        names = ("validation", "test", "train_dev", "train")
-        return dict(zip(names, cut(order, *(getattr(count, name) for name in names)), strict=True))
-    rows = {"test": shuffled(source, test, seed, 1)[: count.test]}
-    if data.split.validation is None:
-        rows["validation"] = shuffled(source, validation, seed, 2)[: count.validation]
-        order = shuffled(source, train, seed)
-    else:
-        order = shuffled(source, np.concatenate([train, validation]), seed)
-        rows["validation"], order = order[: count.validation], order[count.validation :]
-    rows["train_dev"], rows["train"] = cut(order, count.train_dev, count.train)
+    rows = cut_sets(data.split, source, count, seed)
+    rows["train_dev"], rows["train"] = cut(rows["train"], count.train_dev, count.train)
     return rows
 
 
 def cut_target(data: Data, source: Source, target: Source, count: Sizes, seed: int) -> Rows:
     """All that `source` has trains, with the share of the target that joins; the rest of the target is what counts."""
-    theirs = target_rows(data, target, seed)
+    assert data.target is not None
+    theirs_count = target_sizes(data.split, target.counts.at_most(data.target.subset), data.target.train)
+    theirs = cut_sets(data.split, target, theirs_count, seed, 3)
+    theirs["train"] = theirs["train"][: theirs_count.train]
     mine = shuffled(source, np.arange(len(source.labels)), seed)[: count.train + count.train_dev - len(theirs["train"])]
     pool = np.concatenate([mine, len(source.labels) + theirs["train"]])
     # two strata per class, so that any cut holds both origins in their shares
@@ -53,20 +44,22 @@ def cut_target(data: Data, source: Source, target: Source, count: Sizes, seed: i
     return {"train": train, "train_dev": train_dev, **rest}
 
 
-def target_rows(data: Data, target: Source, seed: int) -> Rows:
-    """The target's own rows of the parts: those that join the training set, validation and test."""
-    assert data.target is not None
-    count = target_sizes(data.split, target.counts.at_most(data.target.subset), data.target.train)
-    train, validation, test = own_sets(target)
-    if data.split.shares is not None:
-        order = shuffled(target, np.arange(len(target.labels)), seed, 3)
-        return dict(zip(("validation", "test", "train"), cut(order, *count[1:3], count.train), strict=True))
-    rows = {"test": shuffled(target, test, seed, 1)[: count.test]}
-    if data.split.validation is None:
-        rows["validation"] = shuffled(target, validation, seed, 2)[: count.validation]
-        return rows | {"train": shuffled(target, train, seed, 3)[: count.train]}
-    order = shuffled(target, np.concatenate([train, validation]), seed, 3)
-    return rows | dict(zip(("validation", "train"), cut(order, count.validation, count.train), strict=True))
+def cut_sets(split: Split, source: Source, count: Sizes, seed: int, *where: int) -> Rows:
+    """Rows for validation and test, and in "train" those that are left to train with, in stratified order.
+
+    Validation comes first, so it stays the same while a subset grows.
+    """
+    train, validation, test = own_sets(source)
+    if split.shares is not None:
+        order = shuffled(source, np.concatenate([train, validation, test]), seed, *where)
+        first, second = count.validation, count.validation + count.test
+        return {"validation": order[:first], "test": order[first:second], "train": order[second:]}
+    rows = {"test": shuffled(source, test, seed, 1)[: count.test]}
+    if split.validation is None:
+        chosen = shuffled(source, validation, seed, 2)[: count.validation]
+        return rows | {"validation": chosen, "train": shuffled(source, train, seed, *where)}
+    order = shuffled(source, np.concatenate([train, validation]), seed, *where)
+    return rows | {"validation": order[: count.validation], "train": order[count.validation :]}
 
 
 def own_sets(source: Source) -> list[NDArray[Any]]:

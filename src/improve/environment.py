@@ -10,6 +10,7 @@ from typing import Any
 
 from improve import __version__
 from improve.lazy import keras
+from improve.parallel import cores
 from improve.prepare import Data
 from improve.spec import Spec
 
@@ -63,11 +64,6 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return described.stdout.strip() or None
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def onednn() -> bool:

@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 from improve.errors import UsageError, printable
 from improve.fileindex import UNREAD, Line, contents, digest
 from improve.imagefile import QUIET, BadImage, Color, Resize, Size, image_size, picture, readers
+from improve.images import Tick
 from improve.lazy import np
 from improve.parallel import each
 
@@ -23,7 +24,6 @@ CHUNK = 64, 1 << 24  # most images and most bytes of one stretch
 SHOWN = 20
 
 Bad = list[tuple[str, str]]  # path, reason
-Tick = Callable[[int, int], None]  # done, total
 
 
 class Recipe(NamedTuple):

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from improve import fileindex
 from improve.errors import UsageError, printable
-from improve.fileindex import Line, digest, index_of, read_index
-from improve.imagearray import Bad, Job, Recipe, Tick, close_gaps, decode, laid_out, refuse, shape_of
+from improve.fileindex import MB, Line, digest, index_of, read_index
+from improve.imagearray import Bad, Job, Recipe, close_gaps, decode, laid_out, refuse, shape_of
 from improve.imagefile import Color, Resize, Size
 from improve.imagefolder import Listing
+from improve.images import Tick
 from improve.lazy import np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MB = 1_000_000
 ABANDONED = 3600  # seconds; a build writes all the time, so its temporary file is never so old
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from improve.lazy import np
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 1024, 1 << 23  # most images and most bytes looked at together: a data set need not fit into memory
+
+
+#: told how many images of how many have been read
+Tick = Callable[[int, int], None]
 
 
 class Images:

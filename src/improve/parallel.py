@@ -36,6 +36,7 @@ def each(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Res
 
 
 def cores() -> int:
+    """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 

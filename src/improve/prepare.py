@@ -8,10 +8,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from improve.augmentations import Batch, Pixels, augment
-from improve.datasets import Source, Tick, silent
+from improve.datasets import Source, silent
 from improve.division import divide
 from improve.errors import UsageError
-from improve.images import Images, in_memory
+from improve.images import Images, Tick, in_memory
 from improve.lazy import np
 from improve.normalizations import Statistics
 from improve.randomness import keyed

@@ -7,10 +7,10 @@ from pydantic import Field
 from improve.datasets.arrays import Digits, Npz
 from improve.datasets.folder import Folder
 from improve.datasets.known import Cifar10, Cifar100, FashionMnist, Mnist
-from improve.datasets.source import Facts, Source, Tick, silent
+from improve.datasets.source import Facts, Source, silent
 from improve.parts import named
 
-__all__ = ["DATASETS", "Dataset", "Digits", "Facts", "Source", "Tick", "silent"]
+__all__ = ["DATASETS", "Dataset", "Digits", "Facts", "Source", "silent"]
 
 DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz, Folder)
 _Known = Digits | Mnist | FashionMnist | Cifar10 | Cifar100

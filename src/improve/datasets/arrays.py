@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from improve.datasets.source import Facts, OwnImages, Source, SourcePart, Tick, silent
+from improve.datasets.source import Facts, OwnImages, Source, SourcePart, silent
+from improve.images import Tick
 from improve.lazy import np
 from improve.npzfile import check_arrays, header, read
 from improve.parts import Count

@@ -8,10 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from improve.datasets.source import Facts, OwnImages, Source, Tick, silent
-from improve.imagearray import Recipe, shape_of
-from improve.imagecache import cached
+from improve.datasets.source import Facts, OwnImages, Source, silent
 from improve.imagefolder import PARTS, listing
+from improve.images import Tick
 from improve.parts import refuse
 from improve.splits import Counts
 
@@ -64,11 +63,15 @@ class Folder(OwnImages):
         return "own" if "validation" in found else {"validation": 0.2} if "test" in found else super().own_split
 
     def facts(self) -> Facts:
+        from improve.imagearray import Recipe, shape_of  # with multiprocessing, 15 ms that other sources need not pay
+
         found = listed(Path(self.path))
         shape = shape_of(Path(self.path), found.files, Recipe(self.size, self.color, self.resize))
         return Facts(Counts(*found.sizes), shape, len(found.class_names))
 
     def load(self, tick: Tick = silent) -> Source:
+        from improve.imagecache import cached
+
         folder = Path(self.path)
         found = listed(folder)
         kept = cached(folder, found, self.size, self.color, self.resize, self.on_bad_image, tick)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from improve.datasets.arrays import from_arrays, load_npz, npz_facts
-from improve.datasets.source import Facts, Source, SourcePart, Tick, silent
+from improve.datasets.source import Facts, Source, SourcePart, silent
 from improve.errors import UsageError
+from improve.images import Tick
 from improve.lazy import keras, np
 from improve.npzfile import check_arrays
 from improve.splits import Counts

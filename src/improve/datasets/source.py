@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
+from improve.images import Tick
 from improve.parts import Flag, Part
 from improve.splits import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-#: told how many images of how many have been read
-Tick = Callable[[int, int], None]
 
 
 def silent(done: int, total: int) -> None:
