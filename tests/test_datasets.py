@@ -10,6 +10,7 @@ import pytest
 from improve.datasets.arrays import Digits, Npz
 from improve.datasets.known import Cifar10, FashionMnist
 from improve.errors import UsageError
+from improve.spec import Data
 
 GOOD = {
     "x_train": np.zeros((20, 8, 8, 3), np.uint8), "y_train": np.arange(20) % 4,
@@ -50,6 +51,27 @@ def test_a_file_without_a_test_set_and_grey_images_will_do(npz):
     assert part.facts()[:2] == ((20, 0, 0), (8, 8, 1))
 
 
+VALIDATION = {"x_validation": np.ones((5, 8, 8, 3), np.uint8), "y_validation": np.array([0, 1, 2, 3, 0])}
+
+
+def test_a_file_can_bring_its_own_validation_set_between_training_and_test_images(npz):
+    part = npz(**VALIDATION)
+    source = part.load()
+    assert source.counts == part.facts().counts == (20, 5, 8)
+    assert [len(pool) for pool in source.pools] == [20, 5, 8]
+    assert list(source.labels[20:25]) == [0, 1, 2, 3, 0]
+
+
+def test_a_files_own_validation_set_stays_what_it_is_unless_the_spec_says_how_to_split(npz):
+    assert Data(source=npz(**VALIDATION)).split.own
+    assert Data(source=npz(**VALIDATION), split="60/40").split.shares == (60, 40, 0)
+    assert Data(source=npz()).split.shares == (60, 20, 20)
+
+
+def test_a_class_that_only_the_test_set_shows_is_a_class(npz):
+    assert len(npz(y_train=np.arange(20) % 3).load().class_names) == 4
+
+
 def mixed():
     images = np.empty(20, dtype=object)
     images[:] = [np.zeros((side, side)) for side in range(1, 21)]
@@ -71,6 +93,10 @@ nan[3, 1, 1, 1] = np.nan
         ({"x_train": np.zeros((0, 8, 8, 3), np.uint8)}, r"has the shape \(0, 8, 8, 3\)"),
         ({"x_train": np.zeros((20, 8, 8, 4), np.uint8)}, "has 4 channels"),
         ({"x_test": np.zeros((8, 9, 9, 3), np.uint8)}, "training images are .* and test images"),
+        ({**VALIDATION, "x_validation": np.zeros((5, 9, 9, 3), np.uint8)}, "training images are .* and validation"),
+        ({**VALIDATION, "y_validation": np.arange(4)}, r"y_validation in .* has the shape \(4,\) for 5 images"),
+        ({**VALIDATION, "y_validation": None}, "there is no y_validation"),
+        ({**VALIDATION, "x_validation": np.zeros((0, 8, 8, 3), np.uint8)}, r"has the shape \(0, 8, 8, 3\)"),
         ({"x_train": nan}, "pixels that are NaN or infinite, in 1 of 20 images"),
         ({"y_train": np.arange(19)}, r"has the shape \(19,\) for 20 images"),
         ({"y_train": np.full(20, 3.5)}, "holds float64"),

@@ -5,10 +5,12 @@ import pytest
 
 from improve.datasets import Source
 from improve.division import divide
-from improve.errors import UsageError
+from improve.environment import train_available
+from improve.errors import SpecError, UsageError
 from improve.images import Images, in_memory
 from improve.prepare import Examples, duplicates, prepare
 from improve.spec import Data, Spec
+from improve.specfile import load
 from improve.splits import Counts, Split, sizes, stratified
 
 
@@ -134,6 +136,58 @@ def test_a_share_of_the_target_can_join_the_training_set(split, validation, test
     assert len(set(everywhere)) == len(everywhere)
     any_stretch = np.mean(parts["train"][:200] >= 750)
     assert any_stretch == pytest.approx(joined / (750 + joined), rel=0.2)  # both origins
+
+
+@pytest.mark.parametrize(("train_size", "used"), [(100, 100), ("25%", 135), (0.5, 270), (540, 540), ("100%", 540)])
+def test_a_train_size_takes_the_head_of_the_training_part_and_touches_nothing_else(train_size, used):
+    whole, part = rows(train_dev=0.1, split="80/10/10"), rows(train_dev=0.1, split="80/10/10", train_size=train_size)
+    assert (part["train"] == whole["train"][:used]).all()
+    assert len(part["train"]) == used
+    assert np.abs(np.bincount(part["train"] % 5) - used / 5).max() <= 1  # every class in its share
+    for name in ("train_dev", "validation", "test"):
+        assert (part[name] == whole[name]).all()
+
+
+def test_a_train_size_beside_a_target_keeps_both_origins_and_what_judges_them():
+    data = {"split": "60/20/20", "train_dev": 0.1, "target": {"source": "digits", "train": 0.2}}
+    whole = rows(theirs=source(200, 0, 100), **data)
+    part = rows(theirs=source(200, 0, 100), **data, train_size=90)
+    assert (part["train"] == whole["train"][:90]).all()
+    assert sum(part["train"] >= 750) == pytest.approx(90 * 60 / 810, abs=2)
+    assert all((part[name] == whole[name]).all() for name in ("train_dev", "validation", "test"))
+
+
+@pytest.mark.parametrize(
+    ("data", "there_would_be"),
+    [
+        ({}, 1079),
+        ({"train_size": 100}, 1079),
+        ({"train_size": 100, "subset": 500, "train_dev": 0.1}, 270),
+        ({"train_size": "10%", "target": {"source": "digits", "train": 0.1}, "train_dev": 0.1}, 1779),
+    ],
+)
+def test_the_environment_tells_how_many_training_examples_there_would_be(data, there_would_be):
+    spec = Spec.model_validate({"data": {"source": "digits", **data}})
+    assert train_available(spec, prepare(spec)) == there_would_be
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("2000", "a train_size of 2,000 is more than the 1,079 training examples there are"),
+        ("0.0001", "a train_size of 0.0001 of 1,079 leaves no training example"),
+        ("120%", "120% is neither a share up to 100 % nor a number of examples"),
+        ("0", "0 is neither a share up to 100 % nor a number of examples"),
+        ("many", "'many' is neither a fraction nor a percentage"),
+        ("true", "True is neither a share nor a number of examples"),
+        ("50", "a batch of 64 is larger than the training set of 50"),
+    ],
+)
+def test_a_train_size_that_cannot_be_is_refused_at_its_place(write_spec, written, what):
+    with pytest.raises(SpecError) as refused:
+        load(write_spec(f"data: {{train_size: {written}}}\nmodel: mlp\n"))
+    assert [problem.what.removeprefix("data.train_size: ") for problem in refused.value.problems] == [what]
+    assert refused.value.problems[0].column == 20
 
 
 def examples(ids):

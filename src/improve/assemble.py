@@ -6,7 +6,7 @@ from typing import Any
 
 from improve.lazy import keras
 from improve.normalizations import Statistics
-from improve.record import recorded_model, recorded_optimizer
+from improve.record import recorded_model, recorded_optimizer, window_of
 from improve.schedules import Length
 from improve.spec import Spec
 
@@ -46,7 +46,8 @@ def loss(spec: Spec) -> Any:
 def optimizer(spec: Spec, steps_per_epoch: int) -> Any:
     part = spec.optimizer
     schedule = spec.schedule.build(part.learning_rate, Length(steps_per_epoch, spec.training.epochs))
-    built = recorded_optimizer(part.keras_class(), steps_per_epoch, **part.arguments(schedule))
+    window = window_of(steps_per_epoch * spec.training.epochs)
+    built = recorded_optimizer(part.keras_class(), steps_per_epoch, window, **part.arguments(schedule))
     # decay is for kernels: Keras would also shrink biases and the scales of batch normalisation
     built.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return built

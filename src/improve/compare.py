@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from improve.errors import ImproveError, UsageError
+from improve.findings.comparison import weigh
+from improve.findings.rule import Finding
+from improve.lazy import np
+from improve.npzfile import DAMAGED
+from improve.paired import Candidate, Paired, wrong
 from improve.run import Run, load
 from improve.spec import SHELVES
 
@@ -18,7 +24,8 @@ SORTS = ("validation_error", "train_error", "test_error", "best_epoch", "paramet
 
 @dataclass(frozen=True)
 class Row:
-    """One run: the settings in which the runs differ, and its numbers; None where a run has none."""
+    """One run: the settings in which the runs differ, and its numbers; None where a run has none. `against`: its
+    validation error against that of the table's first run, where both were measured on the same images."""
 
     name: str
     status: str
@@ -29,9 +36,10 @@ class Row:
     best_epoch: int | None
     parameters: int | None
     seconds: float | None
+    against: Paired | None = None
 
     def as_json(self, test: bool) -> dict[str, Any]:
-        value = dict(vars(self))
+        value = {**vars(self), "against": self.against.as_json() if self.against else None}
         return value if test else {key: item for key, item in value.items() if key != "test"}
 
 
@@ -43,12 +51,40 @@ class Comparison:
     settings: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     same_validation: bool
+    findings: tuple[Finding, ...] = ()
+
+    def as_json(self, test: bool) -> dict[str, Any]:
+        return {
+            "runs": [row.as_json(test) for row in self.rows],
+            "settings": self.settings,
+            "skipped": self.skipped,
+            "same_validation": self.same_validation,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
 
 
 def compare(folders: Iterable[Path], sort: str = "validation_error") -> Comparison:
     """Read the runs and put them side by side. Raises UsageError where none can be read, or `sort` is unknown."""
     if sort not in SORTS:
         raise UsageError(f"runs cannot be sorted by '{sort}'", fix=f"one of {', '.join(SORTS)}")
+    runs, skipped = _loaded(folders)
+    settings = {run.folder: flat(run.spec) for run in runs}
+    differing = tuple(differences(list(settings.values())))
+    rows = [row(run, {key: settings[run.folder].get(key, MISSING) for key in differing}) for run in runs]
+    pairs = sorted(zip(rows, candidates(runs), strict=True), key=lambda pair: _rank(pair[0], sort))
+    first = pairs[0][1]
+    against = [one.against(first) if first and one and one is not first else None for _, one in pairs]
+    return Comparison(
+        tuple(replace(one, against=seen) for (one, _), seen in zip(pairs, against, strict=True)),
+        differing,
+        skipped,
+        len({fingerprint(run) for run in runs}) == 1,
+        weigh([one for _, one in pairs if one]),
+    )
+
+
+def _loaded(folders: Iterable[Path]) -> tuple[list[Run], tuple[tuple[str, str], ...]]:
+    """The runs, and the folders that are none with the reason."""
     runs, skipped = [], []
     for folder in folders:
         try:
@@ -58,13 +94,39 @@ def compare(folders: Iterable[Path], sort: str = "validation_error") -> Comparis
     if not runs:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise UsageError(f"none of these is a run: {reasons}", fix="improve train makes runs")
-    settings = {run.folder: flat(run.spec) for run in runs}
-    differing = tuple(differences(list(settings.values())))
-    rows = [row(run, {key: settings[run.folder].get(key, MISSING) for key in differing}) for run in runs]
-    prints = {run.environment.get("data", {}).get("fingerprint", {}).get("validation") for run in runs}
-    return Comparison(
-        tuple(sorted(rows, key=lambda item: _rank(item, sort))), differing, tuple(skipped), len(prints) == 1
-    )
+    return runs, tuple(skipped)
+
+
+def fingerprint(run: Run) -> str | None:
+    """The digest of the run's validation images; None in a run that has not told."""
+    value = run.environment.get("data", {}).get("fingerprint", {}).get("validation")
+    return None if value is None else str(value)
+
+
+def candidates(runs: Sequence[Run]) -> list[Candidate | None]:
+    """The runs as the findings see them; None for one without results. Predictions are read only where there are
+    others on the same images."""
+    measured = [run for run in runs if run.summary.get("validation")]
+    shared = Counter(fingerprint(run) for run in measured)
+    ids: dict[str | None, Any] = {}
+    found: list[Candidate | None] = []
+    for run in runs:
+        part = run.summary.get("validation")
+        missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
+        found.append(
+            Candidate(run.name, run.spec, part["error"], part["n"], fingerprint(run), missed) if part else None
+        )
+    return found
+
+
+def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
+    """Which validation images (n,) the run gets wrong, by id; None where that cannot be read or the ids are others."""
+    try:
+        with np.load(run.folder / "predictions" / "validation.npz", allow_pickle=False) as archive:
+            own, missed = wrong(archive)
+    except (*DAMAGED, KeyError):
+        return None
+    return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
 
 
 def row(run: Run, settings: dict[str, Any]) -> Row:

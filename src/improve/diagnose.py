@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError
-from improve.findings import BROKEN, ORDER
+from improve.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
+from improve.findings.readable import at_chance
 from improve.findings.rule import Case, Finding, Rule
 from improve.parts import fraction
 from improve.recipe import Components, Errors, Verdict, components, verdict
@@ -19,6 +20,8 @@ LINKS = {
     "test": ("a bigger validation set",),
     "real world": ("another validation and test set", "another metric"),
 }
+STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
+SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
 
 
@@ -40,6 +43,7 @@ class Diagnosis:
     chain: tuple[Link, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    unchecked: tuple[tuple[str, str], ...]
     checks: int
     run: Run | None = None
 
@@ -53,6 +57,7 @@ class Diagnosis:
             "chain": [link._asdict() for link in self.chain],
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
+            "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
             "test_opened": bool(self.errors and self.errors.test),
         }
 
@@ -118,27 +123,65 @@ def _bare_error(name: str, value: str) -> float:
 
 
 def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
-    """Let every rule look, in order; a broken run gets no other finding, for its gaps mean nothing."""
-    broken = look(BROKEN, case)
-    ranked = tuple(sorted(broken or look(ORDER, case), key=lambda finding: (finding.status != "found", -finding.harm)))
-    said = "broken" if broken or case.gaps is None else verdict(case.gaps)
+    """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it is
+    mended, and where the model is broken its gaps mean nothing."""
+    causes = explained(look(CAUSES, case))
+    broken = bool(causes and causes[0].code in BROKEN) or (case.run is not None and at_chance(case) is not None)
+    rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
+    findings = causes + waiting(rest, causes)
+    ranked = sorted(findings, key=lambda finding: (STATUSES.index(finding.status), finding not in causes, -finding.harm))
+    said = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
     return Diagnosis(
-        said, case.errors, case.gaps, chain(case, bool(broken)), ranked, notes + _human(case), len(ORDER), case.run
-    )
+        said, case.errors, case.gaps, chain(case, broken, causes), tuple(ranked), notes + _human(case),
+        unchecked(case), len(ORDER), case.run,
+    )  # fmt: skip
 
 
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
-    return [found for rule in rules if (found := rule().look(case))]
+    seen = (rule().look(case) for rule in rules if not any(rule.unseen(case)))
+    return [finding for finding in seen if finding]
 
 
-def chain(case: Case, broken: bool) -> tuple[Link, ...]:
+def explained(causes: list[Finding]) -> list[Finding]:
+    """The first cause is found; the others cannot be told yet, and what is only a symptom of it is left out."""
+    first = next((place for place, finding in enumerate(causes) if finding.status == "found"), None)
+    if first is None:
+        return causes
+    others = [replace(finding, status="cannot_tell_yet") for finding in causes[first + 1 :] if not symptom(finding)]
+    return [causes[first], *causes[:first], *others]
+
+
+def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
+    """Symptoms wait where a cause is found; high bias without a known cause does not explain a high variance."""
+    causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
+    wait = any(finding.link in ("readable", "training", "validation") for finding in causes)
+    return [replace(finding, status="cannot_tell_yet") if wait and symptom(finding) else finding for finding in rest]
+
+
+def symptom(finding: Finding) -> bool:
+    return SYMPTOMS[finding.code]
+
+
+def held_up(case: Case, causes: list[Finding]) -> bool:
+    """A cause was found that keeps the training set from being fitted."""
+    return any(finding.status == "found" and finding.link == "training" for finding in causes) and case.fits_badly
+
+
+def unchecked(case: Case) -> tuple[tuple[str, str], ...]:
+    """Findings that could not be looked for, and the evidence that they need."""
+    if case.run is None:
+        return ()
+    return tuple((rule.code, ", ".join(missing)) for rule in ORDER if (missing := list(rule.unseen(case))))
+
+
+def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
     """Which links hold. A link after one that is broken is not known."""
     holds: dict[str, bool | None] = dict.fromkeys(LINKS)
     if broken or case.gaps is None:
         holds["training"] = False
     else:
         gaps = case.gaps
-        holds["training"] = _holds(gaps.avoidable_bias.verdict)
+        holds["training"] = False if held_up(case, causes) else _holds(gaps.avoidable_bias.verdict)
         parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
         holds["validation"] = False if False in parts else None if None in parts else True
         holds["test"] = _holds(gaps.validation_overfit.verdict) if gaps.validation_overfit else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from improve.datasets import Source
 from improve.lazy import np
 from improve.spec import Data
-from improve.splits import Sizes, Split, stratified, target_sizes
+from improve.splits import Sizes, Split, stratified, taken, target_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,10 +17,10 @@ Rows = dict[str, "NDArray[Any]"]
 
 def divide(data: Data, source: Source, target: Source | None, seed: int) -> Rows:
     """Rows of each part by its name; those of `target` are numbered after those of `source`."""
-    counts = data.sizes_of(source.counts, target.counts if target else None)
-    if target is None:
-        return cut_source(data, source, counts, seed)
-    return cut_target(data, source, target, counts, seed)
+    count = data.whole_sizes(source.counts, target.counts if target else None)
+    rows = cut_source(data, source, count, seed) if target is None else cut_target(data, source, target, count, seed)
+    # only the training part is shortened, from its end: what judges it is what it was
+    return rows | {"train": rows["train"][: taken(data.train_size, count.train)]}
 
 
 def cut_source(data: Data, source: Source, count: Sizes, seed: int) -> Rows:

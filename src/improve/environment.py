@@ -13,6 +13,7 @@ from improve.lazy import keras
 from improve.parallel import cores
 from improve.prepare import Data
 from improve.spec import Spec
+from improve.splits import Counts
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "scipy", "scikit-learn")
 
@@ -30,10 +31,11 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
         "data": {
             "found": data.found,
             "available": data.available,
+            "train_available": train_available(spec, data),
             "classes": list(data.class_names),
             "image": list(data.shape),
             "examples": {name: len(part) for name, part in data.parts.items()},
-            "fingerprint": data.fingerprint,
+            "fingerprint": {name: part.digest for name, part in data.census.items()},
             "duplicates": data.duplicates,
             "skipped": dict(data.skipped),
         },
@@ -42,6 +44,17 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
             "divide": data.normalization.divide.tolist(),
         },
     }
+
+
+def train_available(spec: Spec, data: Data) -> int:
+    """How many training examples there would be without `data.train_size`."""
+    if spec.data.train_size is None:
+        return len(data.parts["train"])
+    theirs = spec.data.target_counts()
+    if theirs is not None:
+        return spec.data.whole_sizes(Counts(data.available, 0, 0), theirs).train
+    used = min(spec.data.subset or data.available, data.available)
+    return used - sum(len(part) for name, part in data.parts.items() if name != "train")
 
 
 def versions() -> dict[str, str]:

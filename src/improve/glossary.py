@@ -8,9 +8,13 @@ from difflib import get_close_matches
 
 from improve.errors import UsageError
 from improve.findings import ORDER
+from improve.findings.comparison import COMPARISON
+from improve.findings.rule import Rule
 from improve.parts import Part
 from improve.spec import SHELVES
 from improve.yamlfile import inline
+
+RULES: tuple[type[Rule], ...] = (*ORDER, *COMPARISON)
 
 TERMS = {
     "avoidable bias": "training error − human error: what a better fit of the training set could still win.",
@@ -42,7 +46,7 @@ TERMS = {
 def summaries(shelf: str) -> dict[str, str]:
     """Name → first line, for everything on a shelf."""
     if shelf == "findings":
-        return {rule.code: f"{rule.name}: {rule.title}" for rule in sorted(ORDER, key=lambda rule: rule.code)}
+        return {rule.code: f"{rule.name}: {rule.title}" for rule in sorted(RULES, key=lambda rule: rule.code)}
     if shelf == "terms":
         return TERMS
     if shelf not in SHELVES:
@@ -69,7 +73,7 @@ def _entries() -> Iterator[tuple[set[str], str]]:
     """Everything that can be explained: its names, and the text."""
     for term, meaning in TERMS.items():
         yield {_plain(term)}, f"{term}\n\n{meaning}"
-    for rule in ORDER:
+    for rule in RULES:
         text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}"
         yield {_plain(rule.code), _plain(rule.name)}, text
     for shelf, parts in SHELVES.items():

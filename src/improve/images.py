@@ -44,6 +44,9 @@ class Images:
             found[mine] = pool[rows[mine] - (self.ends[number] - len(pool))]
         return found
 
+    def head(self, count: int) -> Images:
+        return Images(self.pools, self.rows[:count])
+
     def chunks(self) -> Iterator[NDArray[Any]]:
         """All of them, some at a time."""
         one = self.shape[1] * self.shape[2] * self.shape[3] * self.dtype.itemsize

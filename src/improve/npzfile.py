@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # RuntimeError: an encrypted member, or a compression that zipfile does not know
 DAMAGED = (ValueError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error)
-WANTED = "x_train and y_train, and x_test and y_test if there are any"
+PARTS = {"train": "training", "validation": "validation", "test": "test"}
+WANTED = "x_train and y_train, and x_validation, y_validation, x_test and y_test where there are such sets"
 
 
 class Header(NamedTuple):
@@ -67,8 +68,9 @@ def header(file: Path, name: str) -> Header:
 
 
 def read(file: Path) -> dict[str, NDArray[Any]]:
-    """The four arrays; what is not there is left out."""
-    names = [name for name in ("x_train", "y_train", "x_test", "y_test") if header(file, name).dtype]
+    """Images x and labels y of each part; what is not there is left out."""
+    names = [f"{letter}_{part}" for part in PARTS for letter in "xy"]
+    names = [name for name in names if header(file, name).dtype]
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
@@ -77,22 +79,27 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
 
 
 def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | None) -> dict[str, NDArray[Any]]:
-    """The arrays in the shape that everything else expects; an empty test set where there is none."""
+    """The arrays in the shape that everything else expects; empty validation and test sets where there are none."""
     checked: dict[str, NDArray[Any]] = {}
-    for part in ("train", "test"):
-        if part == "test" and f"x_{part}" not in arrays:
-            checked["x_test"], checked["y_test"] = checked["x_train"][:0], checked["y_train"][:0]
+    for part in PARTS:
+        if part != "train" and f"x_{part}" not in arrays:
+            checked[f"x_{part}"], checked[f"y_{part}"] = checked["x_train"][:0], checked["y_train"][:0]
             continue
         checked[f"x_{part}"] = _images(arrays[f"x_{part}"], f"x_{part} in {file}")
         checked[f"y_{part}"] = _labels(arrays.get(f"y_{part}"), len(checked[f"x_{part}"]), f"y_{part} in {file}")
-    if checked["x_train"].shape[1:] != checked["x_test"].shape[1:]:
-        raise UsageError(
-            f"in {file}, training images are {checked['x_train'].shape[1:]} and test images "
-            f"{checked['x_test'].shape[1:]}",
-            fix="resize them to one shape",
-        )
-    _check_classes(np.concatenate([checked["y_train"], checked["y_test"]]), file, classes)
+    _check_shapes(checked, file)
+    _check_classes(np.concatenate([checked[f"y_{part}"] for part in PARTS]), file, classes)
     return checked
+
+
+def _check_shapes(checked: dict[str, NDArray[Any]], file: Path) -> None:
+    shapes = {part: checked[f"x_{part}"].shape[1:] for part in PARTS}
+    for part, shape in shapes.items():
+        if shape != shapes["train"]:
+            raise UsageError(
+                f"in {file}, training images are {shapes['train']} and {PARTS[part]} images {shape}",
+                fix="resize them to one shape",
+            )
 
 
 def _images(images: NDArray[Any], where: str) -> NDArray[Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from improve.augmentations import Batch, Pixels, augment
+from improve.census import Census, census, duplicates
 from improve.datasets import Source, silent
 from improve.division import divide
 from improve.errors import UsageError
@@ -36,13 +35,13 @@ class Examples:
         return len(self.labels)
 
     def head(self, count: int) -> Examples:
-        return Examples(Images(self.images.pools, self.images.rows[:count]), self.labels[:count], self.ids[:count])
+        return Examples(self.images.head(count), self.labels[:count], self.ids[:count])
 
 
 @dataclass(frozen=True)
 class Data:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
-    them; `available` examples are in the source, `fingerprint` and `duplicates` are by part."""
+    them; `available` examples are in the source, `census` is by part."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -51,8 +50,11 @@ class Data:
     found: str
     available: int
     skipped: tuple[tuple[str, str], ...]
-    fingerprint: dict[str, str]
-    duplicates: dict[str, int]
+    census: dict[str, Census]
+
+    @property
+    def duplicates(self) -> dict[str, int]:
+        return duplicates(self.census)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -94,8 +96,7 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         " and ".join(found.found for found in sources),
         len(source.labels),
         tuple(bad for found in sources for bad in found.skipped),
-        {name: digest(part) for name, part in parts.items()},
-        duplicates(parts),
+        {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
     )
 
 
@@ -144,27 +145,3 @@ def simulated(spec: Spec, part: Examples, number: int, pixels: Pixels) -> Exampl
     if part.images.dtype == np.uint8:
         images = np.rint(images).clip(0, 255).astype(np.uint8)
     return replace(part, images=in_memory(images))
-
-
-def digest(part: Examples) -> str:
-    """One hash of a part's images and labels, in order: equal digests, same examples."""
-    hashed = hashlib.sha256(str((part.images.shape, part.images.dtype)).encode())
-    for chunk in part.images.chunks():
-        hashed.update(np.ascontiguousarray(chunk).data)
-    hashed.update(np.ascontiguousarray(part.labels).data)
-    return hashed.hexdigest()
-
-
-def duplicates(parts: dict[str, Examples]) -> dict[str, int]:
-    """How many images of one part are also in another, pixel for pixel: {"validation in train": 3}."""
-    hashes = {
-        name: [hashlib.blake2b(image.tobytes(), digest_size=12).digest()
-               for chunk in part.images.chunks() for image in chunk]
-        for name, part in parts.items()
-    }  # fmt: skip
-    found = {}
-    for first, second in combinations(PARTS, 2):
-        if first in hashes and second in hashes:
-            known = set(hashes[first])
-            found[f"{second} in {first}"] = sum(image in known for image in hashes[second])
-    return {pair: count for pair, count in found.items() if count}

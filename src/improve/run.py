@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -11,13 +12,15 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import yamlfile
+from improve import ledger, yamlfile
 from improve.errors import ImproveError, UsageError
+from improve.evidence import Evidence
 from improve.lazy import np
-from improve.spec import Spec
+from improve.spec import Spec, spec_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +32,13 @@ METRICS = (
 )  # fmt: skip
 TRAIN_DEV_METRICS = ("train_dev_error", "train_dev_cross_entropy")
 MORE_METRICS = ("gradient_norm", "training_seconds")
-STEPS = ("step", "loss", "learning_rate", "gradient_norm", "penalty")
+STEPS = ("step", "loss", "learning_rate", "gradient_norm", "penalty", "clipped")
+LAYERS = ("epoch", "layer", "activation", "mean", "std", "zeros", "silent", "saturated")
+KERNELS = ("step", "kernel", "update_ratio", "gradient_norm", "weight_norm")
+EPOCHS = (
+    "epoch", "most_predicted", "clean_error", "training_mode_error", "clean_cross_entropy",
+    "training_mode_cross_entropy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,30 @@ class Run:
     summary: dict[str, Any]
     history: list[dict[str, float]]
     environment: dict[str, Any]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return Evidence(self.folder)
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """A digest of each part's images and labels."""
+        return dict(self.environment.get("data", {}).get("fingerprint", {}))
+
+    @cached_property
+    def tried(self) -> int:
+        """How many different specs were judged by the same validation images, in this folder of runs."""
+        return ledger.tried(self.folder.parent, "validation", self.fingerprint.get("validation"))
+
+    @cached_property
+    def learning_curve(self) -> dict[str, Any] | None:
+        """What `improve learning-curve` found for this spec, in this folder of runs."""
+        for file in sorted(self.folder.parent.glob("*/learning_curve.json")):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                found = json.loads(file.read_text(encoding="utf-8"))
+                if found.get("digest") == spec_digest(self.spec):
+                    return dict(found)
+        return None
 
     @property
     def name(self) -> str:
@@ -86,6 +119,7 @@ def create(runs: Path, name: str, spec: Spec) -> Path:
             continue
         (folder / "predictions").mkdir()
         (folder / "state").mkdir()
+        (folder / "evidence").mkdir()
         write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
         if spec.model.code:
             bring_code(spec.model.code, folder)

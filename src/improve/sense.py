@@ -8,7 +8,7 @@ from typing import NamedTuple
 from improve.datasets import Dataset, Facts
 from improve.errors import UsageError
 from improve.spec import Data, Spec, Target
-from improve.splits import Counts, Sizes
+from improve.splits import Counts, Sizes, taken
 from improve.yamlfile import Path
 
 SOURCE, TARGET = ("data", "source"), ("data", "target", "source")
@@ -87,7 +87,7 @@ def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator
     if theirs is not None and facts.shape != theirs.shape:
         mine, other = ("×".join(map(str, found.shape)) for found in (facts, theirs))
         yield Complaint((TARGET,), f"source has images of {mine}, target of {other}", "give both the same size")
-    yield from _part_complaints(spec, data.sizes_of(facts.counts, theirs.counts if theirs else None))
+    yield from _part_complaints(spec, data.whole_sizes(facts.counts, theirs.counts if theirs else None))
 
 
 def _sources(data: Data, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:
@@ -97,17 +97,28 @@ def _sources(data: Data, facts: Facts, theirs: Facts | None) -> Iterator[tuple[D
         yield data.target.source, theirs.counts, data.target.subset, ("data", "target", "subset")
 
 
-def _part_complaints(spec: Spec, parts: Sizes) -> Iterator[Complaint]:
-    problem = _empty_part(spec, parts)
+def _part_complaints(spec: Spec, whole: Sizes) -> Iterator[Complaint]:
+    """What is wrong with parts of these sizes, of which `data.train_size` uses some."""
+    parts = whole._replace(train=taken(spec.data.train_size, whole.train))
+    problem = _empty_part(spec, whole)
     if problem:
         paths: tuple[Path, ...] = (("data", "split"), ("data", "subset"), SOURCE)
-        yield Complaint(paths, problem, f"{parts.total:,} examples in all: give each part some")
+        yield Complaint(paths, problem, f"{whole.total:,} examples in all: give each part some")
+    elif wrong := _wrong_train_size(spec.data.train_size, whole.train):
+        yield Complaint((("data", "train_size"),), wrong, f"take at most {whole.train}, or a share such as 25%")
     elif spec.training.batch_size > parts.train:
         what = f"a batch of {spec.training.batch_size:,} is larger than the training set of {parts.train:,}"
-        yield Complaint((("training", "batch_size"), ("data", "subset")), what, f"take at most {parts.train}")
-    if parts.train > 0 and spec.data.train_dev and not parts.train_dev:
+        keys: tuple[Path, ...] = (("training", "batch_size"), ("data", "train_size"), ("data", "subset"))
+        yield Complaint(keys, what, f"take at most {parts.train}")
+    if whole.train > 0 and spec.data.train_dev and not parts.train_dev:
         what = f"train_dev of {spec.data.train_dev:.3g} leaves no example in the train-dev set"
         yield Complaint((("data", "train_dev"),), what, "hold out a larger share")
+
+
+def _wrong_train_size(train_size: float | int | None, count: int) -> str:
+    if isinstance(train_size, int) and train_size > count:
+        return f"a train_size of {train_size:,} is more than the {count:,} training examples there are"
+    return "" if taken(train_size, count) else f"a train_size of {train_size:g} of {count:,} leaves no training example"
 
 
 def _empty_part(spec: Spec, parts: Sizes) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from improve.compare import MISSING, Comparison, Row
 from improve.errors import printable
+from improve.findings.rule import Finding
+from improve.paired import Paired
 from improve.show import console, duration, interval, percent, size
+from improve.yamlfile import inline
 
 
 def columns(comparison: Comparison, test: bool) -> list[str]:
+    """`against the first` only where there is something to tell."""
     names = [key.removeprefix("data.").removeprefix("regularization.") for key in comparison.settings]
     return [
         "",
@@ -23,7 +28,12 @@ def columns(comparison: Comparison, test: bool) -> list[str]:
         "best",
         "parameters",
         "time",
+        *(["against the first"] if _paired(comparison) else []),
     ]
+
+
+def _paired(comparison: Comparison) -> bool:
+    return any(row.against for row in comparison.rows)
 
 
 def cells(row: Row, comparison: Comparison, test: bool) -> list[str]:
@@ -40,7 +50,22 @@ def cells(row: Row, comparison: Comparison, test: bool) -> list[str]:
         str(row.best_epoch or MISSING),
         size(row.parameters) if row.parameters else MISSING,
         duration(row.seconds) if row.seconds else MISSING,
+        *([against(row.against)] if _paired(comparison) else []),
     ]
+
+
+def against(seen: Paired | None) -> str:
+    """The difference in points with its interval; what n images could show, where it is within chance."""
+    if seen is None:
+        return MISSING
+    told = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}"
+    if seen.told_apart:
+        return f"{'better' if seen.value < 0 else 'worse'} {told} {p_value(seen.p)}"
+    return f"not distinguishable ({told}; {100 * seen.detectable:.1f} needed at this n)"
+
+
+def p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def show_comparison(comparison: Comparison, test: bool) -> None:
@@ -54,8 +79,19 @@ def show_comparison(comparison: Comparison, test: bool) -> None:
     out.print(Text(footnote(comparison)))
     if test:
         out.print("choosing by the test error makes it a validation error: choose by validation, report test once")
+    for finding in comparison.findings:
+        show_finding(finding, out)
     for name, reason in comparison.skipped:
         out.print(Text(f"skipped  {printable(name)} ({printable(reason)})"))
+
+
+def show_finding(finding: Finding, out: Console) -> None:
+    """One line for what is seen, one for what to do about it."""
+    out.print(Text.assemble((f"{finding.code}  {finding.title}: ", "bold"), printable(finding.says, 400)))
+    changes = [f"{change.path}: {inline(change.value)}" for change in finding.changes]
+    if changes or finding.confirm:
+        word = "change   " if changes else "to decide"
+        out.print(Text(f"    {word}  {'   or   '.join(changes) or finding.confirm}"))
 
 
 def footnote(comparison: Comparison) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -14,7 +16,7 @@ from improve.optimizers import OPTIMIZERS, Adam, Optimizer
 from improve.parts import Count, Fraction, Part, ProperFraction, Section, refuse
 from improve.regularization import Regularization
 from improve.schedules import SCHEDULES, Constant, Length, Schedule
-from improve.splits import Counts, Sizes, Split, sizes, target_sizes
+from improve.splits import Counts, Sizes, Split, TrainSize, sizes, taken, target_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +68,9 @@ class Data(Section):
         description="train/validation/test in percent, {validation: 10%} of the source's training set, or own",
     )
     subset: Count | None = Field(None, description="use that many examples in all, stratified by class")
+    train_size: TrainSize | None = Field(
+        None, description="use only so many of the training part's examples, stratified: a count or a share, 500 or 25%"
+    )
     normalize: Normalization = Field(Standardize(), description="improve list normalizations")
     train_dev: ProperFraction = Field(
         0.0, description="held out of the training part, to tell variance from data mismatch"
@@ -88,6 +93,11 @@ class Data(Section):
         return None if self.target is None or self.target.source is None else self.target.source.facts().counts
 
     def sizes_of(self, have: Counts, target: Counts | None) -> Sizes:
+        whole = self.whole_sizes(have, target)
+        return whole._replace(train=taken(self.train_size, whole.train))
+
+    def whole_sizes(self, have: Counts, target: Counts | None) -> Sizes:
+        """The sizes without `train_size`."""
         if target is None or self.target is None:
             return sizes(self.split, have, self.subset, self.train_dev)
         theirs = target_sizes(self.split, target.at_most(self.target.subset), self.target.train)
@@ -138,6 +148,9 @@ class Spec(Section):
     )
     training: Training = Field(Training(), description="how long, in what portions")
     diagnosis: DiagnosisOptions = Field(DiagnosisOptions(), description="what the results are judged by")
+    evidence: Literal["full", "light"] = Field(
+        "full", description="light: no probes beside the errors; the findings that need them say so"
+    )
 
     @model_validator(mode="after")
     def _the_architectures_own(self) -> Spec:
@@ -155,3 +168,10 @@ class Spec(Section):
     def complete(self) -> dict[str, Any]:
         """Plain data with every default filled in; it loads again as the same Spec."""
         return self.model_dump(mode="json")
+
+
+def spec_digest(spec: dict[str, Any]) -> str:
+    """One hash of a complete spec but for `seed` and `data.train_size`: the runs of a learning curve share it."""
+    data = {key: value for key, value in spec["data"].items() if key != "train_size"}
+    rest = {key: value for key, value in spec.items() if key != "seed"} | {"data": data}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import model_serializer, model_validator
+from pydantic import PlainValidator, WithJsonSchema, model_serializer, model_validator
 
 from improve.lazy import np
 from improve.parts import Section, fraction, refuse
@@ -63,14 +63,29 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _portion(value: Any) -> float | int:
+    amount = _amount(value, "validation is", "write 10% or 5000")
+    if isinstance(amount, float) and not 0 < amount < 1:
+        raise refuse(f"a validation share of {amount:g} leaves nothing for one of the parts", "write 10% or 5000")
+    return amount
+
+
+def _train_size(value: Any) -> float | int:
+    amount = _amount(value, f"{value!r} is", "write 500 or 25%")
+    if isinstance(amount, float) and not 0 < amount <= 1:
+        raise refuse(f"{value} is neither a share up to 100 % nor a number of examples", "write 500 or 25%")
+    return amount
+
+
+def _amount(value: Any, subject: str, fix: str) -> float | int:
+    """A count of examples as an int, a share of them as a float."""
     value = fraction(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise refuse("validation is neither a share nor a number of examples", "write 10% or 5000")
-    if isinstance(value, int) and value >= 1:
-        return value
-    if not 0 < value < 1:
-        raise refuse(f"a validation share of {value:g} leaves nothing for one of the parts", "write 10% or 5000")
-    return float(value)
+        raise refuse(f"{subject} neither a share nor a number of examples", fix)
+    return value if isinstance(value, int) and value >= 1 else float(value)
+
+
+#: a count (500) or a share (25%) of the training part
+TrainSize = Annotated[Any, PlainValidator(_train_size), WithJsonSchema({"type": ["number", "string"]})]
 
 
 class Counts(NamedTuple):
@@ -120,6 +135,11 @@ def sizes(split: Split, have: Counts, subset: int | None, train_dev: float) -> S
 
 def _of(portion: float | int, count: int) -> int:
     return portion if isinstance(portion, int) else round(count * portion)
+
+
+def taken(train_size: float | int | None, count: int) -> int:
+    """How many of the training part's `count` examples are used."""
+    return count if train_size is None else min(count, _of(train_size, count))
 
 
 def target_sizes(split: Split, have: Counts, train: float) -> Sizes:

@@ -1,14 +1,26 @@
-"""Intervals for error rates and their differences."""
+"""Intervals for error rates and their differences, and the few tests that a diagnosis rests on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from improve.lazy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
 
 CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)  # 1.96, two-sided 95 %
 Z_ONE_SIDED = NormalDist().inv_cdf(CONFIDENCE)  # 1.645, for a claim in one direction
+DIVISIONS = 20_000  # that many are counted out in a few milliseconds
+GOLDEN = (math.sqrt(5) - 1) / 2
+TINY = 1.2e-38  # the smallest normal float32
 
 
 class Rate(NamedTuple):
@@ -59,3 +71,162 @@ def binomial_tail(successes: int, n: int, chance: float) -> float:
     from scipy.special import bdtrc
 
     return 1.0 if successes <= 0 else float(bdtrc(successes - 1, n, chance))
+
+
+def _upper_tail(ratios: Floats, start: int) -> float:
+    """P(X ≥ start) where P(X = i + 1) / P(X = i) is ratios[i]: exact, and no factorial overflows."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(ratios))])
+    weights = np.exp(logs - logs.max())
+    return float(weights[start:].sum() / weights.sum())
+
+
+def mcnemar(only_first_wrong: int, only_second_wrong: int) -> float:
+    """Two-sided p for "both models err equally often on the same examples": McNemar's test (1947), exact binomial."""
+    discordant = only_first_wrong + only_second_wrong
+    steps = np.arange(discordant)
+    more = max(only_first_wrong, only_second_wrong)
+    return min(1.0, 2 * _upper_tail((discordant - steps) / (steps + 1), more))
+
+
+def paired_difference(only_first_wrong: int, only_second_wrong: int, n: int, z: float = Z) -> tuple[float, float]:
+    """Interval of first − second error on the same n examples: Agresti and Min (2005), Wald's with half an example
+    added to each of the four cells. Unlike Newcombe's for paired data (1998) it needs no count of both wrong."""
+    first, second, total = only_first_wrong + 0.5, only_second_wrong + 0.5, n + 2
+    gap = (first - second) / total
+    half = z * math.sqrt(first + second - total * gap * gap) / total
+    return max(-1.0, gap - half), min(1.0, gap + half)
+
+
+def fisher_greater(wrong: int, n: int, rest_wrong: int, rest_n: int) -> float:
+    """One-sided p of Fisher's exact test (1935): are `wrong` of n more than `rest_wrong` of rest_n would let expect?"""
+    errors = wrong + rest_wrong
+    fewest, most = max(0, errors - rest_n), min(n, errors)
+    count = np.arange(fewest, most)
+    ratios = (n - count) * (errors - count) / ((count + 1) * (rest_n - errors + count + 1))
+    return _upper_tail(ratios, wrong - fewest)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number, in the order given: Holm's step-down method (1979)."""
+    adjusted, reached = [1.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        reached = max(reached, (len(p_values) - rank) * p_values[index])
+        adjusted[index] = min(1.0, reached)
+    return adjusted
+
+
+def ranks(values: Floats) -> Floats:
+    """1 for the smallest; ties share the mean of their ranks."""
+    _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    mean: Floats = np.cumsum(counts) - (counts - 1) / 2
+    return mean[place]
+
+
+def auroc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """P(a positive scores higher than a negative), ties half: the area under the ROC curve (Hanley and McNeil, 1982).
+    NaN where there are no positives, or only positives."""
+    positive = np.asarray(positive, bool)
+    count = int(positive.sum())
+    if count in (0, len(positive)):
+        return math.nan
+    above = ranks(scores)[positive].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(positive) - count)))
+
+
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float:
+    """One-sided p for "first tends to be larger" (Mann and Whitney, 1947): over all divisions of the pooled ranks, ties
+    included, as long as these are few; then by the normal approximation."""
+    pooled, count, other = ranks(np.array([*first, *second], float)), len(first), len(second)
+    seen = float(pooled[:count].sum())
+    if math.comb(count + other, count) <= DIVISIONS:
+        sums = [sum(chosen) for chosen in combinations(pooled.tolist(), count)]
+        return float(np.mean(np.array(sums) >= seen - 1e-9))
+    spread = math.sqrt(count * other / (count + other - 1) * float(pooled.var()))
+    if spread == 0:
+        return 1.0
+    return NormalDist().cdf((count * float(pooled.mean()) + 0.5 - seen) / spread)
+
+
+class Slope(NamedTuple):
+    """Change of y per unit of x; p two-sided for "it is 0"."""
+
+    value: float
+    standard_error: float
+    p: float
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
+    """Ordinary least squares, with Student's t at n − 2 degrees of freedom. Under 3 points p is 1."""
+    from scipy.special import stdtr
+
+    across, up = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
+    value = float((across * up).sum() / (across * across).sum())
+    freedom = len(across) - 2
+    if freedom < 1:
+        return Slope(value, math.inf, 1.0)
+    error = math.sqrt(float(((up - value * across) ** 2).sum()) / freedom / float((across * across).sum()))
+    if error == 0:
+        return Slope(value, 0.0, 0.0 if value else 1.0)
+    return Slope(value, error, float(2 * stdtr(freedom, -abs(value / error))))
+
+
+def calibration_error(confidence: Floats, right: NDArray[Any], bins: int = 15) -> float:
+    """ECE: mean |share right − mean confidence| over bins of equal width, weighted by their size (Guo et al., 2017)."""
+    bin_of = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_of, np.asarray(right, float) - confidence, bins)
+    return float(np.abs(gaps).sum() / len(bin_of))
+
+
+class Calibrated(NamedTuple):
+    """The ECE that a perfectly calibrated model shows by chance: its mean, and what it exceeds in 5 % of draws."""
+
+    mean: float
+    high: float
+
+
+def calibrated_error(confidence: Floats, bins: int = 15, draws: int = 200, seed: int = 0) -> Calibrated:
+    """ECE where each answer is right with just the probability that its confidence (n,) says."""
+    random = np.random.default_rng(seed)
+    chance = np.asarray(confidence, float)
+    found = [calibration_error(chance, random.random(len(chance)) < chance, bins) for _ in range(draws)]
+    return Calibrated(float(np.mean(found)), float(np.quantile(found, CONFIDENCE)))
+
+
+def temperature(probability: Floats, labels: NDArray[Any]) -> tuple[float, float]:
+    """The T in [0.05, 20] that minimises the cross-entropy of softmax(log p / T), and that cross-entropy in nats.
+
+    Temperature scaling (Guo et al., 2017); `probability` (n, classes).
+    """
+    log_p = np.log(np.maximum(np.asarray(probability, float), TINY))
+    log_p -= log_p.max(axis=1, keepdims=True)
+    own = log_p[np.arange(len(log_p)), labels]
+
+    def cross_entropy(log_t: float) -> float:
+        factor = math.exp(-log_t)
+        return float((np.log(np.exp(factor * log_p).sum(axis=1)) - factor * own).mean())
+
+    log_t = _lowest(cross_entropy, math.log(0.05), math.log(20))
+    return math.exp(log_t), cross_entropy(log_t)
+
+
+def _lowest(function: Callable[[float], float], low: float, high: float, width: float = 1e-4) -> float:
+    """Where `function` has its one minimum, to within `width`: golden section (Kiefer, 1953)."""
+    inner, outer = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_inner, at_outer = function(inner), function(outer)
+    while high - low > width:
+        if at_inner < at_outer:
+            high, outer, at_outer = outer, inner, at_inner
+            inner = high - GOLDEN * (high - low)
+            at_inner = function(inner)
+        else:
+            low, inner, at_inner = inner, outer, at_outer
+            outer = low + GOLDEN * (high - low)
+            at_outer = function(outer)
+    return (low + high) / 2
+
+
+def expected_optimism(k: int) -> float:
+    """Expected maximum of k standard normals, by the trapezoidal rule: how good the best of k equals looks, in sd."""
+    normal, step = NormalDist(), 0.02
+    points = [index * step for index in range(-450, 451)]
+    return step * k * sum(x * normal.pdf(x) * normal.cdf(x) ** (k - 1) for x in points)

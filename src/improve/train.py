@@ -11,14 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import plots, run
+from improve import ledger, plots, run
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
 from improve.interrupt import Interrupt, interruptible
 from improve.lazy import keras, np
 from improve.prepare import Data, prepare
-from improve.record import Measured, averaged, measure, step_callback, steps_of
+from improve.measure import Measured, averaged, measure
+from improve.probes import Probes
+from improve.record import Steps, step_callback, steps_of
 from improve.spec import Spec
 from improve.statistics import Rate
 
@@ -60,23 +62,29 @@ def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
     run.write_json(folder / "environment.json", environment)
     about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
     watcher.started(folder, spec, data, about)
+    probes = Probes(spec, model, data, folder, steps)
+    probes.start()
     progress = Progress(spec, folder, data)
     with interruptible() as interrupt:
-        status = fit(model, batches, data, folder, progress, interrupt, watcher)
+        status = fit(model, batches, data, folder, progress, probes, interrupt, watcher)
         finish(model, data, folder, progress, status, about)
+        probes.finish()
     return folder
 
 
 def fit(
-    model: Any, batches: Any, data: Data, folder: Path, progress: Progress, interrupt: Interrupt, watcher: Watcher
-) -> str:
+    model: Any, batches: Any, data: Data, folder: Path, progress: Progress, probes: Probes, interrupt: Interrupt,
+    watcher: Watcher,
+) -> str:  # fmt: skip
     """All epochs, or as many as it comes to; returns the run's status."""
     for epoch in range(progress.spec.training.epochs):
         began = time.monotonic()
         batches.epoch = epoch
         every_step = step_callback(partial(watcher.step, epoch + 1), interrupt, progress.steps_per_epoch)
         model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
-        row = progress.record_steps(model, epoch, time.monotonic() - began)
+        steps = steps_of(model)
+        row = progress.record_steps(steps, epoch, time.monotonic() - began)
+        probes.kernel_rows(epoch, steps)
         if not math.isfinite(row["loss"]):
             return "diverged"
         if every_step.broken_off:
@@ -85,6 +93,7 @@ def fit(
             measured = {part: measure(model, examples) for part, examples in data.measured.items()}
             if progress.improves(row | columns(measured)):
                 run.write_arrays(folder / "state" / "best.npz", weights_of(model))
+            probes.epoch(epoch + 1, measured)
         model.optimizer.rate_scale.assign(progress.rate_scale())
         plots.draw_curves(folder / "curves.png", progress.rows, progress.best, progress.spec.diagnosis.human_error)
         watcher.epoch(progress.record_epoch(time.monotonic() - began), progress.best)
@@ -113,17 +122,18 @@ class Progress:
         self.rows: list[dict[str, Any]] = []
         self.best = 0
 
-    def record_steps(self, model: Any, epoch: int, seconds: float) -> dict[str, Any]:
+    def record_steps(self, steps: Steps, epoch: int, seconds: float) -> dict[str, Any]:
         """Write the epoch's steps, thinned; returns the first half of its row in metrics.csv."""
-        steps, first = steps_of(model), epoch * self.steps_per_epoch
+        first = epoch * self.steps_per_epoch
         rates = self.rates * self.rate_scale()
         stride = max(1, self.spec.training.epochs * self.steps_per_epoch // THINNED_STEPS)
 
         def kept() -> Iterator[dict[str, Any]]:
-            for index, (loss, penalty, norm) in enumerate(zip(*steps, strict=True)):
+            for index, (loss, penalty, norm, clipped) in enumerate(zip(*steps[:4], strict=True)):
                 step = first + index
                 if step < WHOLE_STEPS or step % stride == 0 or not math.isfinite(loss):
                     values = {"loss": float(loss), "gradient_norm": float(norm), "penalty": float(penalty)}
+                    values["clipped"] = float(clipped)
                     yield {"step": step, "learning_rate": float(rates[step]), **values}
 
         self.steps.add(kept())
@@ -188,6 +198,14 @@ def finish(model: Any, data: Data, folder: Path, progress: Progress, status: str
         summary["model_bytes"] = (folder / "model.keras").stat().st_size
         summary["seconds_per_image"] = seconds_per_image(model, data)
     run.write_summary(folder, summary)
+    write_down(data, folder, progress, summary)
+
+
+def write_down(data: Data, folder: Path, progress: Progress, summary: dict[str, Any]) -> None:
+    """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
+    if "validation" in summary:
+        digests = data.census["validation"].digest, ledger.experiment(progress.spec.complete())
+        ledger.write_down(folder.parent, folder.name, "validation", *digests, summary["validation"])
 
 
 def evaluate_parts(model: Any, data: Data, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from improve.augmentations.geometry import rotation, shearing, translation, warp
 from improve.batches import training_batches
 from improve.optimizers import OPTIMIZERS
 from improve.prepare import prepare
-from improve.record import averaged, steps_of
+from improve.measure import averaged
+from improve.record import steps_of
 from improve.spec import Spec
 
 pytestmark = pytest.mark.trains

@@ -11,7 +11,7 @@ import pytest
 from conftest import Silent
 from improve import run
 from improve.images import in_memory
-from improve.record import log_softmax
+from improve.measure import log_softmax
 from improve.specfile import load
 from improve.train import train
 

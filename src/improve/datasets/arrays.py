@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from improve.datasets.source import Facts, OwnImages, Source, SourcePart, silent
+from improve.errors import UsageError
 from improve.images import Tick
 from improve.lazy import np
-from improve.npzfile import check_arrays, header, read
+from improve.npzfile import PARTS, check_arrays, header, read
 from improve.parts import Count
 from improve.splits import Counts
 
@@ -37,12 +38,23 @@ class Digits(SourcePart):
 
 
 class Npz(OwnImages):
-    """Your own arrays: x_train and y_train, and x_test and y_test if there are any, in one .npz file."""
+    """Your own arrays in one .npz file: x_train and y_train, and x_validation, y_validation, x_test and y_test where
+    there are such sets.
+
+    A validation set stays what it is (split: own) unless the spec says how to split.
+    """
 
     name: Literal["npz"] = "npz"
     title: ClassVar[str] = "npz"
     path: str = Field(description="the file; relative to the spec that names it")
     classes: Count | None = Field(None, description="number of classes, where not all of them occur")
+
+    @property
+    def own_split(self) -> Any:
+        try:
+            return "own" if header(Path(self.path), "x_validation").shape else super().own_split
+        except UsageError:  # whoever reads the file is told
+            return super().own_split
 
     def facts(self) -> Facts:
         return npz_facts(Path(self.path))._replace(classes=self.classes)
@@ -52,20 +64,21 @@ class Npz(OwnImages):
 
 
 def npz_facts(file: Path) -> Facts:
-    shapes = {name: header(file, name).shape for name in ("x_train", "x_test")}
-    height, width, channels = (*shapes["x_train"][1:], 1)[:3]
-    test = shapes["x_test"][0] if shapes["x_test"] else 0
-    return Facts(Counts(shapes["x_train"][0], 0, test), (height, width, channels))
+    shapes = {part: header(file, f"x_{part}").shape for part in PARTS}
+    height, width, channels = (*shapes["train"][1:], 1)[:3]
+    counts = Counts(*(shape[0] if shape else 0 for shape in shapes.values()))
+    return Facts(counts, (height, width, channels))
 
 
 def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
     arrays = check_arrays(read(file), file, classes or len(class_names) or None)
-    count = classes or len(class_names) or int(arrays["y_train"].max()) + 1
+    count = classes or len(class_names) or max(int(arrays[f"y_{part}"].max(initial=0)) for part in PARTS) + 1
     return from_arrays(arrays, class_names or tuple(str(label) for label in range(count)), str(file))
 
 
 def from_arrays(arrays: dict[str, NDArray[Any]], class_names: tuple[str, ...], found: str) -> Source:
-    """A source from checked x_train, y_train, x_test, y_test."""
-    labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
-    counts = Counts(len(arrays["y_train"]), 0, len(arrays["y_test"]))
-    return Source((arrays["x_train"], arrays["x_test"]), labels, counts, class_names, found)
+    """A source from checked arrays: x and y of each part."""
+    labels = [arrays[f"y_{part}"] for part in PARTS]
+    counts = Counts(*map(len, labels))
+    pools = tuple(arrays[f"x_{part}"] for part in PARTS if len(arrays[f"x_{part}"]))
+    return Source(pools, np.concatenate(labels), counts, class_names, found)

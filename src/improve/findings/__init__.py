@@ -1,10 +1,41 @@
 """Shelf: findings. The order is the order of the recipe: what comes first explains what comes after."""
 
-from improve.findings.readable import EvaluationTooSmall, NoBetterThanChance, NotFinite
+from improve.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
+from improve.findings.gradients import ColdStatistics, DeadUnits, Exploding, Saturated, TooDeep, Vanishing
+from improve.findings.labels import ClassNeverPredicted, LabelNoise, NoSignal
+from improve.findings.mismatch import DataMismatch, LabelShift
+from improve.findings.optimization import BatchSize, Clipping, DecayedEarly, NotFinished, RateTooHigh, RateTooLow
+from improve.findings.readable import (
+    Diverged,
+    EvaluationTooSmall,
+    Interrupted,
+    NoBetterThanChance,
+    NotClean,
+    NotFinite,
+)
+from improve.findings.restraint import OverRegularized
 from improve.findings.rule import Rule
-from improve.findings.testing import ValidationOverfit
-from improve.findings.training import AvoidableBias
-from improve.findings.validation import DataMismatch, Variance
+from improve.findings.testing import TestDuplicates, TestShift, TestTooSmall, ValidationOverfit
+from improve.findings.validation import Leak, NoisyValidation, Overconfident, WeakClasses
+from improve.findings.variance import DataLimited, Overtrained, Unheld, Variance
+from improve.findings.wiring import FirstLoss, Head, InputScale, Start
+from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, WeakSlice
 
-BROKEN: tuple[type[Rule], ...] = (NotFinite, NoBetterThanChance)
-ORDER: tuple[type[Rule], ...] = (*BROKEN, AvoidableBias, Variance, DataMismatch, ValidationOverfit, EvaluationTooSmall)
+#: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
+CAUSES: tuple[type[Rule], ...] = (
+    Head, InputScale, Start, FirstLoss, NotFinite, Diverged, NoSignal, LabelNoise, Clipping, DecayedEarly,
+    OverRegularized, TooDeep, RateTooHigh, RateTooLow, DeadUnits, ColdStatistics, BatchSize, Vanishing, Exploding,
+    Saturated, Frozen, ClassNeverPredicted, NotFinished, TooSmall, AvoidableBias, NoBetterThanChance,
+)  # fmt: skip
+#: what is between training, validation and test images
+GAPS: tuple[type[Rule], ...] = (
+    Leak, DataMismatch, WeakClasses, LabelShift, DataLimited, Variance, Unheld, Overtrained, NoisyValidation,
+    Overconfident, ValidationOverfit, TestShift, TestDuplicates, TestTooSmall,
+)  # fmt: skip
+#: what holds whatever else is found
+ALWAYS: tuple[type[Rule], ...] = (
+    Irreducible, Interrupted, NotClean, EvaluationTooSmall, FieldError, WeakSlice, HiddenByTheMetric, Abstention
+)  # fmt: skip
+ORDER: tuple[type[Rule], ...] = (*CAUSES, *GAPS, *ALWAYS)
+#: broken: it did not learn, or was wired wrongly
+BROKEN = ("R1", "R2", "R3", "R5", "T14")

@@ -1,20 +1,28 @@
-"""Is the run readable? What stands here explains everything after it."""
+"""Can the run be read at all?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from improve.findings.changes import another_network, lower_rate
 from improve.findings.rule import Case, Change, Finding, Rule, points
+from improve.findings.signs import chance_level, data_loss, largest_update
+from improve.lazy import np
 from improve.recipe import Gap
 from improve.statistics import binomial_tail
 
 CHANCE_P = 0.01
 UNREALISTIC = 100_000  # images
+RISEN = 2.0  # times ln K: worse than guessing by that much
+CALM = 0.05  # ‖Δw‖/‖w‖ per step; where steps are larger, the rate explains a loss that rises
 
 
 class NotFinite(Rule):
     """The loss became NaN or infinite, so training stopped at that step.
 
     Almost always the learning rate is too high: the weights overshoot further at every step. Seen as: a loss in
-    steps.csv that is not a number. Fix: a tenth of the rate; clip the gradients if only single batches explode.
+    steps.csv that is not a number. Fix: a lower rate, by as much as the first updates were too large; clip the
+    gradients if only single batches explode.
     """
 
     code, name, title, link = "R1", "non_finite", "the loss became NaN or infinite", "readable"
@@ -27,47 +35,137 @@ class NotFinite(Rule):
         return self.found(
             f"in epoch {epoch}, at a learning rate of {rate:g}",
             harm=1.0,
-            evidence={"epoch": epoch, "learning_rate": rate},
-            changes=(Change("optimizer.learning_rate", rate / 10, "the steps overshoot: a tenth of the rate"),),
+            evidence={"epoch": epoch, "learning_rate": rate, "largest_update": largest_update(case)},
+            changes=(lower_rate(case),),
+            rivals=("T3",),
             confirm="train one epoch at a tenth of the rate",
         )
+
+
+class Diverged(Rule):
+    """The loss rises all along, though the steps are no larger than in a healthy run: they go the wrong way.
+
+    Seen as: the cross-entropy of the last quarter of the steps is above twice ln K and above that of every quarter
+    before, which rise one after another, while ‖Δw‖/‖w‖ stays under 0.05. Usual causes: the sign of a loss of one's
+    own, labels turned round, a gradient that a custom operation gets wrong. A rate that is too high (T3) makes the
+    loss jump instead.
+    """
+
+    code, name, title, link = "R2", "diverged", "the loss rises all along", "readable"
+    needs = ("kernels",)
+
+    def look(self, case: Case) -> Finding | None:
+        quarters = [float(np.mean(part)) for part in np.array_split(data_loss(case), 4) if len(part)]
+        moved = largest_update(case)
+        if len(quarters) < 4 or moved is None or moved >= CALM:
+            return None
+        rising = all(later > before for before, later in zip(quarters, quarters[1:], strict=False))
+        if not rising or not quarters[-1] > RISEN * chance_level(case):
+            return None
+        return self.found(
+            f"the cross-entropy rose from {quarters[0]:.3g} to {quarters[-1]:.3g} nats, guessing gives "
+            f"{chance_level(case):.3g}; the steps are small (‖Δw‖/‖w‖ at most {moved:.2g})",
+            harm=case.to_win,
+            evidence={"cross_entropy_by_quarter": quarters, "largest_update": moved, "n": len(data_loss(case))},
+            changes=self.changes(case),
+            rivals=("T3",),
+            confirm="take one step on one batch: its loss must fall",
+        )
+
+    @staticmethod
+    def changes(case: Case) -> Iterator[Change]:
+        yield from another_network(case)
+        yield lower_rate(case, "if the sign is right after all, the steps are too large")
 
 
 class NoBetterThanChance(Rule):
     """The model does no better than always answering the commonest class.
 
     Seen as: neither on training nor on validation images is the accuracy above the share of the commonest class
-    (one-sided binomial test, p ≥ 0.01). It has learned nothing, so the gaps between its errors mean nothing. The usual
-    causes are a learning rate far off in either direction, dead units, and labels that do not belong to their images.
+    (one-sided binomial test, p ≥ 0.01). It has learned nothing, so the gaps between its errors mean nothing. Said only
+    where no other finding tells why: a rate far off, dead units, a start far from what works, labels that do not
+    belong to their images.
     """
 
     code, name, title, link = "R3", "no_better_than_chance", "it answers no better than the commonest class", "readable"
+    symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        if case.run is None:
+        evidence = at_chance(case)
+        if evidence is None:
             return None
-        parts = {name: case.run.summary.get(name) for name in ("train", "validation")}
-        evidence = {}
-        for name, part in parts.items():
-            if not part or "majority_error" not in part:
-                return None
-            right = round(part["n"] * (1 - part["error"]))
-            p = binomial_tail(right, part["n"], 1 - part["majority_error"])
-            if p < CHANCE_P:
-                return None
-            evidence[name] = {"error": part["error"], "n": part["n"], "majority_error": part["majority_error"], "p": p}
-        rate = case.setting("optimizer.learning_rate")
-        seen = evidence["validation"]
+        rate, seen = case.setting("optimizer.learning_rate"), evidence["validation"]
         return self.found(
             f"validation error {100 * seen['error']:.1f} % (n={seen['n']:,}); "
             f"always answering the commonest class gives {100 * seen['majority_error']:.1f} %",
             harm=seen["error"],
             evidence=evidence,
             changes=(
+                *another_network(case),
                 Change("optimizer.learning_rate", rate / 10, "a rate that is too high is the commonest cause"),
                 Change("optimizer.learning_rate", rate * 10, "if a lower rate does not help, it may be too low"),
             ),
+            rivals=("T2", "T3", "T7", "T9", "T14"),
             confirm="train 2 epochs at a tenth and at ten times the rate",
+        )
+
+
+def at_chance(case: Case) -> dict[str, dict[str, float]] | None:
+    """The test on both parts, where neither is better than chance."""
+    evidence = {}
+    for name in ("train", "validation"):
+        part = case.run.summary.get(name) if case.run else None
+        if not part or "majority_error" not in part:
+            return None
+        right = round(part["n"] * (1 - part["error"]))
+        p = binomial_tail(right, part["n"], 1 - part["majority_error"])
+        if p < CHANCE_P:
+            return None
+        evidence[name] = {"error": part["error"], "n": part["n"], "majority_error": part["majority_error"], "p": p}
+    return evidence
+
+
+class Interrupted(Rule):
+    """The run ended before its epochs were done, so what it could still have learned is not known.
+
+    Seen as: status stopped, failed or running in summary.json, with less than nine tenths of the epochs done. Fix:
+    let it go on to its end before anything else is changed.
+    """
+
+    code, name, title, link = "R7", "interrupted", "the run did not get to its end", "readable"
+
+    def look(self, case: Case) -> Finding | None:
+        if case.run is None or case.run.status not in ("stopped", "failed", "running"):
+            return None
+        done, planned = int(case.run.summary.get("epochs", 0)), int(case.setting("training.epochs"))
+        if done >= 0.9 * planned:
+            return None
+        return self.found(
+            f"it {case.run.status} after {done} of {planned} epochs",
+            harm=0.0,
+            evidence={"status": case.run.status, "epochs": done, "planned": planned},
+            confirm="let it go on to its end",
+        )
+
+
+class NotClean(Rule):
+    """The training error was measured in training mode, so no gap can be read off it.
+
+    Keras's own logs do this: a running mean over changing weights, with dropout and augmentation on. `improve train`
+    measures again after every epoch. Seen as: a metrics.csv without a column train_error. Fix: train it again with
+    improve, or evaluate the training set with the weights of the best epoch.
+    """
+
+    code, name, title, link = "R8", "train_error_not_clean", "the training error is not a clean one", "readable"
+
+    def look(self, case: Case) -> Finding | None:
+        if case.run is None or not case.run.history or case.column("train_error"):
+            return None
+        return self.found(
+            f"{len(case.run.history)} epochs were recorded, none with a training error in inference mode",
+            harm=0.0,
+            evidence={"epochs": len(case.run.history), "columns": sorted(case.run.history[0])},
+            confirm="evaluate the training set in inference mode",
         )
 
 

@@ -1,0 +1,78 @@
+"""Commands that train several runs to answer one question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from improve.commands.options import RUNS, STOPPED, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
+
+Seeds = Annotated[int, typer.Option("--seeds", min=2, max=100, metavar="N", help="how often each is repeated")]
+
+
+def learning_curve(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    runs: Runs = RUNS,
+    name: Name = None,
+    seeds: Seeds = 3,
+    no_code: NoCode = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Would more data help? Trains with an eighth, a quarter, half and all of it."""
+    from improve.specfile import load
+
+    experiment = load(spec, overrides, code=not no_code)
+    from improve.learning_curve import Stopped
+    from improve.learning_curve import learning_curve as measure_curve
+    from improve.plot_experiments import draw_learning_curve
+    from improve.run import checked_name
+    from improve.show_experiments import CurveWatcher, show_curve
+
+    folder = runs / checked_name(f"{name or spec.stem}_learning_curve")
+    try:
+        curve = measure_curve(experiment, folder, seeds, CurveWatcher(quiet))
+    except Stopped as stopped:
+        typer.echo(f"stopped: {stopped}", err=True)
+        raise typer.Exit(STOPPED) from None
+    picture = folder / "learning_curve.png"
+    draw_learning_curve(picture, curve)
+    if as_json:
+        print_json({"folder": str(folder), **curve.as_json()})
+    else:
+        show_curve(curve, picture)
+
+
+def learning_rate(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    runs: Runs = RUNS,
+    name: Name = None,
+    seeds: Seeds = 3,
+    no_code: NoCode = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which learning rates work? A hint: the rate rises from batch to batch, and the loss tells."""
+    from improve.specfile import load
+
+    experiment = load(spec, overrides, code=not no_code)
+    from improve.lr_range import Stopped, rate_range
+    from improve.plot_experiments import draw_rate_range
+    from improve.run import checked_name
+    from improve.show_experiments import SweepWatcher, show_rates
+
+    folder = runs / checked_name(f"{name or spec.stem}_lr")
+    try:
+        found = rate_range(experiment, folder, seeds, SweepWatcher(quiet))
+    except Stopped as stopped:
+        typer.echo(f"stopped: {stopped}", err=True)
+        raise typer.Exit(STOPPED) from None
+    picture = folder / "lr_range.png"
+    draw_rate_range(picture, found)
+    if as_json:
+        print_json({"folder": str(folder), **found.as_json()})
+    else:
+        show_rates(found, picture)

@@ -1,0 +1,98 @@
+"""Commands that look at runs: what is wrong, what to change, which one is better."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from improve.commands.options import Json, Output, RunFolder, print_json, put
+from improve.errors import UsageError
+
+
+def diagnose(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="a run folder, such as runs/lenet_l2")] = None,
+    errors: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help='bare numbers instead: "human=0% train=1% validation=11% n=10000"'),
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="open the test set, and write that down")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit 1 when there is a finding")] = False,
+    as_json: Json = False,
+) -> None:
+    """Why is it bad, and what to change next: the bias/variance recipe."""
+    from improve.diagnose import diagnose as diagnose_run
+    from improve.diagnose import diagnose_numbers
+    from improve.run import load, write_diagnosis
+
+    if (run is None) == (errors is None):
+        raise UsageError(
+            "diagnose needs a run, or bare numbers", fix='improve diagnose runs/x, or --errors "train=1% …"'
+        )
+    if errors is not None:
+        diagnosis = diagnose_numbers(errors)
+    else:
+        loaded = load(run or Path())
+        diagnosis = diagnose_run(loaded, test)
+        write_diagnosis(loaded.folder, diagnosis.as_json())
+    if as_json:
+        print_json(diagnosis.as_json())
+    else:
+        from improve.show_diagnosis import show_diagnosis
+
+        show_diagnosis(diagnosis)
+    if strict and any(finding.status == "found" for finding in diagnosis.findings):
+        raise typer.Exit(1)
+
+
+def next_spec(run: RunFolder, output: Output = None) -> None:
+    """Write the next spec: the diagnosis' best change, applied."""
+    from improve.diagnose import diagnose as diagnose_run
+    from improve.revise import best_change, edit, revise
+    from improve.run import bring_code, load
+    from improve.show import console
+
+    loaded = load(run)
+    change = best_change(diagnose_run(loaded))
+    text = revise(loaded.spec, change)
+    if output is not None and loaded.spec["model"]["name"] == "python":
+        bring_code(loaded.folder / loaded.spec["model"]["target"].partition(":")[0], output.parent)
+    out = console(stderr=True)
+    out.print(f"{change.path}: {change.because}")
+    out.print(edit(loaded.spec, text))
+    put(text, output)
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders, such as runs/*")],
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="METRIC", help="validation_error, train_error, test_error, best_epoch, parameters, seconds or name"
+        ),
+    ] = "validation_error",
+    test: Annotated[bool, typer.Option("--test", help="show the test error as well")] = False,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    markdown: Annotated[bool, typer.Option("--md", help="print a Markdown table")] = False,
+) -> None:
+    """Put runs side by side: only the settings that differ, and what they brought."""
+    from improve.compare import compare as compare_runs
+
+    comparison = compare_runs(runs, sort)
+    if as_json:
+        print_json(comparison.as_json(test))
+        return
+    from improve.show_comparison import comparison_rows, show_comparison
+
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(comparison_rows(comparison, test))
+    elif markdown:
+        head, *body = comparison_rows(comparison, test)
+        for cells in (head, ["---"] * len(head), *body):
+            print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    else:
+        show_comparison(comparison, test)

@@ -1,0 +1,31 @@
+"""Commands that tell what there is and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def list_shelf(
+    shelf: Annotated[str | None, typer.Argument(metavar="[SHELF]", help="datasets, models, findings …")] = None,
+) -> None:
+    """What there is."""
+    from improve.glossary import summaries
+    from improve.show import show_names
+    from improve.spec import SHELVES
+
+    if shelf is not None:
+        show_names(summaries(shelf))
+        return
+    for name in (*SHELVES, "findings", "terms"):
+        print(f"{name}: {', '.join(summaries(name))}")
+
+
+def explain(
+    name: Annotated[list[str], typer.Argument(metavar="NAME", help="a part, a finding's code or name, a term")],
+) -> None:
+    """What a part, a finding or a term means."""
+    from improve.glossary import explain as explain_name
+
+    print(explain_name(" ".join(name)))

@@ -1,0 +1,89 @@
+"""Edits that several rules propose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from improve.datasets import DATASETS
+from improve.findings.rule import Case, Change
+from improve.findings.signs import largest_update, update_ratio
+from improve.models import MODELS
+
+GOOD_UPDATE = 4e-3  # ‖Δw‖/‖w‖ per step; healthy runs: 2.2e-3 to 1.4e-2
+BY_DEFAULT = {"name": "cnn"}
+
+
+def own_code(case: Case) -> bool:
+    """The network is code of the user's own: no option of the spec reaches into it."""
+    return bool(case.setting("model.name") == "python")
+
+
+def power_of_ten(factor: float, least: int = 1, most: int = 3) -> float:
+    """The nearest power of ten, within limits."""
+    return float(10 ** min(most, max(least, round(math.log10(max(factor, 1e-30))))))
+
+
+def rounded(value: float) -> float:
+    """To two digits that a person would write."""
+    return float(f"{value:.2g}")
+
+
+def lower_rate(case: Case, why: str = "the steps overshoot") -> Change:
+    """As much lower as the largest early update is too large."""
+    moved, rate = largest_update(case), case.setting("optimizer.learning_rate")
+    factor = power_of_ten(moved / GOOD_UPDATE) if moved and math.isfinite(moved) else 10.0
+    return Change("optimizer.learning_rate", rounded(rate / factor), f"{why}: 1/{factor:.0f} of the rate")
+
+
+def higher_rate(case: Case) -> Change:
+    """As much higher as the early update is too small."""
+    moved, rate = update_ratio(case), case.setting("optimizer.learning_rate")
+    factor = power_of_ten(GOOD_UPDATE / moved) if moved else 10.0
+    return Change("optimizer.learning_rate", rounded(rate * factor), f"the weights hardly move: {factor:.0f} times")
+
+
+def option(case: Case, name: str, value: Any, why: str) -> Iterator[Change]:
+    """Another value of an option of the network, where it has that option."""
+    if name in (case.setting("model") or {}) and not own_code(case) and case.setting(f"model.{name}") != value:
+        yield Change(f"model.{name}", value, why)
+
+
+def another_network(case: Case, why: str = "") -> Iterator[Change]:
+    """Where no option can mend it: the same data with a network that is known to work."""
+    if own_code(case):
+        because = why or "what it wins on the same data was lost in the code of your own network"
+        yield Change("model", BY_DEFAULT, because)
+
+
+def bigger(case: Case, why: str) -> Iterator[Change]:
+    model = next(part for part in MODELS if part.key() == case.setting("model.name"))
+    for name, value in model.model_validate(case.setting("model")).bigger().items():
+        yield Change(f"model.{name}", value, why)
+
+
+def more_data(case: Case) -> Iterator[Change]:
+    """More training images, where there are some that are not used."""
+    data = case.run.environment.get("data", {}) if case.run else {}
+    used, why = part_of_train(data), "more training images: the surest way"
+    size, available = case.setting("data.train_size"), data.get("train_available") or 0
+    if size is not None and available >= 1.5 * used > 0:
+        yield Change("data.train_size", None if available <= 20 * used else 4 * used, why)
+    subset, total = case.setting("data.subset"), data.get("available", 0)
+    if subset and 1.5 * subset <= total:
+        yield Change("data.subset", min(2 * subset, total), why)
+    split = case.setting("data.split")
+    if isinstance(split, str) and "/" in split and float(split.split("/")[0]) < 50:
+        yield Change("data.split", "60/20/20" if split.count("/") == 2 else "70/30", why)
+
+
+def part_of_train(data: dict[str, Any]) -> int:
+    return int((data.get("examples") or {}).get("train") or 0)
+
+
+def gentle_augmentation(case: Case) -> list[dict[str, Any]]:
+    """A shift; and a mirror where a mirrored image surely keeps its class (a mirrored digit does not)."""
+    source = next(part for part in DATASETS if part.key() == case.setting("data.source.name"))
+    shift = {"name": "shift", "width": 0.1, "height": 0.1}
+    return [{"name": "flip"}, shift] if source.mirrored_is_the_same else [shift]

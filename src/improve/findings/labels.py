@@ -1,0 +1,189 @@
+"""Do the labels belong to the images, and are all classes there?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from improve.findings.rule import Case, Change, Finding, Rule, error, fit
+from improve.findings.signs import part_of
+from improve.lazy import np
+from improve.statistics import auroc, binomial_tail, difference
+
+CHANCE_P = 0.01
+SMALL = 50  # images: too few to say that nothing carries over
+RENAMED = 0.6  # of the validation images, explained by exchanging classes
+NOISE = 0.05  # training error from where on noise can be told
+UNRELATED = 0.7  # AUROC of the confidence for right against wrong labels; 0.5: no relation
+UNLIKELY = 0.5  # of 1/K: the median probability that it gives to labels it misses
+
+
+class NoSignal(Rule):
+    """What it learned from the training labels says nothing about new images: the labels do not belong to them.
+
+    Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
+    not; or exchanging classes one for one explains 60 % of the validation images, which the labels as they are do not.
+    Usual causes: labels shuffled against the images, classes numbered differently in two folders, an index off by one.
+    """
+
+    code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        if case.errors is None or case.run is None:
+            return None
+        return self.renamed(case) or self.shuffled(case)
+
+    def shuffled(self, case: Case) -> Finding | None:
+        part = "train_dev" if case.errors and case.errors.train_dev else "validation"
+        summary = case.run.summary if case.run else {}
+        learned, carried = (better_than_chance(summary.get(name)) for name in ("train", part))
+        if learned is None or carried is None or learned >= CHANCE_P or carried < CHANCE_P or summary[part]["n"] < SMALL:
+            return None
+        return self.found(
+            f"{part} accuracy {100 * (1 - summary[part]['error']):.1f} % (n={summary[part]['n']:,}) is what guessing "
+            f"gives, though it fits the training labels better than that; {fit(case)}",
+            harm=summary[part]["error"],
+            evidence={"p_train": learned, f"p_{part}": carried, "n": summary[part]["n"]},
+            rivals=("M1",) if part == "validation" else (),
+            confirm="look at 20 training images with their labels",
+        )
+
+    def renamed(self, case: Case) -> Finding | None:
+        seen = case.evidence.best("validation")
+        if seen is None or case.errors is None or seen.wrong.mean() < 0.5 or len(seen.label) < SMALL:
+            return None
+        explained, names = exchanged(seen.label, seen.predicted, seen.probability.shape[1])
+        if explained < RENAMED or explained < 2 * (1 - seen.wrong.mean()):
+            return None
+        return self.found(
+            f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as they "
+            f"are {100 * (1 - seen.wrong.mean()):.0f} % are (n={len(seen.label):,}): the classes are numbered differently",
+            harm=explained - float(1 - seen.wrong.mean()),
+            evidence={"explained": explained, "becomes": names, "n": len(seen.label)},
+            confirm="compare the class lists of the two sets",
+        )
+
+
+def better_than_chance(part: dict[str, Any] | None) -> float | None:
+    """The p of the one-sided test against always answering the commonest class."""
+    if not part or "majority_error" not in part:
+        return None
+    return binomial_tail(round(part["n"] * (1 - part["error"])), part["n"], 1 - part["majority_error"])
+
+
+def exchanged(label: Any, predicted: Any, classes: int) -> tuple[float, dict[int, int]]:
+    """The largest share that any renaming of the classes makes right, found greedily, and that renaming."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (label, predicted), 1)
+    left, right, names = counts.astype(float), 0, {}
+    for _ in range(classes):
+        row, column = (int(place) for place in np.unravel_index(left.argmax(), left.shape))
+        right, names[row] = right + int(counts[row, column]), column
+        left[row], left[:, column] = -1, -1
+    return right / max(1, len(label)), names
+
+
+class LabelNoise(Rule):
+    """A part of the training labels is wrong.
+
+    Seen as: the training error is above the train-dev (or validation) error, and its interval says not by chance: on
+    clean labels a network is never better on images that it has not seen. Where validation labels are as noisy, that
+    sign is missing; then: the training images it gets wrong are those that it is as sure of as of the others (AUROC of
+    its confidence under 0.7), and it gives their labels next to no chance. Fix: clean the labels; until then label
+    smoothing, and stopping early.
+    """
+
+    code, name, title, link = "T13", "label_noise", "a part of the training labels is wrong", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        errors = case.errors
+        if errors is None or case.at_chance or not case.fits_badly or errors.train.value < NOISE:
+            return None
+        clean = errors.train_dev or errors.validation
+        low, high = difference(errors.train, clean)
+        if low > 0 and errors.train.value - clean.value >= errors.tau:
+            says = f"{error('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
+            gap = [errors.train.value - clean.value, low, high]
+            return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
+        unsure = unrelated(case)
+        if unsure is None:
+            return None
+        says = f"the labels it misses among the training images are as good as random to it (AUROC {unsure:.2f})"
+        return self.noisy(case, f"{says}; {fit(case)}", errors.train.value, {"auroc": unsure, "n": errors.train.n})
+
+    def noisy(self, case: Case, says: str, share: float, evidence: dict[str, Any]) -> Finding:
+        harm = case.errors.validation.value if case.errors else share
+        smoothing = Change("regularization.label_smoothing", 0.2, "no single label is believed wholly")
+        return self.found(
+            f"{says}: about {100 * share:.0f} % of them are wrong",
+            harm=harm,
+            evidence=evidence,
+            changes=(smoothing,) if not case.setting("regularization.label_smoothing") else (),
+            rivals=("M1",),
+            confirm="look at the 50 training images whose labels it gives the least chance",
+        )
+
+
+def unrelated(case: Case) -> float | None:
+    """AUROC of the confidence for right against wrong, where the training labels that it misses look like noise."""
+    seen = case.evidence.best("train")
+    if seen is None or not NOISE <= seen.wrong.mean() <= 0.5:
+        return None
+    wrong, classes = seen.wrong, seen.probability.shape[1]
+    of_label = seen.probability[np.arange(len(wrong)), seen.label][wrong]
+    found = auroc(seen.probability.max(axis=1), ~wrong)
+    return found if found < UNRELATED and np.median(of_label) < UNLIKELY / classes else None
+
+
+class ClassNeverPredicted(Rule):
+    """A class is missing: from the training images, or from all answers.
+
+    Seen as: no training image of a class that validation images have; or no validation image is taken for a class that
+    makes enough of them (p < 0.01 by chance). Fix: images of that class; where there are some, classes that weigh
+    the same.
+    """
+
+    code, name, title, link = "T16", "class_missing", "a class is missing", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        return self.untrained(case) or self.unanswered(case)
+
+    def untrained(self, case: Case) -> Finding | None:
+        train, validation = part_of(case, "train"), part_of(case, "validation")
+        if not train or not validation:
+            return None
+        missing = [k for k, have in enumerate(train["classes"]) if not have and validation["classes"][k]]
+        if not missing:
+            return None
+        share = sum(validation["classes"][k] for k in missing) / validation["n"]
+        return self.found(
+            f"no training image of {names(case, missing)}, {100 * share:.1f} % of the validation images",
+            harm=share,
+            evidence={"classes": missing, "share": share, "n": validation["n"]},
+            confirm="count the images of each class",
+        )
+
+    def unanswered(self, case: Case) -> Finding | None:
+        seen = case.evidence.best("validation")
+        if seen is None or case.at_chance or not (case.fits_badly or seen.wrong.mean() > 0.1):
+            return None
+        counts = np.bincount(seen.label, minlength=seen.probability.shape[1])
+        answers = np.bincount(seen.predicted, minlength=len(counts))
+        n = len(seen.label)
+        by_chance = (1 - counts / n) ** n  # that a class with this share gets no answer
+        never = [k for k in range(len(counts)) if not answers[k] and by_chance[k] < CHANCE_P]
+        if not never:
+            return None
+        share = float(sum(counts[k] for k in never) / n)
+        return self.found(
+            f"no validation image is taken for {names(case, never)}, which {100 * share:.1f} % of them are",
+            harm=share,
+            evidence={"classes": never, "share": share, "n": n},
+            changes=(Change("training.class_weights", "balanced", "each class weighs the same"),),
+            rivals=("R5", "T2"),
+            confirm="look at what those images are taken for",
+        )
+
+
+def names(case: Case, classes: list[int]) -> str:
+    known = (case.run.environment.get("data", {}).get("classes") if case.run else None) or []
+    return ", ".join(f"'{known[k]}'" if k < len(known) else f"class {k}" for k in classes[:5])

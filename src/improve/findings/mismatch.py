@@ -1,0 +1,94 @@
+"""Are validation images of another kind than training images?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from improve.findings.rule import Case, Change, Finding, Rule, above
+from improve.findings.signs import part_of
+from improve.lazy import np
+
+APART = 0.5  # standard deviations between the means of two sets: a medium effect (Cohen, 1988)
+SHIFTED = 0.15  # of the images belong to other classes
+JOINING = 0.5  # share of the target's images that join the training set
+
+
+class DataMismatch(Rule):
+    """Validation images are harder than new images of the training kind: the two come from different distributions.
+
+    Seen as: validation error − train-dev error is high (needs `data.train_dev`). What differs in light and contrast is
+    told; the rest is to be looked at. Fix: training images like those that count (`data.target.train`), or an
+    augmentation that makes some. Regularisation does not help here.
+    """
+
+    code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
+
+    def look(self, case: Case) -> Finding | None:
+        gap = case.gaps.data_mismatch if case.gaps else None
+        if case.errors is None or gap is None or gap.verdict != "high":
+            return None
+        differing = differences(case, "train", "validation")
+        says = above("validation", case.errors.validation, gap, "the error on unseen images of the training kind")
+        return self.found(
+            "; ".join([says, *(f"{what} differs by {size:+.1f} sd" for what, size in differing.items())]),
+            harm=gap.value,
+            evidence={"data_mismatch": gap._asdict(), "differing": differing, "n": case.errors.validation.n},
+            changes=tuple(changes(case, differing)) if case.run else (),
+            confirm="look at 100 wrong validation images and count what sets them apart",
+        )
+
+
+def differences(case: Case, one: str, other: str) -> dict[str, float]:
+    """What differs by half a standard deviation or more between two parts: mean light, mean contrast."""
+    found = {}
+    for what in ("brightness", "contrast"):
+        first, second = (part_of(case, name).get(what) for name in (one, other))
+        if first and second:
+            spread = max(float(np.hypot(first[1], second[1]) / np.sqrt(2)), 1e-9)
+            found[what] = (second[0] - first[0]) / spread
+    return {what: size for what, size in found.items() if abs(size) >= APART}
+
+
+def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:
+    target: Any = case.setting("data.target")
+    if target and target.get("source") and (target.get("train") or 0) < JOINING:
+        yield Change("data.target.train", JOINING, "training images like those that count are the surest way")
+    imitated: list[dict[str, Any]] = [{"name": "shift", "width": 0.1, "height": 0.1}]
+    imitated += [{"name": "brightness"}] if "brightness" in differing else []
+    imitated += [{"name": "contrast"}] if "contrast" in differing else []
+    imitated += [{"name": "gaussian_noise"}]
+    if not case.setting("augmentation"):
+        yield Change("augmentation", imitated, "makes training images more like those that count")
+
+
+class LabelShift(Rule):
+    """The classes come in other shares in the validation set than in the training set.
+
+    Seen as: at least 15 % of the validation images would have to change class to give the shares of the training set
+    (total variation distance), beyond what drawing them gives, and a validation error that is high. Fix: show every
+    class equally often, or weigh them.
+    """
+
+    code, name, title, link = "M2", "label_shift", "classes come in other shares", "validation"
+    symptom = True
+
+    def look(self, case: Case) -> Finding | None:
+        train, validation = (part_of(case, name).get("classes") for name in ("train", "validation"))
+        if not train or not validation or case.errors is None or not sum(train) or not sum(validation):
+            return None
+        ours, theirs = np.array(train) / sum(train), np.array(validation) / sum(validation)
+        distance = float(abs(ours - theirs).sum() / 2)
+        chance = float(np.sqrt(theirs * (1 - theirs) / sum(validation)).sum())  # about twice its mean
+        if distance < SHIFTED or distance < 2 * chance or case.errors.validation.value < case.errors.tau:
+            return None
+        return self.found(
+            f"{100 * distance:.0f} % of the validation images would have to change class to give the shares of the "
+            f"training set (n={sum(validation):,})",
+            harm=min(distance, case.errors.validation.value) / 2,
+            evidence={"distance": distance, "train": train, "validation": validation, "n": sum(validation)},
+            changes=(Change("training.sampling", "balanced", "every class is shown equally often"),)
+            if case.setting("training.sampling") != "balanced" else (),
+            rivals=("V5",),
+            confirm="train once with classes shown equally often",
+        )  # fmt: skip

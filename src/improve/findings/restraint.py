@@ -1,0 +1,105 @@
+"""Is the network kept from fitting? Penalties, dropout, augmentation, decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from improve.findings.rule import Case, Change, Finding, Rule, fit
+from improve.findings.signs import best_epoch, kernels, modes_ratio, penalty_share
+
+PENALTY = 0.1  # of the loss; healthy runs: 0 to 0.1
+HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
+HEAVY_DROPOUT = 0.75
+HARDER = 0.6  # clean cross-entropy over that of the augmented batches
+DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the weights have left
+SMOOTHED = 0.4
+
+
+class Brake(NamedTuple):
+    """One thing that holds the network back: how much, in words, and what to do."""
+
+    says: str
+    change: Change
+
+
+class OverRegularized(Rule):
+    """What should hold the network back from learning by heart keeps it from learning at all.
+
+    Seen as one of: penalties that make more than a tenth of the loss; with dropout, a clean cross-entropy under 0.7 of
+    that in training mode, or a rate from 0.75 on; with augmentation, one under 0.6 of that of the augmented batches; a
+    weight decay that has halved the weights; label smoothing from 0.4 on. And a training error that is high, by more
+    than the variance, which the brake is there for. Fix: the brake at a usual strength, or off.
+    """
+
+    code, name, title, link = "T11", "over_regularized", "it is held back too much", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        if not case.fits_badly or case.errors is None or case.gaps is None:
+            return None
+        found = next(brakes(case), None)
+        if found is None or case.to_win < case.gaps.variance.value:
+            return None
+        return self.found(
+            f"{found.says}; {fit(case)}",
+            harm=case.to_win,
+            evidence={"penalty_share": penalty_share(case), "modes": modes_ratio(case)},
+            changes=(found.change,),
+            rivals=("T1", "T2"),
+            confirm="train 2 epochs with it off",
+        )
+
+
+def brakes(case: Case) -> Iterator[Brake]:
+    """Those that are pressed too hard, the surest evidence first."""
+    yield from penalties(case)
+    yield from dropout(case)
+    yield from smoothing(case)
+    yield from decay(case)
+    yield from augmentation(case)
+
+
+def penalties(case: Case) -> Iterator[Brake]:
+    share = penalty_share(case)
+    usual = {"l2": 1e-4, "l1": 1e-6, "activity_l1": 0.0, "activity_l2": 0.0}
+    given = {name: value for name in usual if (value := case.setting(f"regularization.{name}"))}
+    if share > PENALTY and given:
+        strongest = max(given, key=lambda name: given[name])
+        why = "a usual strength" if usual[strongest] else "it goes first"
+        yield Brake(f"penalties make {100 * share:.0f} % of the loss",
+                    Change(f"regularization.{strongest}", usual[strongest], why))  # fmt: skip
+
+
+def dropout(case: Case) -> Iterator[Brake]:
+    rates, both = case.evidence.start.get("dropout") or [0.0], modes_ratio(case)
+    given = case.setting("regularization.dropout") or 0.0
+    held = both is not None and both[0] < HELD_BACK
+    if max(rates) > 0 and given and (held or max(rates) >= HEAVY_DROPOUT):
+        seen = f", so the clean cross-entropy is {both[0]:.2f} of that in training mode" if both else ""
+        yield Brake(f"dropout switches off {100 * max(rates):.0f} % of the units{seen}",
+                    Change("regularization.dropout", 0.2, "gentle: most units stay"))  # fmt: skip
+
+
+def smoothing(case: Case) -> Iterator[Brake]:
+    share = case.setting("regularization.label_smoothing") or 0.0
+    if share >= SMOOTHED:
+        yield Brake(f"label smoothing spreads {100 * share:.0f} % of each label",
+                    Change("regularization.label_smoothing", 0.1, "a usual strength"))  # fmt: skip
+
+
+def decay(case: Case) -> Iterator[Brake]:
+    given = case.setting("optimizer.weight_decay") or 0.0
+    left = [float(columns["weight_norm"][-1] / max(columns["weight_norm"][0], 1e-30)) for columns in kernels(case)]
+    if given >= DECAY and left and min(left) < SHRUNK:
+        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size",
+                    Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW"))  # fmt: skip
+
+
+def augmentation(case: Case) -> Iterator[Brake]:
+    losses, clean, best = case.column("cross_entropy"), case.column("train_cross_entropy"), best_epoch(case)
+    if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
+        return
+    ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
+    if ratio < HARDER:
+        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs",
+                    Change("augmentation", [], "the images as they are"))  # fmt: skip

@@ -1,0 +1,116 @@
+"""Numbers that several rules read off the evidence. None where it was not recorded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from improve.findings.rule import Case
+from improve.lazy import np
+
+EARLY = 0.1  # of the run: while a healthy network moves most
+
+
+def kernels(case: Case) -> list[dict[str, Any]]:
+    """Columns of each trained kernel, from the input on; what an accumulated gradient leaves unmoved is left out."""
+    found = []
+    for columns in case.evidence.kernels.values():
+        moved = columns["update_ratio"] > 0
+        if case.setting("optimizer.gradient_accumulation_steps") and moved.any():
+            columns = {key: column[moved] for key, column in columns.items()}
+        found.append(columns)
+    return found
+
+
+def early(columns: dict[str, Any], name: str, share: float = EARLY) -> Any:
+    """The values of the first part of the run, at least three of them."""
+    steps = columns["step"]
+    upto = max(share * (steps[-1] + 1), steps[min(2, len(steps) - 1)] + 1)
+    return columns[name][steps < upto]
+
+
+def update_ratio(case: Case) -> float | None:
+    """‖Δw‖/‖w‖ per step: the median over kernels of its median in the first tenth of the run."""
+    medians = [float(np.median(early(columns, "update_ratio"))) for columns in kernels(case)]
+    return float(np.median(medians)) if medians else None
+
+
+def largest_update(case: Case) -> float | None:
+    """The largest ‖Δw‖/‖w‖ of the first tenth, the median over kernels."""
+    peaks = [float(np.max(early(columns, "update_ratio"))) for columns in kernels(case)]
+    return float(np.median(peaks)) if peaks else None
+
+
+def gradient_ratio(case: Case) -> float | None:
+    """Gradient norm of the first kernel over that of the last one: the median over the first half of the run."""
+    found = kernels(case)
+    if len(found) < 2:
+        return None
+    first, last = (early(columns, "gradient_norm", 0.5) for columns in (found[0], found[-1]))
+    return float(np.median(first / np.maximum(last, 1e-30)))
+
+
+def silent(case: Case, epoch: int) -> float:
+    """The largest share of silent units in any layer after `epoch` (0: untrained)."""
+    return max((row["silent"] for row in case.evidence.layers if row["epoch"] == epoch), default=0.0)
+
+
+def last_epoch(case: Case) -> int:
+    return int(max((row["epoch"] for row in case.evidence.layers), default=0))
+
+
+def best_epoch(case: Case) -> int:
+    return int((case.run.summary.get("best_epoch") if case.run else 0) or 0)
+
+
+def chance_level(case: Case) -> float:
+    """The cross-entropy of guessing: ln K, in nats."""
+    return math.log(case.evidence.start.get("classes") or 2)
+
+
+def initial_ratio(case: Case) -> float | None:
+    """Cross-entropy of the untrained network over ln K."""
+    initial = case.evidence.start.get("initial_cross_entropy")
+    return None if initial is None else initial / chance_level(case)
+
+
+def modes_ratio(case: Case) -> tuple[float, float] | None:
+    """At the best epoch, clean over training-mode cross-entropy of the same images, and clean − training-mode error."""
+    epochs, best = case.evidence.epochs, best_epoch(case)
+    if not best or "training_mode_cross_entropy" not in epochs or len(epochs["epoch"]) < best:
+        return None
+    at = best - 1
+    clean, training = epochs["clean_cross_entropy"][at], epochs["training_mode_cross_entropy"][at]
+    if not np.isfinite(training) or training <= 0:
+        return None
+    return float(clean / training), float(epochs["clean_error"][at] - epochs["training_mode_error"][at])
+
+
+def penalty_share(case: Case) -> float:
+    """The largest share of penalties in the loss: the median of the first or of the last tenth of the steps."""
+    steps = case.evidence.steps
+    if "penalty" not in steps:
+        return 0.0
+    shares = steps["penalty"] / np.maximum(steps["loss"], 1e-30)
+    tenth = max(1, len(shares) // 10)
+    return float(max(np.median(shares[:tenth]), np.median(shares[-tenth:])))
+
+
+def clipped_share(case: Case) -> tuple[float, float]:
+    """The share of steps that were clipped, and the median share of the gradient that they lost."""
+    clipped = case.evidence.steps.get("clipped")
+    if clipped is None or not len(clipped):
+        return 0.0, 0.0
+    return float((clipped > 1e-3).mean()), float(np.median(clipped))
+
+
+def data_loss(case: Case) -> Any:
+    """Cross-entropy of each logged batch, penalties taken off; an empty array where there is none."""
+    steps = case.evidence.steps
+    return steps["loss"] - steps["penalty"] if "penalty" in steps else np.zeros(0)
+
+
+def part_of(case: Case, name: str) -> dict[str, Any]:
+    """What the census says of a part: n, classes, brightness, contrast; empty where there is none."""
+    found = case.evidence.start.get("parts", {}).get(name, {})
+    return found if isinstance(found, dict) else {}

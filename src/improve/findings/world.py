@@ -1,0 +1,152 @@
+"""Does it work where it is used?"""
+
+from __future__ import annotations
+
+from improve.findings.rule import Case, Finding, Rule
+from improve.lazy import np
+from improve.statistics import Rate, difference, fisher_greater, holm
+
+SLICES = 4  # quarters of the validation images by light, and by contrast
+WORSE = 0.1  # a slice's error above the others', at the lower end of its interval
+WEAK_P = 0.01
+COVERED = 0.5  # of the images must still be answered
+
+
+class FieldError(Rule):
+    """It errs more where it is used than on the test set (or the validation set, while the test set is sealed).
+
+    Seen as: `diagnosis.field_error` (measured on `field_n` images from the field) above it by at least 2 points, and
+    not by chance. Fix: a validation and a test set that look like the field, or another metric; then train again.
+    """
+
+    code, name, title, link = "W1", "field_error", "it errs more where it is used", "real world"
+
+    def look(self, case: Case) -> Finding | None:
+        value = case.setting("diagnosis.field_error")
+        if value is None or case.errors is None:
+            return None
+        field, known = Rate(value, case.setting("diagnosis.field_n")), case.errors.test or case.errors.validation
+        low, high = difference(field, known)
+        if value - known.value < case.errors.tau - 1e-9 or low <= 0:
+            return None
+        return self.found(
+            f"{100 * value:.1f} % in the field, {100 * known.value:.1f} % here: {100 * (value - known.value):.1f} points "
+            f"[{100 * low:.1f}, {100 * high:.1f}] apart",
+            harm=value - known.value,
+            evidence={"field": value, "known": known.value, "low": low, "high": high, "n": field.n},
+            rivals=("M1", "S1"),
+            confirm="look at 100 wrong images from the field",
+        )
+
+
+class WeakSlice(Rule):
+    """It fails on one kind of images: the darkest, the brightest, those of little or of much contrast.
+
+    Seen as: a quarter of the validation images, by brightness or contrast, with an error surely 10 points above that of
+    the others (interval; one-sided Fisher test, p < 0.01 after Holm) and at least twice it. Fix: training images of
+    that kind, or an augmentation that makes some.
+    """
+
+    code, name, title, link = "W2", "weak_slice", "it fails on one kind of images", "real world"
+    symptom = True
+
+    def look(self, case: Case) -> Finding | None:
+        worst = max(self.slices(case), key=lambda found: found[1], default=None)
+        if worst is None:
+            return None
+        name, low, error, others, n = worst
+        return self.found(
+            f"validation error {100 * error:.1f} % on the quarter with the {name} (n={n:,}), {100 * others:.1f} % on the "
+            "others",
+            harm=(error - others) / SLICES,
+            evidence={"slice": name, "error": error, "others": others, "low": low, "n": n},
+            confirm="look at 50 of them",
+        )
+
+    @staticmethod
+    def slices(case: Case) -> list[tuple[str, float, float, float, int]]:
+        """Those that fail: name, lower end of the difference, error, error of the others, n."""
+        seen, images = case.evidence.best("validation"), case.evidence.images
+        if seen is None or len(images.get("validation_brightness", ())) != len(seen.label) or len(seen.label) < 100:
+            return []
+        cut = []
+        for what, least, most in (("brightness", "least light", "most light"), ("contrast", "least contrast", "most contrast")):
+            values = images[f"validation_{what}"]
+            low, high = np.quantile(values, (1 / SLICES, 1 - 1 / SLICES))
+            cut += [(least, values <= low), (most, values >= high)]
+        counts = [(int(seen.wrong[at].sum()), int(at.sum()), int(seen.wrong[~at].sum()), int((~at).sum())) for _, at in cut]
+        p = holm([fisher_greater(*numbers) for numbers in counts])
+        found = []
+        for (name, _), (wrong, n, rest, others), chance in zip(cut, counts, p, strict=True):
+            one, other = Rate(wrong / n, n), Rate(rest / max(others, 1), others)
+            low = difference(one, other)[0] if others else 0.0
+            if chance < WEAK_P and low >= WORSE and one.value >= 2 * other.value:
+                found.append((name, low, one.value, other.value, n))
+        return found
+
+
+class HiddenByTheMetric(Rule):
+    """The error looks good because common classes hide rare ones.
+
+    Seen as: the mean of the errors of the validation classes is 5 points or more above the plain error, the commonest
+    class has three times as many validation images as the rarest, and a rare class errs more than the others (one-sided
+    Fisher test, p < 0.01 after Holm). Fix: judge by the error that your use has a price for; weigh the classes.
+    """
+
+    code, name, title, link = "W3", "hidden_by_the_metric", "common classes hide rare ones", "real world"
+    symptom = True
+
+    def look(self, case: Case) -> Finding | None:
+        seen = case.evidence.best("validation")
+        if seen is None:
+            return None
+        present, counts = np.unique(seen.label, return_counts=True)
+        by_class = np.array([seen.wrong[seen.label == k].mean() for k in present])
+        plain, balanced = float(seen.wrong.mean()), float(by_class.mean())
+        if counts.max() < 3 * counts.min() or balanced - plain < 0.05 - 1e-9:
+            return None
+        p = holm([fisher_greater(int(seen.wrong[seen.label == k].sum()), int((seen.label == k).sum()),
+                                 int(seen.wrong[seen.label != k].sum()), int((seen.label != k).sum()))
+                  for k in present])  # fmt: skip
+        if min(p) >= WEAK_P:
+            return None
+        return self.found(
+            f"validation error {100 * plain:.1f} %, but {100 * balanced:.1f} % as the mean over {len(present)} classes "
+            f"(n={len(seen.label):,})",
+            harm=0.0,
+            evidence={"error": plain, "balanced": balanced, "p": min(p), "n": len(seen.label)},
+            rivals=("V5",),
+            confirm="ask what an error on each class costs",
+        )
+
+
+class Abstention(Rule):
+    """It misses the target, but would meet it if it could say "I don't know".
+
+    Seen as: a `target_error` that the validation error surely misses, while the error on the images it is surest of, at
+    least half of them, surely meets it (interval). Fix: hand the rest to a person.
+    """
+
+    code, name, title, link = "W4", "abstention", "it meets the target where it may abstain", "real world"
+
+    def look(self, case: Case) -> Finding | None:
+        seen, target = case.evidence.best("validation"), case.errors.target if case.errors else None
+        if seen is None or case.errors is None or target is None or case.errors.validation.interval()[0] <= target:
+            return None
+        surest = np.argsort(-seen.probability.max(axis=1), kind="stable")
+        wrong = np.cumsum(seen.wrong[surest])
+        for n in range(len(wrong), int(COVERED * len(wrong)), -max(1, len(wrong) // 100)):
+            low, high = Rate(float(wrong[n - 1] / n), n).interval()
+            if high <= target:
+                return self.covered(n, float(wrong[n - 1] / n), (low, high), target, len(wrong))
+        return None
+
+    def covered(self, n: int, value: float, interval: tuple[float, float], target: float, total: int) -> Finding:
+        return self.found(
+            f"on the {100 * n / total:.0f} % of the validation images that it is surest of, it errs on "
+            f"{100 * value:.1f} % [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}] (n={n:,}); the target is "
+            f"{100 * target:.1f} %",
+            harm=0.0,
+            evidence={"coverage": n / total, "error": value, "interval": list(interval), "target": target, "n": n},
+            confirm="ask what an answer by a person costs",
+        )

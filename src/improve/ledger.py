@@ -1,0 +1,42 @@
+"""Every look at a validation or test set, written down: choosing among many makes the best look too good."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+FILE = ".evaluations.csv"  # beside the runs; hidden, so that runs/* names runs only
+COLUMNS = ("time", "run", "part", "fingerprint", "spec", "error", "n")
+NOT_CHOSEN = ("seed", "diagnosis", "evidence")  # what does not make another experiment
+
+
+def experiment(spec: Mapping[str, Any]) -> str:
+    """One digest for all runs of an experiment, whatever their seed and whatever they are judged by."""
+    chosen = {key: value for key, value in spec.items() if key not in NOT_CHOSEN}
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: str, rate: Mapping[str, Any]) -> None:
+    """One line, in one write: processes that share the folder do not mix theirs."""
+    file, now = runs / FILE, datetime.now(UTC).isoformat(timespec="seconds")
+    cells = (now, run, part, fingerprint or "", spec, f"{rate['error']:.7g}", rate["n"])
+    head = "" if file.exists() else ",".join(COLUMNS) + "\n"
+    with file.open("ab", buffering=0) as stream:
+        stream.write((head + ",".join(map(str, cells)) + "\n").encode())
+        os.fsync(stream.fileno())
+
+
+def tried(runs: Path, part: str, fingerprint: str | None) -> int:
+    """How many different experiments were judged by this set of images."""
+    try:
+        with (runs / FILE).open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, ValueError, csv.Error):
+        return 0
+    return len({row.get("spec") for row in rows if row.get("part") == part and row.get("fingerprint") == fingerprint})

@@ -1,0 +1,150 @@
+"""What the diagnosis needs to know beside the errors: looked at before the first step and after every epoch.
+
+Nothing here changes the run: what a probe moves, it puts back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from improve import run
+from improve.assemble import loss, network
+from improve.layers import anatomy, depends_on_mode, look_inside
+from improve.lazy import keras, np
+from improve.measure import Measured, log_softmax, logits_of, with_both_classes
+from improve.prepare import Data
+from improve.record import Steps, window_of
+from improve.regularization import Regularization
+from improve.spec import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PIXELS = 128 * 32 * 32  # looked at in the layers: 128 images of CIFAR-10, fewer large ones
+BOTH_MODES = 256, 16  # images, and batches, at most, that are computed in training mode as well
+EXAMPLES, STEPS, RATE = 32, 200, 0.001  # of the memorisation probe: Adam at Keras's default rate
+MEMORIZED = 0.1  # of ln K: a loss under it leaves no error
+
+
+class Probes:
+    """The evidence of one run, written to its folder evidence/."""
+
+    def __init__(self, spec: Spec, model: Any, data: Data, folder: Path, steps: int):
+        self.spec, self.model, self.data, self.folder = spec, model, data, folder / "evidence"
+        self.steps_per_epoch, self.window = steps, window_of(steps * spec.training.epochs)
+        self.full = spec.evidence == "full"
+        self.sample, self.last = data.train_sample, dict[str, Measured]()
+        self.both_modes = self.full and depends_on_mode(model)
+        self.kernel_names = [weight.path for weight in model.trainable_weights if len(weight.shape) >= 2]
+        self.layers = run.Table(self.folder / "layers.csv", run.LAYERS)
+        self.kernels = run.Table(self.folder / "kernels.csv", run.KERNELS)
+        self.epochs = run.Table(self.folder / "epochs.csv", run.EPOCHS)
+
+    def start(self) -> None:
+        """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
+        parts = {name: part.summary() for name, part in self.data.census.items()}
+        found: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names), "parts": parts}
+        arrays = {f"{name}_{key}": value for name, part in self.data.census.items() for key, value in part.arrays().items()}
+        run.write_arrays(self.folder / "images.npz", arrays)
+        if self.full:
+            logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES[0])))
+            found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
+            found |= {"input": self.look(0), "memorized": memorize(self.spec, self.data)}
+        run.write_json(self.folder / "start.json", found)
+
+    def look(self, epoch: int) -> dict[str, float]:
+        """A row of layers.csv for every activation; returns what goes into the first layer with weights."""
+        height, width, _ = self.data.shape
+        count = max(8, min(128, PIXELS // (height * width)))
+        rows, first = look_inside(self.model, self.sample.images[:count])
+        self.layers.add({"epoch": epoch, **row} for row in rows)
+        return first
+
+    def epoch(self, epoch: int, measured: dict[str, Measured]) -> None:
+        """After an epoch, with the weights that were measured."""
+        self.last = measured
+        if self.full:
+            self.look(epoch)
+        counts = np.bincount(measured["validation"].probability.argmax(axis=1))
+        row = {"epoch": epoch, "most_predicted": float(counts.max() / counts.sum())}
+        if self.both_modes:
+            size, count = self.batches()
+            clean, labels = measured["train"].probability[: size * count], self.sample.labels[: size * count]
+            logits = in_training_mode(self.model, self.sample.images, size, count)
+            row |= {"clean_cross_entropy": self.cross_entropy(np.log(np.maximum(clean, 1e-30))),
+                    "training_mode_cross_entropy": self.cross_entropy(logits),
+                    "clean_error": float((clean.argmax(axis=1) != labels).mean()),
+                    "training_mode_error": float((logits.argmax(axis=1) != labels).mean())}  # fmt: skip
+        self.epochs.add([row])
+
+    def batches(self) -> tuple[int, int]:
+        """Images per batch and number of batches that are computed in training mode: batch normalisation makes the
+        size matter."""
+        size = min(self.spec.training.batch_size, BOTH_MODES[0], len(self.sample))
+        return size, min(BOTH_MODES[1], min(BOTH_MODES[0], len(self.sample)) // size)
+
+    def cross_entropy(self, logits: NDArray[Any]) -> float:
+        log_p = log_softmax(logits)
+        return float(-log_p[np.arange(len(logits)), self.sample.labels[: len(logits)]].mean())
+
+    def kernel_rows(self, epoch: int, steps: Steps) -> None:
+        """Rows of kernels.csv: the first step of the run, and the last one of every window."""
+        done, first = len(steps.loss), epoch * self.steps_per_epoch
+        for number, row in enumerate(steps.kernels):
+            within = 0 if number == 0 else min(number * self.window, self.steps_per_epoch) - 1
+            if within < done and (number or epoch == 0):
+                self.kernels.add(
+                    {"step": first + within, "kernel": name, "update_ratio": float(values[0]),
+                     "gradient_norm": float(values[1]), "weight_norm": float(values[2])}
+                    for name, values in zip(self.kernel_names, row, strict=True)
+                )  # fmt: skip
+
+    def finish(self) -> None:
+        """What the last epoch says of every example; the best one's is in predictions/."""
+        labels = {name: part.labels for name, part in self.data.measured.items()}
+        arrays = {f"{name}_probability": result.probability for name, result in self.last.items()}
+        run.write_arrays(self.folder / "last.npz", arrays | {f"{name}_label": label for name, label in labels.items()})
+
+
+def head(outputs: NDArray[Any]) -> dict[str, float]:
+    """What the outputs look like that the loss takes for logits: logits have both signs, no end and no fixed sum."""
+    sums = outputs.sum(axis=1)
+    return {
+        "low": float(outputs.min()),
+        "high": float(outputs.max()),
+        "at_low": float((outputs == outputs.min()).mean()),
+        "sum_low": float(sums.min()),
+        "sum_high": float(sums.max()),
+    }
+
+
+def in_training_mode(model: Any, images: Any, size: int, count: int) -> NDArray[Any]:
+    """Logits as the optimizer sees them: dropout on, batch statistics; moving averages and generators are put back."""
+    kept = [keras.ops.convert_to_numpy(variable).copy() for variable in model.non_trainable_variables]
+    try:
+        logits = [
+            keras.ops.convert_to_numpy(model(images[start : start + size], training=True))
+            for start in range(0, size * count, size)
+        ]
+    finally:
+        for variable, value in zip(model.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
+    return with_both_classes(np.concatenate(logits))
+
+
+def memorize(spec: Spec, data: Data) -> dict[str, Any]:
+    """Can a fresh copy of the network, with nothing that holds it back, learn 32 examples by heart?"""
+    keras.utils.set_random_seed(spec.seed)
+    free = spec.model_copy(update={"regularization": Regularization(l2=0.0, dropout=0.0)})
+    copy = keras.Model(*network(free, data.shape, len(data.class_names), data.normalization))
+    copy.compile(optimizer=keras.optimizers.Adam(learning_rate=RATE), loss=loss(free))
+    few = data.parts["train"].head(EXAMPLES)
+    labels = np.eye(len(data.class_names), dtype=np.float32)[few.labels]
+    labels = labels[:, 1:] if spec.data.source.one_output else labels
+    images, reached, step = few.images[:], float("inf"), 0
+    limit = MEMORIZED * float(np.log(len(data.class_names)))
+    while step < STEPS and not reached < limit:
+        reached, step = float(copy.train_on_batch(images, labels)), step + 1
+    keras.utils.set_random_seed(spec.seed)
+    return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit}
