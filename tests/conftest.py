@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from improve import cli, yamlfile
-from improve.run import Run, load
-from improve.spec import Spec
+from improve import cli, ledger, yamlfile
+from improve.lazy import np
+from improve.run import EPOCHS, KERNELS, LAYERS, STEPS, Run, Table, load
+from improve.spec import Spec, spec_digest
 from improve.specfile import load as load_spec
 from improve.statistics import Rate
 from improve.train import train
@@ -53,6 +54,42 @@ def part(error: float, n: int, majority_error: float = 0.9) -> dict[str, Any]:
     return {"error": error, "low": low, "high": high, "n": n, "cross_entropy": error, "majority_error": majority_error}
 
 
+def write_evidence(folder: Path, evidence: dict[str, Any], spec: dict[str, Any], fingerprint: str) -> None:
+    """The evidence files of a run, from plain data: `start` a mapping; `layers`, `kernels`, `epochs`, `steps` and
+    `metrics` lists of rows; `images` and `last` arrays by name; `predictions` (labels, probabilities) by part; `data`
+    joins environment.json; `learning_curve` that file; `tried` how many specs were judged before."""
+    (folder / "evidence").mkdir()
+    (folder / "predictions").mkdir()
+    if "start" in evidence:
+        (folder / "evidence" / "start.json").write_text(json.dumps(evidence["start"]))
+    tables = {"layers": LAYERS, "kernels": KERNELS, "epochs": EPOCHS, "steps": STEPS}
+    for name, columns in tables.items():
+        if name in evidence:
+            file = folder / "steps.csv" if name == "steps" else folder / "evidence" / f"{name}.csv"
+            write_rows(file, columns, evidence[name])
+    if "metrics" in evidence:
+        write_rows(folder / "metrics.csv", tuple(evidence["metrics"][0]), evidence["metrics"])
+    for name in ("images", "last"):
+        if name in evidence:
+            np.savez(folder / "evidence" / f"{name}.npz", **{key: np.asarray(v) for key, v in evidence[name].items()})
+    for name, (label, probability) in evidence.get("predictions", {}).items():
+        file = folder / "predictions" / f"{name}.npz"
+        np.savez(file, label=np.asarray(label), probability=np.asarray(probability))
+    if "learning_curve" in evidence:
+        curve = {"digest": spec_digest(spec), **evidence["learning_curve"]}
+        (folder / "learning_curve.json").write_text(json.dumps(curve))
+    for number in range(evidence.get("tried", 0)):
+        rate = {"error": 0.1, "n": 100}
+        ledger.write_down(folder.parent, f"r{number}", "validation", fingerprint, f"spec{number}", rate)
+
+
+def write_rows(file: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    """A table with every number to its last digit, so that a value at a threshold stays at it."""
+    table = Table(file, columns)
+    exact = [{key: repr(v) if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    table.add(exact)
+
+
 @pytest.fixture
 def make_run(tmp_path: Path):
     """A run folder with the given errors, as `train` leaves it, without training."""
@@ -66,6 +103,7 @@ def make_run(tmp_path: Path):
         history: list[float] | None = None,
         fingerprint: str = "a",
         majority_error: float = 0.9,
+        evidence: dict[str, Any] | None = None,
         **summary: Any,
     ) -> Run:
         folder = tmp_path / "runs" / name
@@ -81,7 +119,8 @@ def make_run(tmp_path: Path):
         numbers |= {"parameters": 1000, "seconds": 12.5, **parts}
         (folder / "summary.json").write_text(json.dumps({**numbers, **summary}))
         data = {"available": 5000, "fingerprint": {"validation": fingerprint}, "duplicates": {}}
-        (folder / "environment.json").write_text(json.dumps({"data": data}))
+        (folder / "environment.json").write_text(json.dumps({"data": data | (evidence or {}).get("data", {})}))
+        write_evidence(folder, evidence or {}, whole, fingerprint)
         return load(folder)
 
     return make

@@ -15,10 +15,11 @@ PACKAGE = ROOT / "src" / "improve"
 # From the ground up: a module imports only from shelves below its own.
 FLOORS = [
     ["errors", "__init__"],
-    ["lazy", "yamlfile", "interrupt", "usercode"],
-    ["parts", "randomness", "statistics", "npzfile", "images", "imagefile", "imagefolder", "parallel"],
+    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest"],
+    ["parts", "randomness", "statistics", "npzfile", "images", "imagefile", "imagefolder", "parallel",
+     "evidence", "layers"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
-     "power_law"],
+     "power_law", "census"],
     ["imagearray"],
     ["imagecache"],
     ["optimizers", "schedules.drops", "schedules.descents", "augmentations.geometry", "augmentations.pixels",
@@ -34,13 +35,19 @@ FLOORS = [
     ["specfile"],
     ["run", "prepare"],
     ["recipe", "batches", "record", "plots"],
-    ["assemble", "environment", "findings.rule"],
-    ["findings.readable", "findings.training", "findings.validation", "findings.comparison", "preview", "train"],
-    ["findings.testing", "learning_curve", "lr_range"],
+    ["assemble", "environment", "measure", "findings.rule"],
+    ["findings.signs", "findings.comparison", "probes", "preview"],
+    ["findings.changes", "findings.restraint", "findings.labels", "findings.mismatch", "findings.validation",
+     "findings.world"],
+    ["findings.capacity", "findings.gradients", "findings.optimization", "findings.readable", "findings.variance",
+     "findings.wiring"],
+    ["findings.testing"],
     ["findings"],
+    ["train", "advice"],
+    ["learning_curve", "lr_range"],
     ["diagnose", "compare", "glossary"],
     ["revise", "show"],
-    ["show_diagnosis", "show_comparison", "progress"],
+    ["show_diagnosis", "show_comparison", "show_selftest", "progress"],
     ["plot_experiments", "show_experiments"],
     ["commands"],
     ["commands.options"],
@@ -96,7 +103,7 @@ def test_no_file_grows_past_a_few_screens(file, name):
 
 
 LIGHT = {
-    "--help": [], "list": [], "explain sgd": [], "schema": [], "init": [],
+    "--help": [], "list": [], "explain sgd": [], "explain T1": [], "schema": [], "init": [],
     "check {spec}": ["numpy"], "show {spec}": ["numpy"],
     "compare {run}": ["numpy"], "diagnose {run}": ["numpy", "scipy"], "next {run}": ["numpy", "scipy"],
 }  # fmt: skip

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from improve.census import census, duplicates
 from improve.datasets import Source
 from improve.division import divide
 from improve.environment import train_available
 from improve.errors import SpecError, UsageError
 from improve.images import Images, in_memory
-from improve.prepare import Examples, duplicates, prepare
+from improve.prepare import prepare, training_size
 from improve.spec import Data, Spec
 from improve.specfile import load
 from improve.splits import Counts, Split, sizes, stratified
@@ -190,14 +191,14 @@ def test_a_train_size_that_cannot_be_is_refused_at_its_place(write_spec, written
     assert refused.value.problems[0].column == 20
 
 
-def examples(ids):
-    return Examples(in_memory(np.asarray(ids).reshape(-1, 1, 1, 1)), np.zeros(len(ids), int), np.asarray(ids))
+def census_of(values):
+    return census(in_memory(np.asarray(values).reshape(-1, 1, 1, 1)), np.zeros(len(values), int), 1)
 
 
 def test_images_that_are_in_two_parts_are_counted():
-    clean = {"train": examples(range(100)), "validation": examples(range(100, 130))}
+    clean = {"train": census_of(range(100)), "validation": census_of(range(100, 130))}
     assert duplicates(clean) == {}
-    leaked = clean | {"validation": examples([*range(103, 130), 3, 4, 5])}
+    leaked = clean | {"validation": census_of([*range(103, 130), 3, 4, 5])}
     assert duplicates(leaked) == {"validation in train": 3}
 
 
@@ -225,7 +226,7 @@ def test_a_simulated_target_changes_validation_and_test_images_and_never_trainin
     for part in ("train", "validation", "test"):
         assert (plain.parts[part].ids == changed.parts[part].ids).all()
         assert (changed.parts[part].images[:] == again.parts[part].images[:]).all()
-    assert plain.fingerprint["train"] == changed.fingerprint["train"]
+    assert plain.census["train"].digest == changed.census["train"].digest
     difference = changed.parts["validation"].images[:].astype(float) - plain.parts["validation"].images[:]
     assert 5 < np.abs(difference).mean() < 100
 
@@ -262,3 +263,45 @@ def test_a_target_of_another_form_is_refused(tmp_path, options, what):
     data = {"source": arrays(tmp_path, "web", 10), "target": {"source": target}}
     with pytest.raises(UsageError, match=what):
         prepare(Spec.model_validate({"data": data}))
+
+
+def repeated(folder, copies):
+    """60 different images, the first ones of which come several times more at the end."""
+    images = np.arange(60, dtype=np.uint8).repeat(16).reshape(60, 4, 4, 1)
+    images = np.concatenate([images, np.tile(images[:10], (copies, 1, 1, 1))])
+    np.savez(folder / "repeated.npz", x_train=images, y_train=np.arange(len(images)) % 2)
+    return {"name": "npz", "path": str(folder / "repeated.npz")}
+
+
+@pytest.mark.parametrize("more", [{}, {"train_dev": 0.2}, {"split": "60/40"}])
+def test_training_images_that_judge_as_well_are_left_out_when_asked(tmp_path, more):
+    data = {"source": repeated(tmp_path, 4), **more}
+    kept, dropped = (
+        prepare(Spec.model_validate({"data": {**data, "duplicates": how}, "training": {"batch_size": 4}}))
+        for how in ("keep", "drop")
+    )
+    leaks = [kept.duplicates.get(f"{judge} in {part}", 0) for judge in ("validation", "test") for part in kept.parts]
+    assert sum(leaks) > 0
+    assert not [pair for pair in dropped.duplicates if pair.endswith((" in train", " in train_dev"))
+                and not pair.startswith("train_dev")]  # fmt: skip
+    for judge in {"validation", "test"} & set(kept.parts):
+        assert (kept.parts[judge].ids == dropped.parts[judge].ids).all()
+    assert set(dropped.parts["train"].ids) < set(kept.parts["train"].ids)
+    assert dropped.dropped == sum(map(len, kept.parts.values())) - sum(map(len, dropped.parts.values())) > 0
+    assert (kept.dropped, len(dropped.parts["train"])) == (0, len(dropped.census["train"].hash))
+
+
+def test_left_out_images_are_no_part_of_the_steps_the_statistics_or_what_there_would_be(tmp_path):
+    data = {"source": repeated(tmp_path, 4), "duplicates": "drop", "train_dev": 0.2}
+    spec = Spec.model_validate({"data": data, "training": {"batch_size": 4}})
+    made = prepare(spec)
+    assert training_size(spec) == len(made.parts["train"]) < spec.data.sizes().train
+    assert made.normalization.subtract[0] == pytest.approx(made.parts["train"].images[:].mean())
+    less = spec.model_copy(update={"data": spec.data.model_copy(update={"train_size": 10})})
+    assert train_available(less, prepare(less)) <= spec.data.sizes().train
+
+
+def test_a_batch_larger_than_what_is_left_is_refused(tmp_path):
+    data = {"source": repeated(tmp_path, 4), "duplicates": "drop"}
+    with pytest.raises(UsageError, match=r"a batch of 50 is larger than .* data\.duplicates: drop leaves"):
+        prepare(Spec.model_validate({"data": data, "training": {"batch_size": 50}}))

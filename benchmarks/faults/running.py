@@ -8,7 +8,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,9 +113,8 @@ def train_all(jobs: Iterable[Job], processes: int, again: bool = False) -> None:
     began = time.monotonic()
     print(f"{len(missing)} runs to train", flush=True)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, one_thread, max_tasks_per_child=RUNS_PER_PROCESS) as pool:
-        waiting = [pool.submit(train, job) for job in missing]
-        for number, done in enumerate(as_completed(waiting), start=1):
-            title, ended, seconds = done.result()
+    # not ProcessPoolExecutor: with max_tasks_per_child it hangs when its first processes are used up (Python 3.11)
+    with spawn.Pool(processes, one_thread, maxtasksperchild=RUNS_PER_PROCESS) as pool:
+        for number, (title, ended, seconds) in enumerate(pool.imap_unordered(train, missing), start=1):
             left = (time.monotonic() - began) / number * (len(missing) - number) / 60
             print(f"{number}/{len(missing)}  {title}  {ended}  {seconds:.1f} s, {left:.0f} min left", flush=True)

@@ -2,7 +2,7 @@
 
     python benchmarks/faults/score.py [--world digits]
 
-Writes results.json beside this file and a section into benchmarks/RESULTS.md.
+Writes results.json beside this file, a section into benchmarks/RESULTS.md, and what `improve selftest` shows.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ import numpy as np
 from report import section
 from scoring import PART_OF_LOSS, Scored, errors_of, usable
 from scoring import score as score_case
+from shipped import shipped
 from suite import cases
 from worlds import WORLDS, World
+
+from improve.selftest import FILE as SHIPPED
 
 sys.path.append(str(Path(__file__).parents[1]))
 from runner_tax_report import put
@@ -45,6 +48,7 @@ def write(worlds: list[World]) -> None:
         else:
             results[world.name] = summed_up(found)
     RESULTS.write_text(compact(results), encoding="utf-8")
+    SHIPPED.write_text(compact(shipped(results)), encoding="utf-8")
     text = section(results)
     put(MARKDOWN, text)
     print(text)

@@ -40,14 +40,23 @@ class Census:
         }
 
 
+def hashes(images: Images) -> NDArray[Any]:
+    """One number (n,; uint64) per image, of its pixels."""
+    prints = [print_of(image) for chunk in map(np.ascontiguousarray, images.chunks()) for image in chunk]
+    return np.frombuffer(b"".join(prints), np.uint64)
+
+
+def print_of(image: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(image.data, digest_size=8).digest()
+
+
 def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
     """One pass over the images."""
     hashed = hashlib.sha256(str((images.shape, images.dtype)).encode())
     prints, light, contrast = [], [], []
-    for chunk in images.chunks():
-        chunk = np.ascontiguousarray(chunk)
+    for chunk in map(np.ascontiguousarray, images.chunks()):
         hashed.update(chunk.data)
-        prints += [hashlib.blake2b(image.data, digest_size=8).digest() for image in chunk]
+        prints += map(print_of, chunk)
         flat = chunk.reshape(len(chunk), -1).astype(np.float32)
         light.append(flat.mean(axis=1))
         contrast.append(flat.std(axis=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from improve import advice
 from improve.errors import ImproveError, UsageError
 from improve.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.findings.readable import at_chance
@@ -57,6 +58,7 @@ class Diagnosis:
             "chain": [link._asdict() for link in self.chain],
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
+            "advice": advice.outcome(self.run) if self.run else None,
             "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
             "test_opened": bool(self.errors and self.errors.test),
         }
@@ -206,7 +208,8 @@ def _human(case: Case) -> tuple[str, ...]:
 
 
 def _notes(run: Run) -> tuple[str, ...]:
-    notes = []
+    advised = advice.outcome(run)
+    notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
     duplicates = run.environment.get("data", {}).get("duplicates", {})

@@ -37,6 +37,7 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
             "examples": {name: len(part) for name, part in data.parts.items()},
             "fingerprint": {name: part.digest for name, part in data.census.items()},
             "duplicates": data.duplicates,
+            "dropped": data.dropped,
             "skipped": dict(data.skipped),
         },
         "normalization": {
@@ -54,7 +55,7 @@ def train_available(spec: Spec, data: Data) -> int:
     if theirs is not None:
         return spec.data.whole_sizes(Counts(data.available, 0, 0), theirs).train
     used = min(spec.data.subset or data.available, data.available)
-    return used - sum(len(part) for name, part in data.parts.items() if name != "train")
+    return used - data.dropped - sum(len(part) for name, part in data.parts.items() if name != "train")
 
 
 def versions() -> dict[str, str]:

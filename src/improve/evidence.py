@@ -25,11 +25,11 @@ class Predictions(NamedTuple):
 
     @property
     def predicted(self) -> NDArray[Any]:
-        return self.probability.argmax(axis=1)
+        return np.asarray(self.probability.argmax(axis=1))
 
     @property
     def wrong(self) -> NDArray[Any]:
-        return self.predicted != self.label
+        return np.asarray(self.predicted != self.label)
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,13 @@ class Evidence:
     @cached_property
     def layers(self) -> list[dict[str, Any]]:
         """Rows of layers.csv: epoch 0 is the untrained network."""
-        return [row for row in rows(self.folder / "evidence" / "layers.csv")]
+        return list(rows(self.folder / "evidence" / "layers.csv"))
 
     @cached_property
     def kernels(self) -> dict[str, dict[str, NDArray[Any]]]:
         """By kernel, in the order of the network: columns of kernels.csv."""
-        return {name: as_columns(mine) for name, mine in grouped(rows(self.folder / "evidence" / "kernels.csv")).items()}
+        by_name = grouped(rows(self.folder / "evidence" / "kernels.csv"))
+        return {name: as_columns(mine) for name, mine in by_name.items()}
 
     def best(self, part: str) -> Predictions | None:
         """With the weights of the best epoch."""

@@ -11,6 +11,7 @@ from improve.findings import ORDER
 from improve.findings.comparison import COMPARISON
 from improve.findings.rule import Rule
 from improve.parts import Part
+from improve.selftest import record
 from improve.spec import SHELVES
 from improve.yamlfile import inline
 
@@ -74,7 +75,7 @@ def _entries() -> Iterator[tuple[set[str], str]]:
     for term, meaning in TERMS.items():
         yield {_plain(term)}, f"{term}\n\n{meaning}"
     for rule in RULES:
-        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}"
+        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{record(rule.code)}".rstrip()
         yield {_plain(rule.code), _plain(rule.name)}, text
     for shelf, parts in SHELVES.items():
         for part in parts:

@@ -47,6 +47,10 @@ class Images:
     def head(self, count: int) -> Images:
         return Images(self.pools, self.rows[:count])
 
+    def only(self, kept: NDArray[Any]) -> Images:
+        """Those that a mask (n,) keeps."""
+        return Images(self.pools, self.rows[kept])
+
     def chunks(self) -> Iterator[NDArray[Any]]:
         """All of them, some at a time."""
         one = self.shape[1] * self.shape[2] * self.shape[3] * self.dtype.itemsize

@@ -20,7 +20,7 @@ from improve.assemble import assemble
 from improve.batches import steps_per_epoch, training_batches
 from improve.interrupt import interruptible
 from improve.lazy import np
-from improve.prepare import prepare
+from improve.prepare import prepare, training_size
 from improve.schedules import Constant
 from improve.spec import Spec
 
@@ -222,7 +222,7 @@ def conclude(sweeps: tuple[Sweep, ...], spec: Spec) -> RateRange:
 
 
 def highest_rate(spec: Spec) -> float:
-    steps = steps_per_epoch(spec.data.sizes().train, spec.training.batch_size)
+    steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     return float(spec.rates(steps).max())
 
 

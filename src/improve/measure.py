@@ -63,7 +63,8 @@ def measure(model: Any, part: Examples) -> Measured:
 
 
 def logits_of(model: Any, images: Images) -> NDArray[Any]:
-    """Logits (n, classes), or (n, 1), in inference mode, in batches of one size (a last, smaller one would be compiled anew)."""
+    """Logits (n, classes), or (n, 1), in inference mode, in batches of one size: a last, smaller one would be
+    compiled anew."""
     results = []
     for start in range(0, len(images), MEASURE_BATCH):
         batch = images[start : start + MEASURE_BATCH]

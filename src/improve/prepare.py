@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from improve.augmentations import Batch, Pixels, augment
-from improve.census import Census, census, duplicates
+from improve.census import Census, census, duplicates, hashes
 from improve.datasets import Source, silent
 from improve.division import divide
 from improve.errors import UsageError
@@ -37,11 +37,15 @@ class Examples:
     def head(self, count: int) -> Examples:
         return Examples(self.images.head(count), self.labels[:count], self.ids[:count])
 
+    def only(self, kept: NDArray[Any]) -> Examples:
+        """Those that a mask (n,) keeps, in their order."""
+        return Examples(self.images.only(kept), self.labels[kept], self.ids[kept])
+
 
 @dataclass(frozen=True)
 class Data:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
-    them; `available` examples are in the source, `census` is by part."""
+    them; `available` examples are in the source, `dropped` were left out as duplicates, `census` is by part."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -50,6 +54,7 @@ class Data:
     found: str
     available: int
     skipped: tuple[tuple[str, str], ...]
+    dropped: int
     census: dict[str, Census]
 
     @property
@@ -82,6 +87,10 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
     if target:
         check_alike(source, target)
     parts = examples(spec, source, target)
+    divided = sum(map(len, parts.values()))
+    if spec.data.duplicates == "drop":
+        parts = without_duplicates(parts)
+        check_batch(spec, len(parts["train"]))
     normalization = spec.data.normalize.fit(parts["train"].images)
     pixels = pixels_of(parts["train"].images, normalization)
     if spec.data.target and spec.data.target.simulate:
@@ -96,8 +105,14 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         " and ".join(found.found for found in sources),
         len(source.labels),
         tuple(bad for found in sources for bad in found.skipped),
+        divided - sum(map(len, parts.values())),
         {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
     )
+
+
+def training_size(spec: Spec) -> int:
+    """Examples in the training part; images are read only where it takes their pixels to tell."""
+    return len(prepare(spec).parts["train"]) if spec.data.duplicates == "drop" else spec.data.sizes().train
 
 
 def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Examples]:
@@ -111,6 +126,24 @@ def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Exa
         for name in PARTS
         if len(rows.get(name, ()))
     }
+
+
+def without_duplicates(parts: dict[str, Examples]) -> dict[str, Examples]:
+    """The parts, but for what is left out of training: images that judge it as well, pixel for pixel."""
+    judges = np.concatenate([hashes(parts[name].images) for name in ("validation", "test") if name in parts])
+    kept = dict(parts)
+    for name in {"train", "train_dev"} & set(parts):
+        kept[name] = parts[name].only(~np.isin(hashes(parts[name].images), judges))
+    return {name: part for name, part in kept.items() if len(part) or name == "train"}
+
+
+def check_batch(spec: Spec, left: int) -> None:
+    if spec.training.batch_size > left:
+        raise UsageError(
+            f"a batch of {spec.training.batch_size:,} is larger than the training set: data.duplicates: drop leaves "
+            f"{left:,} images",
+            fix=f"take at most {left} for training.batch_size" if left else "every training image is a duplicate",
+        )
 
 
 def check_alike(source: Source, target: Source) -> None:

@@ -12,7 +12,7 @@ from improve.batches import steps_per_epoch
 from improve.images import in_memory
 from improve.lazy import np
 from improve.plots import Row, draw_preview
-from improve.prepare import Data, Examples, prepare
+from improve.prepare import Data, Examples, prepare, training_size
 from improve.randomness import keyed
 from improve.spec import Spec
 
@@ -34,9 +34,9 @@ class Preview:
 
 
 def preview(spec: Spec) -> Preview:
-    """Read no image: sizes come from the source's own facts."""
+    """Sizes come from the source's own facts; images are read only to leave duplicates out."""
     facts = spec.data.source.facts()
-    steps = steps_per_epoch(spec.data.sizes().train, spec.training.batch_size)
+    steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
     blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
     model = assemble(spec, facts.shape, classes, blank, steps)

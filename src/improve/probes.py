@@ -45,10 +45,13 @@ class Probes:
         """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
         parts = {name: part.summary() for name, part in self.data.census.items()}
         found: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names), "parts": parts}
-        arrays = {f"{name}_{key}": value for name, part in self.data.census.items() for key, value in part.arrays().items()}
-        run.write_arrays(self.folder / "images.npz", arrays)
+        named = ((name, part.arrays().items()) for name, part in self.data.census.items())
+        images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
+        run.write_arrays(self.folder / "images.npz", images)
         if self.full:
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES[0])))
+            again = logits_of(self.model, self.sample.images.head(BOTH_MODES[0]))
+            found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
             found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
             found |= {"input": self.look(0), "memorized": memorize(self.spec, self.data)}
         run.write_json(self.folder / "start.json", found)
@@ -119,7 +122,7 @@ def head(outputs: NDArray[Any]) -> dict[str, float]:
     }
 
 
-def in_training_mode(model: Any, images: Any, size: int, count: int) -> NDArray[Any]:
+def in_training_mode(model: Any, images: Any, size: int, count: int) -> Any:
     """Logits as the optimizer sees them: dropout on, batch statistics; moving averages and generators are put back."""
     kept = [keras.ops.convert_to_numpy(variable).copy() for variable in model.non_trainable_variables]
     try:

@@ -5,6 +5,7 @@ After Andrew Ng, Machine Learning Yearning (chapters 20–23, 40–41), with an 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -84,12 +85,18 @@ def judge(larger: Rate, smaller: Rate, errors: Errors, share: bool = True) -> Ga
     low, high = difference(larger, smaller)
     _, bound = difference(larger, smaller, Z_ONE_SIDED)
     if value < errors.tau - SLACK:
-        settled = bound < errors.tau
-        missing = None if settled else needed(larger, smaller, errors.tau - value, Z_ONE_SIDED)
-        return Gap(value, low, high, "low" if settled else "not_enough_evidence", missing)
+        if bound < errors.tau:
+            return Gap(value, low, high, "low")
+        missing = needed(larger, smaller, errors.tau - value, Z_ONE_SIDED)
+        return Gap(value, low, high, "not_enough_evidence", more_than(larger, missing))
     if low <= SLACK:
-        return Gap(value, low, high, "not_enough_evidence", needed(larger, smaller, value))
+        return Gap(value, low, high, "not_enough_evidence", more_than(larger, needed(larger, smaller, value)))
     return Gap(value, low, high, _weighed(value, errors) if share else "high")
+
+
+def more_than(larger: Rate, count: int | None) -> int | None:
+    """The number that would settle it; the formula's normal approximation can come out below what there is already."""
+    return count if count is None or larger.n is None else max(count, math.ceil(1.1 * larger.n))
 
 
 def _weighed(value: float, errors: Errors) -> GapVerdict:

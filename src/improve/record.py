@@ -85,31 +85,19 @@ def recorded_optimizer(keras_class: type[Any], steps_per_epoch: int, window: int
             variables = list(trainable_variables or self._trainable_variables)
             iteration = self._iterations + 0  # of batches; `iterations` counts updates
             self.log_gradients(grads, iteration % steps_per_epoch)
-            before = [sample(variables[place]) for place in self.kernels]
+            kernels = [variables[place] for place in self.kernels]
+            before = list(map(sample, kernels))
             super().apply(grads, trainable_variables)
-            after = [sample(variables[place]) for place in self.kernels]
-            self.log_kernels([grads[place] for place in self.kernels], before, after, iteration)
+            gradients = [grads[place] for place in self.kernels]
+            row = keras.ops.where(iteration == 0, 0, 1 + (iteration % steps_per_epoch) // window)
+            log_kernels(self.kernel_rows, row, list(map(movement, gradients, before, map(sample, kernels))))
 
         def log_gradients(self, grads: Any, index: Any) -> None:
             given = [gradient for gradient in grads if gradient is not None]
             total = norm(given)
             self.gradient_norms.assign(at_step(self.gradient_norms, index, total / (self.loss_scale_factor or 1)))
             if self.clipnorm or self.global_clipnorm or self.clipvalue:
-                scaled = [gradient / (self.loss_scale_factor or 1) for gradient in given]
-                left = norm(self._clip_gradients(scaled)) / keras.ops.maximum(norm(scaled), 1e-30)
-                self.clipped.assign(at_step(self.clipped, index, 1 - left))
-
-        def log_kernels(self, grads: Any, before: Any, after: Any, iteration: Any) -> None:
-            if not self.kernels:
-                return
-            ops = keras.ops
-            rows = []
-            for gradient, old, new in zip(grads, before, after, strict=True):
-                size = norm([old])
-                moved = norm([new - old]) / ops.maximum(size, 1e-30)
-                rows.append(ops.stack([moved, norm([gradient]) if gradient is not None else 0 * size, size]))
-            row = ops.where(iteration == 0, 0, 1 + (iteration % steps_per_epoch) // window)
-            self.kernel_rows.assign(at_step(self.kernel_rows, row, ops.stack(rows)))
+                self.clipped.assign(at_step(self.clipped, index, clipped_share(self, given)))
 
         def _get_current_learning_rate(self) -> Any:
             return super()._get_current_learning_rate() * self.rate_scale
@@ -119,6 +107,24 @@ def recorded_optimizer(keras_class: type[Any], steps_per_epoch: int, window: int
 
     RecordedOptimizer.__name__ = keras_class.__name__
     return RecordedOptimizer(**arguments)
+
+
+def clipped_share(optimizer: Any, gradients: list[Any]) -> Any:
+    """How much of the gradients' norm the optimizer's clipping takes away."""
+    scaled = [gradient / (optimizer.loss_scale_factor or 1) for gradient in gradients]
+    return 1 - norm(optimizer._clip_gradients(scaled)) / keras.ops.maximum(norm(scaled), 1e-30)
+
+
+def log_kernels(log: Any, row: Any, values: list[Any]) -> None:
+    if values:
+        log.assign(at_step(log, row, keras.ops.stack(values)))
+
+
+def movement(gradient: Any, before: Any, after: Any) -> Any:
+    """‖Δw‖/‖w‖, the gradient's norm and ‖w‖ of one kernel."""
+    size = norm([before])
+    moved = norm([after - before]) / keras.ops.maximum(size, 1e-30)
+    return keras.ops.stack([moved, norm([gradient]) if gradient is not None else 0 * size, size])
 
 
 def is_kernel(variable: Any) -> bool:
@@ -159,7 +165,8 @@ def steps_of(model: Any) -> Steps:
     to_numpy, optimizer = keras.ops.convert_to_numpy, model.optimizer
     done = int(to_numpy(model.step_log.step))
     logs = (model.step_log.loss, model.step_log.penalty, optimizer.gradient_norms, optimizer.clipped)
-    return Steps(*(to_numpy(log)[:done] for log in logs), to_numpy(optimizer.kernel_rows))
+    loss, penalty, gradient_norm, clipped = (to_numpy(log)[:done] for log in logs)
+    return Steps(loss, penalty, gradient_norm, clipped, to_numpy(optimizer.kernel_rows))
 
 
 def step_callback(on_step: Callable[[int], None], interrupt: Interrupt, steps_per_epoch: int) -> Any:

@@ -8,23 +8,28 @@ from typing import Any
 from improve import yamlfile
 from improve.diagnose import Diagnosis
 from improve.errors import ImproveError
-from improve.findings.rule import Change
+from improve.findings.rule import Change, Finding
 from improve.spec import Spec
 
 
-def best_change(diagnosis: Diagnosis) -> Change:
-    """The first change of the most valuable finding that has one. Raises ImproveError where there is none."""
+def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
+    """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none."""
     for finding in diagnosis.findings:
-        if finding.changes:
-            return finding.changes[0]
+        if finding.changes and finding.status != "cannot_tell_yet":
+            return finding, finding.changes[0]
     raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
 
 
 def revise(spec: dict[str, Any], change: Change) -> str:
     """The YAML of `spec` with the change applied, its reason in a comment on top; it is a valid spec."""
-    revised = apply(spec, change.path.split("."), change.value)
-    Spec.model_validate(revised)
-    return f"# {change.path}: {change.because}\n{yamlfile.write(revised)}"
+    return f"# {change.path}: {change.because}\n{yamlfile.write(revised(spec, change))}"
+
+
+def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
+    """`spec` with the change applied. Raises ValidationError where that is no valid spec."""
+    changed = apply(spec, change.path.split("."), change.value)
+    Spec.model_validate(changed)
+    return changed
 
 
 def apply(value: dict[str, Any], path: list[str], new: Any) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class Data(Section):
     train_size: TrainSize | None = Field(
         None, description="use only so many of the training part's examples, stratified: a count or a share, 500 or 25%"
     )
+    duplicates: Literal["keep", "drop"] = Field(
+        "keep", description="drop: training images that are validation or test images as well are left out"
+    )
     normalize: Normalization = Field(Standardize(), description="improve list normalizations")
     train_dev: ProperFraction = Field(
         0.0, description="held out of the training part, to tell variance from data mismatch"
@@ -132,6 +135,8 @@ class DiagnosisOptions(Section):
     human_error: Fraction | None = Field(None, description="error of people on this task; unknown unless given")
     human_n: Count | None = Field(None, description="images that the human error was measured on; exact unless given")
     target_error: Fraction | None = Field(None, description="the error you need; a gap matters from half the way there")
+    field_error: Fraction | None = Field(None, description="error measured where it is used")
+    field_n: Count | None = Field(None, description="images that the field error was measured on; exact unless given")
 
 
 class Spec(Section):

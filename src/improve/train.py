@@ -15,6 +15,8 @@ from improve import ledger, plots, run
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
+from improve.findings import CAUSES
+from improve.findings.rule import Case
 from improve.interrupt import Interrupt, interruptible
 from improve.lazy import keras, np
 from improve.prepare import Data, prepare
@@ -61,15 +63,24 @@ def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
     environment = describe(spec, data)
     run.write_json(folder / "environment.json", environment)
     about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
-    watcher.started(folder, spec, data, about)
     probes = Probes(spec, model, data, folder, steps)
     probes.start()
+    about["warnings"] = warnings(run.Run(folder, spec.complete(), {}, [], environment))
+    watcher.started(folder, spec, data, about)
     progress = Progress(spec, folder, data)
     with interruptible() as interrupt:
         status = fit(model, batches, data, folder, progress, probes, interrupt, watcher)
         finish(model, data, folder, progress, status, about)
         probes.finish()
     return folder
+
+
+def warnings(begun: run.Run) -> list[str]:
+    """What shows before the first step that may keep it from learning; whether it does, the diagnosis says."""
+    case = Case(None, None, begun)
+    found = [rule().look(case) for rule in CAUSES if rule.early and not any(rule.unseen(case))]
+    first = next((finding for finding in found if finding), None)  # it explains the others
+    return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
 
 
 def fit(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from improve.commands.options import Json, Output, RunFolder, print_json, put
 from improve.errors import UsageError
+
+if TYPE_CHECKING:
+    from improve.run import Run
 
 
 def diagnose(
@@ -38,6 +41,8 @@ def diagnose(
         loaded = load(run or Path())
         diagnosis = diagnose_run(loaded, test)
         write_diagnosis(loaded.folder, diagnosis.as_json())
+        if test:
+            opened(loaded)
     if as_json:
         print_json(diagnosis.as_json())
     else:
@@ -48,20 +53,31 @@ def diagnose(
         raise typer.Exit(1)
 
 
+def opened(run: Run) -> None:
+    """Each look at the test set is written down."""
+    from improve import ledger
+
+    digests = run.fingerprint.get("test"), ledger.experiment(run.spec)
+    ledger.write_down(run.folder.parent, run.name, "test", *digests, run.summary["test"])
+
+
 def next_spec(run: RunFolder, output: Output = None) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
     from improve.diagnose import diagnose as diagnose_run
-    from improve.revise import best_change, edit, revise
+    from improve.advice import remember
+    from improve.revise import best_change, edit, revise, revised
     from improve.run import bring_code, load
     from improve.show import console
+    from improve.spec import Spec
 
     loaded = load(run)
-    change = best_change(diagnose_run(loaded))
+    finding, change = best_change(diagnose_run(loaded))
     text = revise(loaded.spec, change)
     if output is not None and loaded.spec["model"]["name"] == "python":
         bring_code(loaded.folder / loaded.spec["model"]["target"].partition(":")[0], output.parent)
     out = console(stderr=True)
-    out.print(f"{change.path}: {change.because}")
+    remember(loaded, finding, change, Spec.model_validate(revised(loaded.spec, change)).complete())
+    out.print(f"{finding.code} {finding.title}: {change.path}: {change.because}")
     out.print(edit(loaded.spec, text))
     put(text, output)
 

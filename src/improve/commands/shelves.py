@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from improve.commands.options import Json, print_json
+
 
 def list_shelf(
     shelf: Annotated[str | None, typer.Argument(metavar="[SHELF]", help="datasets, models, findings …")] = None,
@@ -29,3 +31,16 @@ def explain(
     from improve.glossary import explain as explain_name
 
     print(explain_name(" ".join(name)))
+
+
+def selftest(as_json: Json = False) -> None:
+    """How good the diagnosis is: what it said of runs with a fault put in, and of sound ones."""
+    from improve.selftest import not_scored, results
+
+    found = results()
+    if as_json:
+        print_json({"worlds": found, "not_scored": not_scored(found)})
+    else:
+        from improve.show_selftest import show_selftest
+
+        show_selftest(found)

@@ -23,18 +23,18 @@ from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, We
 
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
-    Head, InputScale, Start, FirstLoss, NotFinite, Diverged, NoSignal, LabelNoise, Clipping, DecayedEarly,
-    OverRegularized, TooDeep, RateTooHigh, RateTooLow, DeadUnits, ColdStatistics, BatchSize, Vanishing, Exploding,
-    Saturated, Frozen, ClassNeverPredicted, NotFinished, TooSmall, AvoidableBias, NoBetterThanChance,
+    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, LabelNoise, Clipping, DecayedEarly,
+    TooDeep, RateTooHigh, DeadUnits, RateTooLow, ColdStatistics, BatchSize, Vanishing, Exploding,
+    Saturated, Frozen, ClassNeverPredicted, DataLimited, TooSmall, NotFinished, NoBetterThanChance, AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
 GAPS: tuple[type[Rule], ...] = (
-    Leak, DataMismatch, WeakClasses, LabelShift, DataLimited, Variance, Unheld, Overtrained, NoisyValidation,
+    Leak, DataMismatch, WeakClasses, LabelShift, Variance, Unheld, Overtrained, NoisyValidation,
     Overconfident, ValidationOverfit, TestShift, TestDuplicates, TestTooSmall,
 )  # fmt: skip
 #: what holds whatever else is found
 ALWAYS: tuple[type[Rule], ...] = (
-    Irreducible, Interrupted, NotClean, EvaluationTooSmall, FieldError, WeakSlice, HiddenByTheMetric, Abstention
+    Irreducible, Interrupted, EvaluationTooSmall, FieldError, WeakSlice, HiddenByTheMetric, Abstention
 )  # fmt: skip
 ORDER: tuple[type[Rule], ...] = (*CAUSES, *GAPS, *ALWAYS)
 #: broken: it did not learn, or was wired wrongly

@@ -23,7 +23,6 @@ class Frozen(Rule):
 
     code, name, title, link = "T20", "frozen_weights", "most of the weights do not train", "training"
     needs = ("start",)
-    early = True
 
     def look(self, case: Case) -> Finding | None:
         kernels = case.evidence.start.get("kernels", [])
@@ -41,6 +40,11 @@ class Frozen(Rule):
         )
 
 
+def easier_unseen(case: Case) -> bool:
+    """Unseen images are easier than training images: a sign of wrong labels (T13), too weak to say so."""
+    return case.errors is not None and case.errors.train.value - case.errors.validation.value >= case.errors.tau / 2
+
+
 def size(shape: list[int]) -> int:
     product = 1
     for length in shape:
@@ -52,16 +56,16 @@ class TooSmall(Rule):
     """The network is too small for the task: what is left when nothing else keeps it from fitting.
 
     Seen as: the avoidable bias is high, no other finding explains it, and the training error no longer falls; or a
-    hidden layer that is narrower than the number of classes, through which not all of them pass. Capacity is named last
+    hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all. Capacity is named last
     because it is rarely the cause: of 42 faults that a high training error shows, 2 were. Fix: a bigger network.
     """
 
     code, name, title, link = "T17", "too_small", "the network is too small", "training"
-    symptom = True
 
     def look(self, case: Case) -> Finding | None:
         narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
-        if case.run is None or not case.fits_badly or not (narrow or (high and flat(case))):
+        left = high and flat(case) and not case.at_chance and not easier_unseen(case)
+        if case.run is None or not case.fits_badly or not (narrow or left):
             return None
         why = narrow or "nothing else that was looked at keeps it from fitting"
         return self.found(
@@ -76,8 +80,10 @@ class TooSmall(Rule):
 
 
 def narrowest(case: Case) -> str:
-    """A hidden kernel with fewer units than there are classes, in words."""
+    """No hidden kernel, or one with fewer units than there are classes, in words."""
     classes, kernels = case.evidence.start.get("classes") or 0, case.evidence.start.get("kernels", [])
+    if len(kernels) == 1:
+        return "there is no hidden layer, so classes are told apart by straight cuts alone"
     for kernel in kernels[:-1]:
         if len(kernel["shape"]) == 2 and kernel["shape"][-1] < classes - 1:
             return f"{kernel['name']} has {kernel['shape'][-1]} units for {classes} classes"

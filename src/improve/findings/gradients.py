@@ -157,8 +157,8 @@ class Saturated(Rule):
         if worst is None or worst["saturated"] <= SATURATED or not case.fits_badly:
             return None
         return self.found(
-            f"{100 * worst['saturated']:.0f} % of the outputs of {worst['layer']} ({worst['activation']}) are at an end "
-            f"of their range; {fit(case)}",
+            f"{100 * worst['saturated']:.0f} % of the outputs of {worst['layer']} ({worst['activation']}) are at an "
+            f"end of their range; {fit(case)}",
             harm=case.to_win,
             evidence={"layer": worst["layer"], "saturated": worst["saturated"]},
             changes=easier_network(case),

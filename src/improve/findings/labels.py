@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
-from improve.findings.signs import part_of
+from improve.findings.signs import chance_level, largest_update, part_of
 from improve.lazy import np
 from improve.statistics import auroc, binomial_tail, difference
 
 CHANCE_P = 0.01
 SMALL = 50  # images: too few to say that nothing carries over
+FEEBLE = 3.0  # times the accuracy of guessing: less is hardly any
+LEARNED = 0.95  # of ln K
+CALM = 0.1  # ‖Δw‖/‖w‖ per step
 RENAMED = 0.6  # of the validation images, explained by exchanging classes
-NOISE = 0.05  # training error from where on noise can be told
+NOISE = 0.03  # training error from where on noise can be told
 UNRELATED = 0.7  # AUROC of the confidence for right against wrong labels; 0.5: no relation
 UNLIKELY = 0.5  # of 1/K: the median probability that it gives to labels it misses
 
@@ -21,7 +24,8 @@ class NoSignal(Rule):
     """What it learned from the training labels says nothing about new images: the labels do not belong to them.
 
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
-    not; or exchanging classes one for one explains 60 % of the validation images, which the labels as they are do not.
+    not; or the cross-entropy falls on training images and rises above ln K on validation images, with less than three
+    times the accuracy of guessing; or exchanging classes one for one explains 60 % of the validation images, which the labels as they are do not.
     Usual causes: labels shuffled against the images, classes numbered differently in two folders, an index off by one.
     """
 
@@ -30,13 +34,15 @@ class NoSignal(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.errors is None or case.run is None:
             return None
-        return self.renamed(case) or self.shuffled(case)
+        return self.renamed(case) or self.shuffled(case) or self.useless(case)
 
     def shuffled(self, case: Case) -> Finding | None:
         part = "train_dev" if case.errors and case.errors.train_dev else "validation"
         summary = case.run.summary if case.run else {}
         learned, carried = (better_than_chance(summary.get(name)) for name in ("train", part))
-        if learned is None or carried is None or learned >= CHANCE_P or carried < CHANCE_P or summary[part]["n"] < SMALL:
+        if learned is None or carried is None or summary[part]["n"] < SMALL:
+            return None
+        if learned >= CHANCE_P or carried < CHANCE_P:
             return None
         return self.found(
             f"{part} accuracy {100 * (1 - summary[part]['error']):.1f} % (n={summary[part]['n']:,}) is what guessing "
@@ -44,6 +50,23 @@ class NoSignal(Rule):
             harm=summary[part]["error"],
             evidence={"p_train": learned, f"p_{part}": carried, "n": summary[part]["n"]},
             rivals=("M1",) if part == "validation" else (),
+            confirm="look at 20 training images with their labels",
+        )
+
+    def useless(self, case: Case) -> Finding | None:
+        train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
+        guess, part = chance_level(case), (case.run.summary.get("validation") or {}) if case.run else {}
+        moved, weak = largest_update(case), 1 - FEEBLE * (1 - part.get("majority_error", 0.0))
+        if not train or not new or moved is None or moved > CALM or part.get("error", 0.0) < weak or not case.fits_badly:
+            return None
+        if case.errors is None or case.errors.train_dev or not train[-1] < LEARNED * guess or not new[-1] > guess:
+            return None
+        return self.found(
+            f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on validation "
+            f"images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit(case)}",
+            harm=part["error"],
+            evidence={"train_cross_entropy": train[-1], "validation_cross_entropy": new[-1], "n": part["n"]},
+            rivals=("T3",),
             confirm="look at 20 training images with their labels",
         )
 
@@ -55,8 +78,9 @@ class NoSignal(Rule):
         if explained < RENAMED or explained < 2 * (1 - seen.wrong.mean()):
             return None
         return self.found(
-            f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as they "
-            f"are {100 * (1 - seen.wrong.mean()):.0f} % are (n={len(seen.label):,}): the classes are numbered differently",
+            f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
+            f"they are {100 * (1 - seen.wrong.mean()):.0f} % are (n={len(seen.label):,}): the classes are numbered "
+            "differently",
             harm=explained - float(1 - seen.wrong.mean()),
             evidence={"explained": explained, "becomes": names, "n": len(seen.label)},
             confirm="compare the class lists of the two sets",
@@ -137,8 +161,8 @@ def unrelated(case: Case) -> float | None:
 class ClassNeverPredicted(Rule):
     """A class is missing: from the training images, or from all answers.
 
-    Seen as: no training image of a class that validation images have; or no validation image is taken for a class that
-    makes enough of them (p < 0.01 by chance). Fix: images of that class; where there are some, classes that weigh
+    Seen as: no training image of a class that validation images have; or none of the training images that are
+    measured is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's). Fix: images of that class; where there are some, classes that weigh
     the same.
     """
 
@@ -163,19 +187,20 @@ class ClassNeverPredicted(Rule):
         )
 
     def unanswered(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None or case.at_chance or not (case.fits_badly or seen.wrong.mean() > 0.1):
+        seen, trained = case.evidence.best("train"), part_of(case, "train").get("classes")
+        if seen is None or case.at_chance or not case.fits_badly:
             return None
         counts = np.bincount(seen.label, minlength=seen.probability.shape[1])
         answers = np.bincount(seen.predicted, minlength=len(counts))
         n = len(seen.label)
         by_chance = (1 - counts / n) ** n  # that a class with this share gets no answer
-        never = [k for k in range(len(counts)) if not answers[k] and by_chance[k] < CHANCE_P]
+        even = [sum(trained) / len(trained) / 3 <= count for count in trained] if trained else [True] * len(counts)
+        never = [k for k in range(len(counts)) if not answers[k] and by_chance[k] < CHANCE_P and even[k]]
         if not never:
             return None
         share = float(sum(counts[k] for k in never) / n)
         return self.found(
-            f"no validation image is taken for {names(case, never)}, which {100 * share:.1f} % of them are",
+            f"no training image is taken for {names(case, never)}, which {100 * share:.1f} % of them are",
             harm=share,
             evidence={"classes": never, "share": share, "n": n},
             changes=(Change("training.class_weights", "balanced", "each class weighs the same"),),

@@ -9,7 +9,9 @@ from improve.findings.rule import Case, Change, Finding, Rule, above
 from improve.findings.signs import part_of
 from improve.lazy import np
 
+OBVIOUS = 1.0  # standard deviations: without a train-dev set, light and contrast must differ by that much
 APART = 0.5  # standard deviations between the means of two sets: a medium effect (Cohen, 1988)
+LOOK = "look at 100 wrong validation images and count what sets them apart"
 SHIFTED = 0.15  # of the images belong to other classes
 JOINING = 0.5  # share of the target's images that join the training set
 
@@ -17,7 +19,8 @@ JOINING = 0.5  # share of the target's images that join the training set
 class DataMismatch(Rule):
     """Validation images are harder than new images of the training kind: the two come from different distributions.
 
-    Seen as: validation error − train-dev error is high (needs `data.train_dev`). What differs in light and contrast is
+    Seen as: validation error − train-dev error is high (needs `data.train_dev`; without it, light or
+    contrast must differ by a whole standard deviation, and the variance be high). What differs in light and contrast is
     told; the rest is to be looked at. Fix: training images like those that count (`data.target.train`), or an
     augmentation that makes some. Regularisation does not help here.
     """
@@ -25,17 +28,23 @@ class DataMismatch(Rule):
     code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
 
     def look(self, case: Case) -> Finding | None:
-        gap = case.gaps.data_mismatch if case.gaps else None
-        if case.errors is None or gap is None or gap.verdict != "high":
+        if case.errors is None or case.gaps is None:
             return None
+        measured = case.gaps.data_mismatch
         differing = differences(case, "train", "validation")
-        says = above("validation", case.errors.validation, gap, "the error on unseen images of the training kind")
+        obvious = measured is None and any(abs(size) >= OBVIOUS for size in differing.values())
+        gap = case.gaps.variance if obvious else measured
+        if gap is None or gap.verdict != "high":
+            return None
+        against = "the training error" if obvious else "the error on unseen images of the training kind"
+        says = above("validation", case.errors.validation, gap, against)
         return self.found(
             "; ".join([says, *(f"{what} differs by {size:+.1f} sd" for what, size in differing.items())]),
             harm=gap.value,
             evidence={"data_mismatch": gap._asdict(), "differing": differing, "n": case.errors.validation.n},
             changes=tuple(changes(case, differing)) if case.run else (),
-            confirm="look at 100 wrong validation images and count what sets them apart",
+            rivals=("V1",) if obvious else (),
+            confirm="data.train_dev: 10% tells it from variance" if obvious else LOOK,
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from improve.findings.changes import higher_rate, lower_rate, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
 from improve.findings.signs import best_epoch, chance_level, clipped_share, data_loss, largest_update, update_ratio
@@ -21,7 +19,8 @@ FEW_UPDATES, FEW_PER_EPOCH = 100, 8
 TINY_BATCH = 4
 FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
-STILL = 0.9  # the last sixth of the steps has a loss below that share of the sixth before
+STILL_P, STILL = 0.01, 0.9  # the loss of the second half of the steps falls by a tenth
+HASTY = 2  # epochs of patience
 
 
 class Clipping(Rule):
@@ -64,7 +63,7 @@ class DecayedEarly(Rule):
 
     def look(self, case: Case) -> Finding | None:
         rates, steps = (case.evidence.steps.get(name) for name in ("learning_rate", "step"))
-        if rates is None or len(rates) < 2 or not case.fits_badly:
+        if rates is None or steps is None or len(rates) < 2 or not case.fits_badly:
             return None
         thick = np.diff(steps, append=steps[-1] + 1)  # steps.csv is thinned after the first 50
         low = float(np.average(rates < LOW_RATE * rates.max(), weights=thick))
@@ -207,14 +206,16 @@ class NotFinished(Rule):
 
     Seen as: the training error of the last fifth of the epochs (five at least) falls (p < 0.05), the validation error
     does not rise, the best epoch is in the last quarter, and as many epochs again would win 2 points; in runs of less
-    than five epochs, the loss of the last sixth of the steps is under 0.9 of the sixth before. And the training error
-    is high. Fix: more epochs. (A falling loss alone says little: it falls in most healthy runs.)
+    than five epochs, the loss of the second half of the steps falls by a tenth (p < 0.01). And the training error is
+    high. Or early stopping with a patience of 1 or 2 broke it off, and the error is high. Fix: more epochs. (A falling loss alone says little: it falls in most healthy runs.)
     """
 
     code, name, title, link = "T1", "not_finished", "training ended too early", "training"
 
     def look(self, case: Case) -> Finding | None:
         epochs = len(case.column("train_error"))
+        if self.hasty(case, epochs):
+            return self.impatient(case, epochs)
         gain = (self.by_steps(case) if epochs < SHORT else self.by_epochs(case)) if case.fits_badly else None
         if gain is None:
             return None
@@ -242,7 +243,27 @@ class NotFinished(Rule):
 
     @staticmethod
     def by_steps(case: Case) -> float | None:
-        sixths = [float(np.mean(part)) for part in np.array_split(data_loss(case), 6) if len(part)]
-        return case.to_win if len(sixths) == 6 and sixths[5] < STILL * sixths[4] else None
+        losses = data_loss(case)[len(data_loss(case)) // 2 :]
+        if len(losses) < 6:
+            return None
+        fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
+        return case.to_win if fall.p < STILL_P and np.exp(fall.value * len(losses)) < STILL else None
+
+    @staticmethod
+    def hasty(case: Case, epochs: int) -> bool:
+        """Early stopping did not wait for a better epoch."""
+        patience, planned = case.setting("training.early_stopping.patience"), case.setting("training.epochs") or 0
+        return patience is not None and patience <= HASTY and epochs < 0.8 * planned and case.errs
+
+    def impatient(self, case: Case, epochs: int) -> Finding:
+        patience = case.setting("training.early_stopping.patience")
+        return self.found(
+            f"early stopping with a patience of {patience} ended it after {epochs} of "
+            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit(case)}",
+            harm=case.to_gain,
+            evidence={"patience": patience, "epochs": epochs},
+            changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
+            confirm="train without early stopping",
+        )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from improve.findings.changes import another_network, lower_rate
 from improve.findings.rule import Case, Change, Finding, Rule, points
@@ -14,6 +15,7 @@ from improve.statistics import binomial_tail
 CHANCE_P = 0.01
 UNREALISTIC = 100_000  # images
 RISEN = 2.0  # times ln K: worse than guessing by that much
+NOISE = 1e-3  # of the standard deviation of the outputs; rounding gives 1e-6
 CALM = 0.05  # ‖Δw‖/‖w‖ per step; where steps are larger, the rate explains a loss that rises
 
 
@@ -59,7 +61,7 @@ class Diverged(Rule):
         moved = largest_update(case)
         if len(quarters) < 4 or moved is None or moved >= CALM:
             return None
-        rising = all(later > before for before, later in zip(quarters, quarters[1:], strict=False))
+        rising = all(later > before for before, later in pairwise(quarters))
         if not rising or not quarters[-1] > RISEN * chance_level(case):
             return None
         return self.found(
@@ -149,16 +151,26 @@ class Interrupted(Rule):
 
 
 class NotClean(Rule):
-    """The training error was measured in training mode, so no gap can be read off it.
+    """The errors are not clean ones: they were measured in training mode, so no gap can be read off them.
 
-    Keras's own logs do this: a running mean over changing weights, with dropout and augmentation on. `improve train`
-    measures again after every epoch. Seen as: a metrics.csv without a column train_error. Fix: train it again with
-    improve, or evaluate the training set with the weights of the best epoch.
+    Keras's own logs do this: a running mean over changing weights, with dropout and augmentation on; so does a network
+    that calls its dropout with training=True. Seen as: two measurements of the untrained network on the same images
+    that differ, with a high error; or a metrics.csv without a column train_error. Fix: leave `training` to Keras;
+    evaluate the training set with the weights of the best epoch (improve train does).
     """
 
-    code, name, title, link = "R8", "train_error_not_clean", "the training error is not a clean one", "readable"
+    code, name, title, link = "R8", "not_clean", "the errors were measured in training mode", "readable"
 
     def look(self, case: Case) -> Finding | None:
+        noise = case.evidence.start.get("noise") or 0.0
+        if noise > NOISE and case.errs:
+            return self.found(
+                f"two measurements of the same images differ by up to {noise:.2g} standard deviations of the outputs",
+                harm=case.to_gain,
+                evidence={"noise": noise},
+                changes=another_network(case),
+                confirm="let Keras say whether it trains: no training=True in the network",
+            )
         if case.run is None or not case.run.history or case.column("train_error"):
             return None
         return self.found(

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import best_epoch, kernels, modes_ratio, penalty_share
+from improve.findings.signs import best_epoch, chance_level, kernels, modes_ratio, penalty_share
 
 PENALTY = 0.1  # of the loss; healthy runs: 0 to 0.1
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
 HEAVY_DROPOUT = 0.75
+WORSE = 0.15  # error in training mode above the clean one
+STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end
 HARDER = 0.6  # clean cross-entropy over that of the augmented batches
 DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the weights have left
 SMOOTHED = 0.4
@@ -27,8 +29,8 @@ class OverRegularized(Rule):
     """What should hold the network back from learning by heart keeps it from learning at all.
 
     Seen as one of: penalties that make more than a tenth of the loss; with dropout, a clean cross-entropy under 0.7 of
-    that in training mode, or a rate from 0.75 on; with augmentation, one under 0.6 of that of the augmented batches; a
-    weight decay that has halved the weights; label smoothing from 0.4 on. And a training error that is high, by more
+    that in training mode, an error there 15 points higher, or a rate from 0.75 on; with augmentation, a clean
+    cross-entropy under 0.6 of that of the augmented batches, or one of those that stays above 0.9 of ln K; a weight decay that has halved the weights; label smoothing from 0.4 on. And a training error that is high, by more
     than the variance, which the brake is there for. Fix: the brake at a usual strength, or off.
     """
 
@@ -73,9 +75,9 @@ def penalties(case: Case) -> Iterator[Brake]:
 def dropout(case: Case) -> Iterator[Brake]:
     rates, both = case.evidence.start.get("dropout") or [0.0], modes_ratio(case)
     given = case.setting("regularization.dropout") or 0.0
-    held = both is not None and both[0] < HELD_BACK
+    held = both is not None and (both[0] < HELD_BACK or both[1] < -WORSE)
     if max(rates) > 0 and given and (held or max(rates) >= HEAVY_DROPOUT):
-        seen = f", so the clean cross-entropy is {both[0]:.2f} of that in training mode" if both else ""
+        seen = f"; in training mode it errs on {-100 * both[1]:.1f} points more" if both else ""
         yield Brake(f"dropout switches off {100 * max(rates):.0f} % of the units{seen}",
                     Change("regularization.dropout", 0.2, "gentle: most units stay"))  # fmt: skip
 
@@ -100,6 +102,10 @@ def augmentation(case: Case) -> Iterator[Brake]:
     if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
-    if ratio < HARDER:
+    if losses[-1] > STUCK * chance_level(case):
+        yield Brake(f"the cross-entropy of augmented images stays at {losses[-1]:.3g}, guessing gives "
+                    f"{chance_level(case):.3g}",
+                    Change("augmentation", [], "the images as they are"))  # fmt: skip
+    elif ratio < HARDER:
         yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs",
                     Change("augmentation", [], "the images as they are"))  # fmt: skip

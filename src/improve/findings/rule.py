@@ -88,6 +88,22 @@ class Case:
         return self.to_win >= self.errors.tau and self.errors.train.interval()[0] > human
 
     @property
+    def errs(self) -> bool:
+        """The validation error is above the human level (0 if unknown) by what matters, and not by chance."""
+        if self.errors is None:
+            return True
+        human = self.errors.human.value if self.errors.human else 0.0
+        rate = self.errors.validation
+        return rate.value - human >= self.errors.tau and rate.interval()[0] > human
+
+    @property
+    def to_gain(self) -> float:
+        """What all errors together cost: validation error − human error (0 if unknown)."""
+        if self.errors is None:
+            return 1.0
+        return self.errors.validation.value - (self.errors.human.value if self.errors.human else 0.0)
+
+    @property
     def at_chance(self) -> bool:
         """The training error is no better than always answering the commonest class, or nearly so."""
         part = self.run.summary.get("train") if self.run else None

@@ -16,9 +16,8 @@ def kernels(case: Case) -> list[dict[str, Any]]:
     found = []
     for columns in case.evidence.kernels.values():
         moved = columns["update_ratio"] > 0
-        if case.setting("optimizer.gradient_accumulation_steps") and moved.any():
-            columns = {key: column[moved] for key, column in columns.items()}
-        found.append(columns)
+        some = case.setting("optimizer.gradient_accumulation_steps") and moved.any()
+        found.append({key: column[moved] for key, column in columns.items()} if some else columns)
     return found
 
 

@@ -136,8 +136,8 @@ class TestTooSmall(Rule):
             return None
         needed = math.ceil(test.n * (reach / ENOUGH) ** 2)
         return self.found(
-            f"{100 * test.value:.1f} % [{100 * low:.1f}, {100 * high:.1f}] at n={test.n:,}; about {needed:,} test images "
-            "would tell it to within 5 points",
+            f"{100 * test.value:.1f} % [{100 * low:.1f}, {100 * high:.1f}] at n={test.n:,}; about {needed:,} test "
+            "images would tell it to within 5 points",
             harm=0.0,
             status="not_enough_evidence",
             evidence={"error": test.value, "low": low, "high": high, "n": test.n, "needed": needed},

@@ -66,8 +66,9 @@ class WeakClasses(Rule):
     code, name, title, link = "V5", "weak_classes", "it fails on rare classes", "validation"
 
     def look(self, case: Case) -> Finding | None:
-        counts, seen = part_of(case, "train").get("classes"), case.evidence.best("validation")
-        present = [count for count in counts or [] if count]
+        counts: list[int] = part_of(case, "train").get("classes") or []
+        seen = case.evidence.best("validation")
+        present = [count for count in counts if count]
         if seen is None or not present or max(present) < IMBALANCE * min(present):
             return None
         weak = self.weak(counts, seen)
@@ -78,8 +79,8 @@ class WeakClasses(Rule):
         others = Rate(float(seen.wrong[~rare].mean()), int((~rare).sum()))
         low, high = difference(Rate(worse, n), others)
         return self.found(
-            f"validation error {100 * worse:.1f} % on {len(weak)} rare classes (n={n:,}), {100 * others.value:.1f} % on "
-            f"the others; their training images: {', '.join(str(counts[k]) for k in weak[:6])} of {sum(counts):,}",
+            f"validation error {100 * worse:.1f} % on {len(weak)} rare classes (n={n:,}), {100 * others.value:.1f} % "
+            f"on the others; their training images: {', '.join(str(counts[k]) for k in weak[:6])} of {sum(counts):,}",
             harm=(worse - others.value) * n / len(seen.label),
             evidence={"classes": weak, "counts": counts, "difference": [worse - others.value, low, high], "n": n},
             changes=self.changes(case),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.findings.changes import gentle_augmentation, more_data, own_code
+from improve.findings.changes import gentle_augmentation, more_data, own_code, part_of_train
 from improve.findings.rule import Case, Change, Finding, Rule, above, points
 from improve.findings.signs import best_epoch
 from improve.recipe import Gap
@@ -16,15 +16,18 @@ LATE_P = 0.05
 
 
 def surely_matters(case: Case, gap: Gap) -> bool:
-    """The gap is above the limit by more than chance."""
-    return gap.verdict == "high" and case.errors is not None and gap.low >= case.errors.tau - 1e-9
+    """The gap is above the limit by more than chance: it surely is, or it is twice that, and surely half of it."""
+    if gap.verdict != "high" or case.errors is None:
+        return False
+    tau = case.errors.tau - 1e-9
+    return gap.low >= tau or (gap.value >= 2 * tau and gap.low >= tau / 2)
 
 
 class Variance(Rule):
     """The error on new images is well above the error on training images: it learned its training set by heart.
 
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
-    end of its interval is. (With small validation sets half of all sound runs have a gap of 2 points by their estimate
+    end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half of all sound runs have a gap of 2 points by their estimate
     alone.) The recipe: more data is the surest, then regularisation (augmentation, dropout, L2). A smaller network is
     not advised: it raises the bias.
     """
@@ -99,13 +102,35 @@ class DataLimited(Rule):
     """More data would help most.
 
     Seen as: `improve learning-curve` was run for this spec, and twice the data is forecast to win 2 points or more, at
-    the careful end of its range. Without it, the finding waits for that experiment. Fix: more training images,
-    collected in rounds: a power law promises too much as often as too little.
+    the careful end of its range; or the gap is 2 points or more while at least as many training images again lie unused
+    (`data.train_size`). Otherwise the finding waits for that experiment. Fix: more training images, collected in
+    rounds: a power law promises too much as often as too little.
     """
 
     code, name, title, link = "V4", "data_limited", "more data would help most", "validation"
 
     def look(self, case: Case) -> Finding | None:
+        if case.run is None or case.errors is None or case.gaps is None:
+            return None
+        return self.foretold(case) or self.unused(case)
+
+    def unused(self, case: Case) -> Finding | None:
+        data = case.run.environment.get("data", {}) if case.run else {}
+        used, available = part_of_train(data), data.get("train_available") or 0
+        if case.gaps is None or case.errors is None or not available >= 2 * used > 0:
+            return None
+        if case.gaps.variance.value < case.errors.tau:
+            return None
+        return self.found(
+            f"{used:,} of {available:,} training images are used, and the gap is {points(case.gaps.variance)}",
+            harm=case.to_gain,
+            evidence={"used": used, "available": available, "variance": case.gaps.variance._asdict()},
+            changes=more_data(case),
+            rivals=("V3",),
+            confirm="improve learning-curve SPEC: would more data help?",
+        )
+
+    def foretold(self, case: Case) -> Finding | None:
         curve = case.run.learning_curve if case.run else None
         if not curve or case.errors is None:
             return None

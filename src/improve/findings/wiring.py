@@ -85,16 +85,18 @@ class InputScale(Rule):
         rms = case.evidence.start.get("input", {}).get("rms")
         apart = self.apart(case)
         if apart and (case.errors is None or case.errors.validation.value >= case.errors.tau):
-            return self.found(f"validation images have {apart:.3g} times the brightness and contrast of training images",
-                              harm=1.0 if case.errors is None else case.errors.validation.value,
-                              evidence={"scale": apart, **self.parts(case)},
-                              confirm="look at a validation image and a training image")  # fmt: skip
-        if rms is None or INPUT[0] <= rms <= INPUT[1] or not case.fits_badly:
+            return self.found(
+                f"validation images have {apart:.3g} times the brightness and contrast of training images",
+                harm=1.0 if case.errors is None else case.errors.validation.value,
+                evidence={"scale": apart, **self.parts(case)},
+                confirm="look at a validation image and a training image",
+            )
+        if rms is None or INPUT[0] <= rms <= INPUT[1] or not case.errs:
             return None
         scale = "large" if rms > INPUT[1] else "small"
         return self.found(
             f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit(case)}",
-            harm=case.to_win,
+            harm=case.to_gain,
             evidence={"rms": rms, "initial_cross_entropy": case.evidence.start.get("initial_cross_entropy")},
             changes=self.changes(case),
             rivals=("R4", "T9"),
@@ -139,11 +141,11 @@ class Start(Rule):
     def look(self, case: Case) -> Finding | None:
         kernels = [k for k in case.evidence.start.get("kernels", []) if k["trainable"] and "kernel" in k["name"]]
         wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
-        if not wrong or not case.fits_badly:
+        if not wrong or not case.errs:
             return None
         return self.found(
             f"{wrong}; {fit(case)}",
-            harm=case.to_win,
+            harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
             changes=(*option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer"),
                      *another_network(case)),

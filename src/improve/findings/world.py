@@ -30,8 +30,8 @@ class FieldError(Rule):
         if value - known.value < case.errors.tau - 1e-9 or low <= 0:
             return None
         return self.found(
-            f"{100 * value:.1f} % in the field, {100 * known.value:.1f} % here: {100 * (value - known.value):.1f} points "
-            f"[{100 * low:.1f}, {100 * high:.1f}] apart",
+            f"{100 * value:.1f} % in the field, {100 * known.value:.1f} % here: {100 * (value - known.value):.1f} "
+            f"points [{100 * low:.1f}, {100 * high:.1f}] apart",
             harm=value - known.value,
             evidence={"field": value, "known": known.value, "low": low, "high": high, "n": field.n},
             rivals=("M1", "S1"),
@@ -56,8 +56,8 @@ class WeakSlice(Rule):
             return None
         name, low, error, others, n = worst
         return self.found(
-            f"validation error {100 * error:.1f} % on the quarter with the {name} (n={n:,}), {100 * others:.1f} % on the "
-            "others",
+            f"validation error {100 * error:.1f} % on the quarter with the {name} (n={n:,}), {100 * others:.1f} % on "
+            "the others",
             harm=(error - others) / SLICES,
             evidence={"slice": name, "error": error, "others": others, "low": low, "n": n},
             confirm="look at 50 of them",
@@ -70,15 +70,16 @@ class WeakSlice(Rule):
         if seen is None or len(images.get("validation_brightness", ())) != len(seen.label) or len(seen.label) < 100:
             return []
         cut = []
-        for what, least, most in (("brightness", "least light", "most light"), ("contrast", "least contrast", "most contrast")):
+        for what, word in (("brightness", "light"), ("contrast", "contrast")):
             values = images[f"validation_{what}"]
             low, high = np.quantile(values, (1 / SLICES, 1 - 1 / SLICES))
-            cut += [(least, values <= low), (most, values >= high)]
-        counts = [(int(seen.wrong[at].sum()), int(at.sum()), int(seen.wrong[~at].sum()), int((~at).sum())) for _, at in cut]
+            cut += [(f"least {word}", values <= low), (f"most {word}", values >= high)]
+        wrong = seen.wrong
+        counts = [(int(wrong[at].sum()), int(at.sum()), int(wrong[~at].sum()), int((~at).sum())) for _, at in cut]
         p = holm([fisher_greater(*numbers) for numbers in counts])
         found = []
-        for (name, _), (wrong, n, rest, others), chance in zip(cut, counts, p, strict=True):
-            one, other = Rate(wrong / n, n), Rate(rest / max(others, 1), others)
+        for (name, _), (errors, n, rest, others), chance in zip(cut, counts, p, strict=True):
+            one, other = Rate(errors / n, n), Rate(rest / max(others, 1), others)
             low = difference(one, other)[0] if others else 0.0
             if chance < WEAK_P and low >= WORSE and one.value >= 2 * other.value:
                 found.append((name, low, one.value, other.value, n))

@@ -1,0 +1,52 @@
+"""How good the diagnosis is: what it said of runs with one fault put in, and of sound ones. Shipped as selftest.json,
+which benchmarks/faults/score.py writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from improve.errors import ImproveError
+
+FILE = Path(__file__).with_name("selftest.json")
+WORLDS = ("digits", "fashion")
+HOW = "python benchmarks/faults/train.py trains and scores the faults, in a checkout of the sources"
+
+
+def results() -> dict[str, Any]:
+    """By world: counts, scores, rules, and what is missed. Raises ImproveError where nothing was scored."""
+    found = load()
+    if not found:
+        raise ImproveError("this copy of improve was not tested on faults: it has no selftest.json", fix=HOW)
+    return found
+
+
+def load() -> dict[str, Any]:
+    """Empty where there is nothing."""
+    try:
+        found = json.loads(FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ImproveError(f"{FILE} is damaged: {error}", fix="install improve again") from error
+    return found if isinstance(found, dict) else {}
+
+
+def not_scored(found: dict[str, Any]) -> list[str]:
+    return [world for world in WORLDS if world not in found]
+
+
+def record(code: str) -> str:
+    """One line on what a finding is worth, over all worlds; nothing where it was not tested."""
+    rules = [world["rules"][code] for world in load().values() if code in world["rules"]]
+    if not rules:
+        return ""
+    (named, seeded), (alarms, healthy) = (pooled(rules, name) for name in ("cases", "false_alarms"))
+    missed = f"Missed: {seeded - named} of {seeded} seeded cases." if seeded else "No case of it was seeded."
+    return f"{missed} False alarms: {alarms} of {healthy} healthy runs."
+
+
+def pooled(rules: list[dict[str, Any]], name: str) -> tuple[int, int]:
+    shares = [rule[name] for rule in rules if rule[name]]
+    return sum(share["hits"] for share in shares), sum(share["of"] for share in shares)

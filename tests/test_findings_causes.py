@@ -1,0 +1,270 @@
+"""The causes, R1 to T20: what is measured, the limit, and on which side of it each one speaks."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from improve.findings import capacity, gradients, labels, optimization, readable, restraint, wiring
+from improve.recipe import TAU
+from improve.statistics import Z_ONE_SIDED, Rate, binomial_tail, difference
+from test_findings_evidence import LN10, SGD, answers, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
+
+A_BIT = 1.001  # times the limit: just over it
+Seen = tuple[tuple[Any, bool], ...]
+
+
+class Sweep(NamedTuple):
+    """One quantity of a rule: `run` makes the arguments of make_run from a value; `seen` pairs each value with whether
+    the rule says it is found. Values stand under, at and over the limit."""
+
+    what: str
+    run: Any
+    seen: Seen
+    test: bool = False
+
+
+def above(limit: float) -> Seen:
+    """It speaks above the limit, not at it."""
+    return (limit / A_BIT, False), (limit, False), (limit * A_BIT, True)
+
+
+def from_(limit: float) -> Seen:
+    """It speaks from the limit on."""
+    return (limit / A_BIT, False), (limit, True), (limit * A_BIT, True)
+
+
+def under(limit: float) -> Seen:
+    """It speaks under the limit, not at it."""
+    return (limit / A_BIT, True), (limit, False), (limit * A_BIT, False)
+
+
+def counts_from(limit: int) -> Seen:
+    return (limit - 1, False), (limit, True), (limit + 1, True)
+
+
+def counts_under(limit: int) -> Seen:
+    return (limit - 1, True), (limit, False), (limit + 1, False)
+
+
+def right_by_chance(n: int, chance: float) -> int:
+    """The fewest right answers that p < 0.01 calls better than chance."""
+    return next(k for k in range(n) if binomial_tail(k, n, chance) < readable.CHANCE_P)
+
+
+def settled(validation: float) -> int:
+    """The fewest images that tell an error of so much apart from 2 points above none."""
+    return next(n for n in range(50, 10_000) if difference(Rate(validation, n), Rate(0.0, n), Z_ONE_SIDED)[1] < TAU)
+
+
+def guessing(**evidence):
+    return {**bad(**evidence), "train": 0.9, "validation": 0.9}
+
+
+def guessed(right):
+    return {"train": 1 - right / 1000, "validation": 1 - right / 1000, "spec": SGD}
+
+
+def interrupted(done):
+    return {"train": 0.1, "spec": {**SGD, "training": {"epochs": 20}}, "history": [0.1] * done, "status": "stopped"}
+
+
+def columns(names):
+    return {"spec": SGD, "evidence": {"metrics": [{"epoch": 1, **dict.fromkeys(names, 0.1)}]}}
+
+
+def apart(times):
+    """Validation images so many times as bright and as rich in contrast."""
+    train, validation = part_of(brightness=(1, 0.1), contrast=(1, 0.1)), part_of(brightness=(times, 0.1), contrast=(times, 0.1))
+    return bad(start=start(parts={"train": train, "validation": validation}))
+
+
+READABLE = {
+    "R1": [Sweep("status", lambda status: {"status": status, "spec": SGD},
+                 (("finished", False), ("stopped", False), ("diverged", True)))],
+    "R2": [Sweep("loss at the end", lambda loss: guessing(steps=steps([1.0, 2.0, 3.0, loss])), above(readable.RISEN * LN10)),
+           Sweep("update", lambda size: guessing(steps=steps([1.0, 3.0, 9.0, 27.0]), kernels=kernels(size)), under(readable.CALM)),
+           Sweep("third quarter", lambda loss: guessing(steps=steps([1.0, 3.0, loss, 27.0])),
+                 ((26.9, True), (27.0, False), (27.1, False)))],
+    "R3": [Sweep("right of 1,000", guessed, counts_under(right_by_chance(1000, 0.1)))],
+    "R4": [Sweep("first loss, high", lambda ratio: bad(start=start(initial_cross_entropy=ratio * LN10)), above(wiring.START[1])),
+           Sweep("first loss, low", lambda ratio: bad(start=start(initial_cross_entropy=ratio * LN10)), under(wiring.START[0]))],
+    "R5": [Sweep("cut off", lambda share: bad(start=head(at_low=share)), from_(wiring.CUT_OFF)),
+           Sweep("lowest output", lambda low: bad(start=head(low=low, high=5.0)), ((-0.001, False), (0.0, True), (0.001, True)))],
+    "R6": [Sweep("large", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), above(wiring.INPUT[1])),
+           Sweep("small", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), under(wiring.INPUT[0])),
+           Sweep("brighter", apart, above(wiring.OTHER_SCALE))],
+    "R7": [Sweep("epochs of 20", interrupted, ((17, True), (18, False), (19, False)))],
+    "R8": [Sweep("columns", columns, ((("train_error", "accuracy"), False), (("train_error",), False), (("accuracy",), True)))],
+    "R9": [Sweep("images", lambda n: {"train": 0.0, "validation": 0.005, "n": n, "spec": SGD}, counts_under(settled(0.005)))],
+}  # fmt: skip
+
+
+def falling(step, n=10, best=None):
+    """The training error falls by `step` in each of n epochs, down to 30 %."""
+    errors = [0.3 + step * (n - 1 - epoch) for epoch in range(n)]
+    return {**bad(), "history": errors, "best_epoch": n if best is None else best}
+
+
+def losing(share):
+    """Over the last ten of twenty steps the loss falls to this share of itself, by the same factor in each."""
+    return bad(steps=steps([1.0] * 10 + [share ** (step / 10) for step in range(10)]))
+
+
+def impatient(patience, done=10):
+    spec = {"training": {"epochs": 20, "early_stopping": {"patience": patience}}}
+    return {**bad(spec), "history": [0.3] * done, "best_epoch": 1}
+
+
+def after_collapse(error):
+    return {**bad(), "train": 0.1, "n": 100_000, "history": [0.1, error], "best_epoch": 1}
+
+
+def decayed(low, rate=0.001):
+    return bad(steps=steps([1.0] * 100, rates=[1.0] * (100 - low) + [rate] * low))
+
+
+def clipped(share=0.9, away=0.9, update=1e-4):
+    some = int(100 * share)
+    spec = {"optimizer": {"name": "sgd", "learning_rate": 0.01, "global_clipnorm": 0.1}}
+    return bad(spec, steps=steps([1.0] * 100, clipped=[away] * some + [0.0] * (100 - some)), kernels=kernels(update))
+
+
+def batches(updates, epochs, size=640):
+    spec = {"training": {"batch_size": size, "epochs": epochs}}
+    return {**bad(spec, steps=steps([1.0] * updates)), "history": [0.3] * epochs}
+
+
+def unsure(right_and_surer):
+    """10 wrong ones at 50 % confidence; of 40 right ones so many at 60 %, the others at 40 %."""
+    table, label = [], [0] * 50
+    for i in range(50):
+        sure = 0.5 if i < 10 else 0.6 if i < 10 + right_and_surer else 0.4
+        rest = (1 - sure) / 8
+        table.append([0.0, sure, *[rest] * 8] if i < 10 else [sure, 0.0, *[rest] * 8])
+    return {**bad(predictions={"train": (label, table)}), "train": 0.2, "validation": 0.3}
+
+
+def exchanged(count):
+    """Of 100 images so many are taken for the class after their own, the others for four more classes."""
+    label, table = [], []
+    for i in range(100):
+        own, turn = i % 10, i // 10
+        to = 1 if turn < 6 else turn - 4
+        to = 6 if turn == 5 and own < 60 - count else to
+        row = [0.0] * 10
+        row[(own + to) % 10] = 1.0
+        label.append(own)
+        table.append(row)
+    return {**guessing(predictions={"validation": (label, table)}), "validation": 1.0}
+
+
+def never(count):
+    """A class that so many of 1,000 images have, and that is never the answer."""
+    label = [9] * count + [i % 9 for i in range(1000 - count)]
+    probability = [[float(k == (own if own != 9 else 0)) for k in range(10)] for own in label]
+    return bad(predictions={"validation": (label, probability)})
+
+
+def deep(layers_, normalizations=0):
+    return bad(start=start(kernels=[kernel(f"dense{i}/kernel") for i in range(layers_)], normalizations=normalizations))
+
+
+def scaled(scale, ratio=3.0):
+    inside = [kernel("conv/kernel", scale=scale), kernel("logits/kernel")]
+    return bad(start=start(kernels=inside, initial_cross_entropy=ratio * LN10))
+
+
+def penalised(share):
+    return bad({"regularization": {"l2": 0.1}}, steps=steps([1.0] * 10, penalty=share))
+
+
+def dropped(rate, ratio=1.0):
+    return bad({"regularization": {"dropout": rate}}, start=start(dropout=[rate]), epochs=modes(clean=ratio, training=1.0))
+
+
+def decay(rate=0.05, left=0.1):
+    adamw = {"name": "adamw", "learning_rate": 0.01, "weight_decay": rate}
+    return bad({"optimizer": adamw}, kernels=kernels(left=left))
+
+
+def augmented(ratio):
+    row = {"epoch": 1, "train_error": 0.3, "validation_error": 0.3, "cross_entropy": 1.0, "train_cross_entropy": ratio}
+    return bad({"augmentation": [{"name": "flip"}]}, metrics=[row])
+
+
+def narrow(units):
+    inside = [kernel("hidden/kernel", (100, units)), kernel("logits/kernel", (units, 10))]
+    return bad({"model": {"name": "mlp", "hidden": [units]}}, start=start(kernels=inside))
+
+
+def errors_of(train=0.3, validation=0.3, n=100_000, **told):
+    return {"train": train, "validation": validation, "n": n, "spec": {**SGD, "diagnosis": {"human_error": 0.0, **told}},
+            "evidence": healthy()}  # fmt: skip
+
+
+def frozen(share):
+    inside = [kernel("a/kernel", (1, 1000 - share)), kernel("b/kernel", (1, share), trainable=False)]
+    return bad(start=start(kernels=inside))
+
+
+def batch_norm(size):
+    return bad({"training": {"batch_size": size}}, start=start(batch_normalizations=2))
+
+
+def missing_class(have):
+    parts = {"train": part_of(classes=[100] * 9 + [have]), "validation": part_of()}
+    return bad(start=start(parts=parts))
+
+
+FEWEST = next(c for c in range(1, 50) if (1 - c / 1000) ** 1000 < labels.CHANCE_P)
+FLAT_STEP = 2 * capacity.FLAT / 10  # an error that falls by that much wins FLAT in ten more epochs, at half the slope
+TRAINING = {
+    "T1": [Sweep("gain", falling, ((2 * TAU / 10 - 1e-9, False), (2 * TAU / 10 + 1e-9, True), (0.01, True))),
+           Sweep("best epoch of 8", lambda best: falling(0.02, 8, best), counts_from(6)),
+           Sweep("second half", losing, ((optimization.STILL - 1e-6, True), (optimization.STILL + 1e-9, False), (0.95, False))),
+           Sweep("patience", impatient, counts_under(optimization.HASTY + 1)),
+           Sweep("epochs of 20", lambda done: impatient(1, done), counts_under(16))],
+    "T2": [Sweep("update", lambda size: bad(kernels=kernels(size)), under(optimization.SLOW))],
+    "T3": [Sweep("spike", lambda loss: bad(steps=steps([3.0, loss, 1.0])), above(3.0 * optimization.SPIKE)),
+           Sweep("update", lambda size: guessing(kernels=kernels(size)), above(optimization.FAST)),
+           Sweep("collapse", after_collapse, from_(0.1 + optimization.COLLAPSE))],
+    "T4": [Sweep("low steps of 100", decayed, counts_from(1 + round(100 * optimization.LOW_STEPS))),
+           Sweep("rate", lambda rate: decayed(80, rate), under(optimization.LOW_RATE))],
+    "T5": [Sweep("gradient", lambda ratio: bad(kernels=kernels(first=ratio)), under(gradients.VANISHING))],
+    "T6": [Sweep("gradient", lambda ratio: bad(kernels=kernels(first=ratio)), above(gradients.EXPLODING))],
+    "T7": [Sweep("at the end", lambda share: guessing(layers=layers(silent=share)), from_(gradients.DEAD)),
+           Sweep("before", lambda share: guessing(layers=layers(before=share)), from_(gradients.DEAD))],
+    "T8": [Sweep("saturated", lambda share: bad(layers=layers(saturated=share, activation="tanh")), above(gradients.SATURATED))],
+    "T9": [Sweep("large", scaled, above(wiring.SCALES[1])), Sweep("small", scaled, under(wiring.SCALES[0])),
+           Sweep("first loss", lambda ratio: scaled(9.0, ratio), above(wiring.START[1]))],
+    "T10": [Sweep("layers", deep, counts_from(gradients.DEEP)),
+            Sweep("normalised", lambda count: deep(count, 9), counts_from(gradients.DEEP_NORMALIZED))],
+    "T11": [Sweep("penalty", penalised, above(restraint.PENALTY)),
+            Sweep("dropout, modes", lambda ratio: dropped(0.5, ratio), under(restraint.HELD_BACK)),
+            Sweep("dropout, rate", dropped, from_(restraint.HEAVY_DROPOUT)),
+            Sweep("smoothing", lambda share: bad({"regularization": {"label_smoothing": share}}), from_(restraint.SMOOTHED)),
+            Sweep("weight decay", decay, from_(restraint.DECAY)),
+            Sweep("weights left", lambda left: decay(left=left), under(restraint.SHRUNK)),
+            Sweep("augmentation", augmented, under(restraint.HARDER))],
+    "T12": [Sweep("share of steps", clipped, ((0.49, False), (0.5, False), (0.51, True))),
+            Sweep("share of gradient", lambda away: clipped(away=away), above(optimization.CLIPPED_AWAY)),
+            Sweep("update", lambda size: clipped(update=size), under(optimization.SLOW))],
+    "T13": [Sweep("gap", lambda gap: errors_of(0.3 + gap, 0.3), ((0.0199, False), (TAU, True), (0.0201, True))),
+            Sweep("training error", lambda error: errors_of(error, 0.0), from_(labels.NOISE)),
+            Sweep("auroc in fortieths", unsure, counts_under(round(40 * labels.UNRELATED)))],
+    "T14": [Sweep("right of 1,000", lambda right: {"train": 0.0, "validation": 1 - right / 1000, "spec": SGD},
+                  counts_under(right_by_chance(1000, 0.1))),
+            Sweep("images", lambda n: {"train": 0.0, "validation": 0.9, "n": n, "spec": SGD}, counts_from(labels.SMALL)),
+            Sweep("renamed of 100", exchanged, counts_from(round(100 * labels.RENAMED)))],
+    "T15": [Sweep("updates", lambda count: batches(count, 20), counts_under(optimization.FEW_UPDATES)),
+            Sweep("in 10 epochs", lambda count: batches(count, 10), counts_under(10 * optimization.FEW_PER_EPOCH + 1)),
+            Sweep("batch", batch_norm, counts_under(optimization.TINY_BATCH + 1))],
+    "T16": [Sweep("of 1,000 validation images", never, counts_from(FEWEST)),
+            Sweep("training images", missing_class, ((0, True), (1, False), (2, False)))],
+    "T17": [Sweep("units for ten classes", narrow, counts_under(9)),
+            Sweep("layers", lambda count: bad(start=start(kernels=[kernel("a/kernel")] * count)), counts_under(2)),
+            Sweep("slope", falling, ((FLAT_STEP - 1e-9, True), (FLAT_STEP + 1e-9, False), (0.01, False)))],
+    "T18": [Sweep("target", lambda target: errors_of(0.1, 0.2, human_error=0.1, target_error=target), under(0.1))],
+    "T19": [Sweep("bias", lambda error: errors_of(error, error), from_(TAU))],
+    "T20": [Sweep("frozen of 1,000", frozen, counts_from(1 + round(1000 * capacity.FROZEN)))],
+}  # fmt: skip
