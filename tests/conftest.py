@@ -63,18 +63,20 @@ def write_evidence(folder: Path, evidence: dict[str, Any], spec: dict[str, Any],
     if "start" in evidence:
         (folder / "evidence" / "start.json").write_text(json.dumps(evidence["start"]))
     tables = {"layers": LAYERS, "kernels": KERNELS, "epochs": EPOCHS, "steps": STEPS}
-    for name, columns in tables.items():
-        if name in evidence:
-            file = folder / "steps.csv" if name == "steps" else folder / "evidence" / f"{name}.csv"
-            write_rows(file, columns, evidence[name])
+    for name in tables.keys() & evidence.keys():
+        file = folder / "steps.csv" if name == "steps" else folder / "evidence" / f"{name}.csv"
+        write_rows(file, tables[name], evidence[name])
     if "metrics" in evidence:
         write_rows(folder / "metrics.csv", tuple(evidence["metrics"][0]), evidence["metrics"])
-    for name in ("images", "last"):
-        if name in evidence:
-            np.savez(folder / "evidence" / f"{name}.npz", **{key: np.asarray(v) for key, v in evidence[name].items()})
+    arrays = {f"evidence/{name}": evidence[name] for name in ("images", "last") if name in evidence}
     for name, (label, probability) in evidence.get("predictions", {}).items():
-        file = folder / "predictions" / f"{name}.npz"
-        np.savez(file, label=np.asarray(label), probability=np.asarray(probability))
+        arrays[f"predictions/{name}"] = {"label": label, "probability": probability}
+    for name, found in arrays.items():
+        np.savez(folder / f"{name}.npz", **{key: np.asarray(value) for key, value in found.items()})
+    write_down_others(folder, evidence, spec, fingerprint)
+
+
+def write_down_others(folder: Path, evidence: dict[str, Any], spec: dict[str, Any], fingerprint: str) -> None:
     if "learning_curve" in evidence:
         curve = {"digest": spec_digest(spec), **evidence["learning_curve"]}
         (folder / "learning_curve.json").write_text(json.dumps(curve))

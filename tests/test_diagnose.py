@@ -10,6 +10,7 @@ from improve.errors import ImproveError, UsageError
 from improve.revise import best_change, edit, revise
 from improve.run import load
 from improve.specfile import load as load_spec
+from test_findings_evidence import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}
 
@@ -79,7 +80,8 @@ def test_a_run_without_results_says_why(make_run, summary, what):
 
 def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
     run = make_run(train=0.0, validation=0.3, spec={**HUMAN, "data": {"source": "mnist", "subset": 1000}})
-    change = best_change(diagnose(run))
+    finding, change = best_change(diagnose(run))
+    assert finding.code == "V1"
     text = revise(run.spec, change)
     (tmp_path / "next.yaml").write_text(text)
     loaded = load_spec(tmp_path / "next.yaml").complete()
@@ -94,3 +96,103 @@ def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
 def test_there_is_no_next_spec_for_a_healthy_run(make_run):
     with pytest.raises(ImproveError, match="proposes no change"):
         best_change(diagnose(make_run(train=0.001, validation=0.001, n=10_000, spec=HUMAN)))
+
+
+def statuses(run, **options):
+    return {finding.code: finding.status for finding in diagnose(run, **options).findings}
+
+
+def test_the_first_cause_is_found_and_the_others_cannot_be_told_yet(make_run):
+    """A huge scale of the inputs explains dead units and a rate that seems too high."""
+    run = make_run(**bad(start=start(input={"mean": 90.0, "rms": 120.0}), kernels=kernels(first=0.001, update=1e-5)))
+    found = statuses(run)
+    assert next(iter(found.items())) == ("R6", "found")
+    assert (found["T2"], found["T5"]) == ("cannot_tell_yet", "cannot_tell_yet")
+    assert [code for code, status in found.items() if status == "found"] == ["R6"]
+
+
+def test_a_symptom_is_dropped_where_a_cause_is_found_and_said_where_none_is(make_run):
+    """The training error is high by 30 points: T19 says no more than that."""
+    falling = {"history": [0.6, 0.5, 0.4, 0.3], "best_epoch": 4}
+    assert "T19" in statuses(make_run("none", **{**bad(), **falling}))
+    assert "T19" not in statuses(make_run("cause", **{**bad(kernels=kernels(update=1e-5)), **falling}))
+
+
+def test_a_variance_waits_while_a_cause_keeps_the_training_set_from_being_fitted(make_run):
+    spec = {"regularization": {"l2": 0.1}}
+    alone = make_run("alone", train=0.0, validation=0.5, spec=SGD, evidence=healthy())
+    both = make_run("both", **{**bad(spec, steps=steps(penalty=1.0)), "validation": 0.5})
+    assert statuses(alone)["V1"] == "found"
+    assert statuses(both)["T11"] == "found"
+    assert statuses(both)["V1"] == "cannot_tell_yet"
+
+
+def test_a_broken_run_gets_no_finding_about_its_gaps(make_run):
+    """Outputs that are probabilities: what is between training and validation means nothing."""
+    head = {"low": 0.0, "high": 1.0, "at_low": 0.0, "sum_low": 1.0, "sum_high": 1.0}
+    leak = {"duplicates": {"validation in train": 500}}
+    broken = make_run("broken", **{**bad(start=start(head=head), data=leak), "validation": 0.8})
+    sound = make_run("sound", **{**bad(data=leak), "validation": 0.8})
+    assert (diagnose(broken).verdict, diagnose(sound).verdict) == ("broken", "high_bias_and_variance")
+    assert {"V1", "V3", "V6"} <= set(codes(sound))
+    assert not {code for code in codes(broken) if code[0] in "VMSW"}
+
+
+def test_a_run_of_light_evidence_lists_what_could_not_be_looked_for(make_run):
+    light = {"start": {"evidence": "light", "classes": 10, "parts": {}}}
+    run = make_run(train=0.3, validation=0.3, spec={**SGD, "evidence": "light"}, evidence=light)
+    unchecked = dict(diagnose(run).unchecked)
+    assert {"R4": "start", "R5": "start", "R6": "start", "T9": "start", "T10": "start"}.items() <= unchecked.items()
+    assert {"T2": "kernels", "T3": "kernels", "T5": "kernels", "T6": "kernels"}.items() <= unchecked.items()
+    assert {"T7": "layers", "T8": "layers", "V7": "modes"}.items() <= unchecked.items()
+    assert not {"R3", "T13", "T19", "V1", "V6", "M1"} & set(unchecked)
+    assert not set(unchecked) & set(codes(run))
+    assert diagnose(run).as_json()["unchecked"][0].keys() == {"code", "needs"}
+
+
+def test_a_run_with_all_its_evidence_leaves_nothing_unchecked(make_run):
+    assert diagnose(make_run(**bad())).unchecked == ()
+
+
+def test_thirty_validation_images_are_too_few_and_it_says_how_many_are_needed(make_run):
+    """One of 30 is wrong: 3.3 % [0.6, 16.7]."""
+    diagnosis = diagnose(make_run(train=0.0, validation=1 / 30, n=30, spec=SGD, evidence=healthy()))
+    (finding,) = diagnosis.findings
+    assert (diagnosis.verdict, finding.code, finding.status) == ("not_enough_evidence", "R9", "not_enough_evidence")
+    needed = diagnosis.gaps.variance.needed
+    assert needed > 30
+    assert f"at n=30; {needed:,} validation images would settle it" in finding.says
+
+
+def test_a_leak_is_named_by_the_number_of_equal_hashes(make_run):
+    """The first 200 of 1,000 validation images are training images; the other 800 are wrong in 80 cases."""
+    images = {"validation_hash": list(range(1000)), "train_hash": [*range(200), *range(5000, 8000)]}
+    wrong = healthy(data={"duplicates": {"validation in train": 200}}, images=images,
+                    predictions={"validation": answers(range(200, 280))})  # fmt: skip
+    first = diagnose(make_run(train=0.0, validation=0.08, spec=SGD, evidence=wrong)).findings[0]
+    assert (first.code, first.status) == ("V6", "found")
+    assert "200 of 1,000 validation images are training images, pixel for pixel" in first.says
+    assert "on the other 800 it errs on 10.0 %" in first.says
+    assert (first.changes[0].path, first.changes[0].value) == ("data.duplicates", "drop")
+
+
+def test_twenty_percent_of_label_noise_comes_first(make_run):
+    """It errs on 21 % of the training images, whose labels are noisy, and on 4 % of clean validation images."""
+    run = make_run(train=0.21, validation=0.04, n=5000, spec=SGD, evidence=healthy(), history=[0.3, 0.25, 0.21, 0.21])
+    first, *rest = diagnose(run).findings
+    assert (first.code, first.status) == ("T13", "found")
+    assert "about 17 % of them are wrong" in first.says
+    assert all(finding.status != "found" for finding in rest if finding.link == "training")
+
+
+def test_a_mismatch_comes_first_where_train_dev_images_are_fitted(make_run):
+    run = make_run(train=0.01, validation=0.15, n=5000, spec=SGD, evidence=healthy(), train_dev=part(0.015, 5000))
+    diagnosis = diagnose(run)
+    assert (diagnosis.verdict, diagnosis.findings[0].code) == ("data_mismatch", "M1")
+    assert not {"V1", "V3"} & set(codes(run))
+
+
+def test_a_failing_layer_is_told_from_a_rate_that_is_too_low(make_run):
+    """Dead units leave no gradient, so the weights hardly move: the units are the cause."""
+    dead = {**bad(layers=layers(before=1.0, silent=1.0), kernels=kernels(update=1e-6)), "train": 0.9, "validation": 0.9}
+    assert next(iter(statuses(make_run(**dead)).items())) == ("T7", "found")

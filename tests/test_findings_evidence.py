@@ -60,7 +60,7 @@ def kernels(update=0.005, first=0.8, last=1.0, left=1.0, steps=20):
     return rows  # fmt: skip
 
 
-LEARNED = tuple(2.3 - 0.01 * min(step, 80) for step in range(200))  # falls, then stays
+LEARNED = tuple(2.3 - 0.14 * min(step, 5) for step in range(200))  # falls, then stays
 
 
 def steps(losses=LEARNED, rates=None, penalty=0.0, clipped=None, norm=1.0):

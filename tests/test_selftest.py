@@ -26,7 +26,7 @@ def case(kind, causes, said, patches=0):
 def results(patches=0):
     """Two faults, of which the second is not found, and two healthy cases with one false alarm in four runs."""
     both = {"runs": [3, 4], "cases": [1, 2]}
-    scores = {name: both for name in ("detected", "cause_first", "cause_in_three")}
+    scores = dict.fromkeys(("detected", "cause_first", "cause_in_three"), both)
     quiet = {"runs": [1, 4], "cases": [0, 2]}
     scores |= {"false_alarm_healthy": quiet, "false_alarm_hard_negatives": {"runs": [0, 0], "cases": [0, 0]}}
     scores |= {"patch_recovers": [1, 2], "seeds": 2, "faults": 2, "healthy": 2, "hard_negatives": 0}

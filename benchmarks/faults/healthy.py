@@ -84,7 +84,7 @@ def hard_negatives(world: World) -> Iterator[Case]:
         ("lr_x3", "T3", rate(world, 3)),
         ("lr_x10", "T3 T7 R3", rate(world, 10)),
         ("lr_d3", "T2 T1", rate(world, 1 / 3)),
-        ("no_act", "T10 T17", model(activation="linear")),
+        ("no_act", "T10 T17 T3 R1", model(activation="linear")),
         ("sigmoid_out", "R5", net(world, head="sigmoid")),
         ("softmax_left", "R5", net(world, head="softmax_left")),
         ("noise5", "T13", {}, "noise5"),

@@ -48,7 +48,7 @@ def build(
         x = layers.Rescaling(inner_scale)(x)
     for count in filters:
         x = layers.Conv2D(count, kernel_size, padding="same", **options)(x)
-        x = pool()(between(x, norm_momentum, None))
+        x = pool(pool_size=2)(between(x, norm_momentum, None))
     x = layers.Flatten()(x)
     for units in hidden:
         x = between(layers.Dense(units, **options)(x), norm_momentum, lasting_dropout)

@@ -20,10 +20,11 @@ def of_world(found: dict[str, Any]) -> dict[str, Any]:
     about, cases = found["scores"], found["cases"]
     scores = {name: {"runs": share(*about[name]["runs"]), "cases": share(*about[name]["cases"])} for name in ROWS}
     tried = any(case["patches"] for case in cases.values() if case["verdict"] == "fault")
+    recovers = share(*about["patch_recovers"]) if tried else None
     return {
         "counts": {"faults": about["faults"], "healthy": about["healthy"], "harmless": about["hard_negatives"],
                    "seeds": about["seeds"]},
-        "scores": scores | {"patch_recovers": {"runs": None, "cases": share(*about["patch_recovers"]) if tried else None}},
+        "scores": scores | {"patch_recovers": {"runs": None, "cases": recovers}},
         "rules": {code: rule(code, row, cases) for code, row in found["rules"].items()},
         "missed": {name: missed(case) for name, case in cases.items() if is_missed(case)},
     }  # fmt: skip
@@ -38,8 +39,8 @@ def share(hits: int, of: int) -> dict[str, Any] | None:
 
 
 def rule(code: str, row: dict[str, Any], cases: dict[str, Any]) -> dict[str, Any]:
-    """`cases`: faults that were put in as this one, and in how many of them it is found in most runs; `recall`: the runs
-    of all faults that it may name; `false_alarms`: among healthy runs."""
+    """`cases`: faults that were put in as this one, and in how many of them it is found in most runs; `recall`: the
+    runs of all faults that it may name; `false_alarms`: among healthy runs."""
     seeded = [case["said"] for case in cases.values() if case["verdict"] == "fault" and case["causes"][:1] == [code]]
     named = [sum(code in said for said in runs) > MOST * len(runs) for runs in seeded]
     alarms = [code in said for case in cases.values() if case["kind"] == "healthy" for said in case["false_alarms"]]

@@ -10,8 +10,8 @@ from typing import Any
 
 from improve import yamlfile
 from improve.findings.rule import Change, Finding
-from improve.ledger import experiment
 from improve.lazy import np
+from improve.ledger import experiment
 from improve.paired import paired
 from improve.run import Run, load
 from improve.statistics import Rate, difference
@@ -81,7 +81,8 @@ def both(run: Run, parent: str) -> tuple[float, float, float] | None:
 def sentence(found: Mapping[str, Any]) -> str:
     """What to tell the reader of it."""
     change = f"{found['path']}: {yamlfile.inline(found['value'])}"
-    said = f"advised by {found['run']} ({found['code']}): {change}, to recover about {100 * found['expected']:.0f} points"
+    said = f"advised by {found['run']} ({found['code']}): {change}"
+    said += f", to recover about {100 * found['expected']:.0f} points"
     interval = f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
     verdict = "" if found["low"] > 0 else "; it made it worse" if found["high"] < 0 else "; that may be chance"
     return f"{said}; it recovered {100 * found['recovered']:.1f} {interval}{verdict}"

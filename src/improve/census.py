@@ -53,7 +53,8 @@ def print_of(image: NDArray[Any]) -> bytes:
 def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
     """One pass over the images."""
     hashed = hashlib.sha256(str((images.shape, images.dtype)).encode())
-    prints, light, contrast = [], [], []
+    prints: list[bytes] = []
+    light, contrast = [], []
     for chunk in map(np.ascontiguousarray, images.chunks()):
         hashed.update(chunk.data)
         prints += map(print_of, chunk)

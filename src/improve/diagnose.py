@@ -125,13 +125,13 @@ def _bare_error(name: str, value: str) -> float:
 
 
 def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
-    """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it is
-    mended, and where the model is broken its gaps mean nothing."""
+    """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it
+    is mended, and where the model is broken its gaps mean nothing."""
     causes = explained(look(CAUSES, case))
     broken = bool(causes and causes[0].code in BROKEN) or (case.run is not None and at_chance(case) is not None)
     rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
     findings = causes + waiting(rest, causes)
-    ranked = sorted(findings, key=lambda finding: (STATUSES.index(finding.status), finding not in causes, -finding.harm))
+    ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), one not in causes, -one.harm))
     said = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
     return Diagnosis(
         said, case.errors, case.gaps, chain(case, broken, causes), tuple(ranked), notes + _human(case),

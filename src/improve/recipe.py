@@ -117,8 +117,8 @@ def avoidable_bias(errors: Errors) -> Gap:
 
 
 def verdict(gaps: Components, held_up: bool = False) -> Verdict:
-    """One word for the whole: the first high gap in the order of the recipe. `held_up`: a cause of bias was found, which
-    tells more than a human level that is not known."""
+    """One word for the whole: the first high gap in the order of the recipe. `held_up`: a cause of bias was found,
+    which tells more than a human level that is not known."""
     bias, variance = gaps.avoidable_bias.verdict, gaps.variance.verdict
     if bias == "high" or (bias == "unknown" and held_up):
         return "high_bias_and_variance" if variance == "high" else "high_bias"

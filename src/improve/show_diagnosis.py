@@ -7,13 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from improve.compare import MISSING
-from improve.diagnose import Diagnosis, Link
+from improve.diagnose import Diagnosis, Link, symptom
 from improve.findings.rule import Finding
 from improve.recipe import Gap
 from improve.show import console, interval, percent
 from improve.yamlfile import inline
 
 SHOWN = 3  # findings told to the reader; all of them are in diagnosis.json
+NAMED = 8  # codes in the line on what was not looked at
 GAP_WORDS = {
     "high": "high",
     "minor": "over the limit, but the smaller part",
@@ -116,23 +117,66 @@ def _link(link: Link) -> str:
 
 
 def show_findings(diagnosis: Diagnosis, out: Console) -> None:
+    told = [finding for finding in diagnosis.findings if finding.status != "cannot_tell_yet"]
     if not diagnosis.findings:
-        settled = diagnosis.verdict == "ok"
-        rest = f"every check had the evidence it needed ({diagnosis.checks} checks)" if settled else "see the notes"
-        out.print(Text(f"nothing to report: no finding; {rest}"))
+        out.print(Text(f"nothing to report: no finding; {checks(diagnosis)}"))
     out.print()
-    for number, finding in enumerate(diagnosis.findings[:SHOWN], start=1):
-        show_finding(number, finding, out)
-    if len(diagnosis.findings) > SHOWN:
-        out.print(Text(f"{len(diagnosis.findings) - SHOWN} more in diagnosis.json"))
+    for number, finding in enumerate(told[:SHOWN], start=1):
+        worth = label(finding) if diagnosis.errors else ""
+        show_finding(number, finding, worth, out)
+    if len(told) > SHOWN:
+        out.print(Text(f"{len(told) - SHOWN} more in diagnosis.json"))
+    for line in (waiting(diagnosis), unseen(diagnosis)):
+        if line:
+            out.print(Text(line))
 
 
-def show_finding(number: int, finding: Finding, out: Console) -> None:
-    out.print(Text.assemble(f"{number}  ", (f"{finding.code}  {finding.title}", "bold")))
+def checks(diagnosis: Diagnosis) -> str:
+    """What was looked for, where nothing was found."""
+    if diagnosis.run is None or diagnosis.verdict != "ok":
+        return "see the notes" if diagnosis.notes else "the numbers are all there is"
+    made, left = diagnosis.checks - len(diagnosis.unchecked), len(diagnosis.unchecked)
+    return f"{made} checks, {left} not made" if left else f"every check had the evidence it needed ({made} checks)"
+
+
+def show_finding(number: int, finding: Finding, worth: str, out: Console) -> None:
+    title = (f"{finding.code}  {finding.title}", "bold")
+    out.print(Text.assemble(f"{number}  ", title, f"   {worth}" if worth else ""))
     out.print(Text(f"   {finding.says}"))
     for place, change in enumerate(finding.changes):
         word = "change " if place == 0 else "or     "
         out.print(Text(f"   {word}  {change.path}: {inline(change.value)}   {change.because}"))
+    if finding.rivals:
+        out.print(Text(f"   not excluded  {', '.join(finding.rivals)}"))
     if finding.confirm:
         out.print(Text(f"   to decide  {finding.confirm}"))
     out.print()
+
+
+def label(finding: Finding) -> str:
+    """What is to be won at most, or that it is not certain."""
+    if finding.status == "not_enough_evidence":
+        return "not enough evidence"
+    points = round(100 * finding.harm)
+    if points == 0:
+        return "less than a point to win" if finding.harm > 0 else ""
+    return f"about {points} point{'s' if points > 1 else ''} to win"
+
+
+def waiting(diagnosis: Diagnosis) -> str:
+    """Findings that may be brought about by another one, and that one."""
+    waits = [f"{one.code} {one.name}" for one in diagnosis.findings if one.status == "cannot_tell_yet"]
+    causes = [one.code for one in diagnosis.findings if one.status == "found" and not symptom(one)]
+    first = f": mend {causes[0]} first" if causes else ""
+    return f"cannot tell yet   {', '.join(waits)}{first}" if waits else ""
+
+
+def unseen(diagnosis: Diagnosis) -> str:
+    """Findings that the run leaves no evidence for."""
+    if diagnosis.run is None or not diagnosis.unchecked:
+        return ""
+    codes = [code for code, _ in diagnosis.unchecked]
+    more = f" and {len(codes) - NAMED} more" if len(codes) > NAMED else ""
+    light = diagnosis.run.spec.get("evidence") == "light"
+    why = "evidence: light switched the probes off" if light else "the run has not left the evidence they need"
+    return f"not looked at     {', '.join(codes[:NAMED])}{more} ({why})"

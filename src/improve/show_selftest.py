@@ -38,8 +38,8 @@ def headline(name: str, counts: dict[str, int]) -> str:
     seeds = "one seed" if counts["seeds"] == 1 else f"up to {counts['seeds']} seeds"
     few = ", too few to test what hurts: the means alone decide" if counts["seeds"] < ENOUGH_SEEDS else ""
     return (
-        f"{name} · {counts['faults']} faults, {counts['healthy']} healthy cases, {counts['harmless']} harmless changes · "
-        f"{seeds} each{few}"
+        f"{name} · {counts['faults']} faults, {counts['healthy']} healthy cases, {counts['harmless']} harmless changes "
+        f"· {seeds} each{few}"
     )
 
 

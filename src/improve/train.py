@@ -19,8 +19,8 @@ from improve.findings import CAUSES
 from improve.findings.rule import Case
 from improve.interrupt import Interrupt, interruptible
 from improve.lazy import keras, np
-from improve.prepare import Data, prepare
 from improve.measure import Measured, averaged, measure
+from improve.prepare import Data, prepare
 from improve.probes import Probes
 from improve.record import Steps, step_callback, steps_of
 from improve.spec import Spec

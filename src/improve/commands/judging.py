@@ -63,8 +63,8 @@ def opened(run: Run) -> None:
 
 def next_spec(run: RunFolder, output: Output = None) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
-    from improve.diagnose import diagnose as diagnose_run
     from improve.advice import remember
+    from improve.diagnose import diagnose as diagnose_run
     from improve.revise import best_change, edit, revise, revised
     from improve.run import bring_code, load
     from improve.show import console

@@ -23,9 +23,10 @@ from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, We
 
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
-    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, LabelNoise, Clipping, DecayedEarly,
-    TooDeep, RateTooHigh, DeadUnits, RateTooLow, ColdStatistics, BatchSize, Vanishing, Exploding,
-    Saturated, Frozen, ClassNeverPredicted, DataLimited, TooSmall, NotFinished, NoBetterThanChance, AvoidableBias,
+    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, LabelNoise,
+    Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing, RateTooLow, ColdStatistics,
+    Exploding, Saturated, Frozen, DataLimited, TooSmall, ClassNeverPredicted, NotFinished, NoBetterThanChance,
+    AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
 GAPS: tuple[type[Rule], ...] = (

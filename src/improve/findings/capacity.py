@@ -56,8 +56,9 @@ class TooSmall(Rule):
     """The network is too small for the task: what is left when nothing else keeps it from fitting.
 
     Seen as: the avoidable bias is high, no other finding explains it, and the training error no longer falls; or a
-    hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all. Capacity is named last
-    because it is rarely the cause: of 42 faults that a high training error shows, 2 were. Fix: a bigger network.
+    hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all.
+    Capacity is named last because it is rarely the cause: of 42 faults that a high training error shows, 2 were. Fix: a
+    bigger network.
     """
 
     code, name, title, link = "T17", "too_small", "the network is too small", "training"

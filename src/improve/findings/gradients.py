@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from improve.findings.changes import another_network, option, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import best_epoch, gradient_ratio, last_epoch, modes_ratio, silent
+from improve.findings.signs import DEAD, best_epoch, gradient_ratio, last_epoch, modes_ratio, silent
 from improve.layers import SQUASHING
 from improve.lazy import np
 
 VANISHING, EXPLODING = 0.05, 70.0  # gradient norm of the first over that of the last kernel; healthy: 0.3 to 1.1
-DEAD = 0.95  # of a layer's units; 68 % silent did no harm
 SATURATED = 0.5  # of a layer's outputs
 DEEP, DEEP_NORMALIZED = 15, 30  # layers with weights and no way around them
 FADING = {*SQUASHING, "softmax", "softplus"}

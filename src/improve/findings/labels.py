@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from improve.findings.mismatch import OBVIOUS, differences
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.findings.signs import chance_level, largest_update, part_of
 from improve.lazy import np
@@ -12,12 +13,14 @@ from improve.statistics import auroc, binomial_tail, difference
 CHANCE_P = 0.01
 SMALL = 50  # images: too few to say that nothing carries over
 FEEBLE = 3.0  # times the accuracy of guessing: less is hardly any
-LEARNED = 0.95  # of ln K
+LEARNED = 0.98  # of ln K
 CALM = 0.1  # ‖Δw‖/‖w‖ per step
-RENAMED = 0.6  # of the validation images, explained by exchanging classes
+RENAMED = 0.2  # of the validation images, that exchanging classes would make right
+AS_GOOD = 0.85  # of the training accuracy, with classes exchanged
 NOISE = 0.03  # training error from where on noise can be told
-UNRELATED = 0.7  # AUROC of the confidence for right against wrong labels; 0.5: no relation
-UNLIKELY = 0.5  # of 1/K: the median probability that it gives to labels it misses
+SETTLED = 200  # steps: before that a network is unsure of everything
+UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
+UNLIKELY = 1.0  # of 1/K: the median probability of the labels it misses; on clean labels 1.8 to 2.7, with noise 0.4
 
 
 class NoSignal(Rule):
@@ -25,8 +28,9 @@ class NoSignal(Rule):
 
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
     not; or the cross-entropy falls on training images and rises above ln K on validation images, with less than three
-    times the accuracy of guessing; or exchanging classes one for one explains 60 % of the validation images, which the labels as they are do not.
-    Usual causes: labels shuffled against the images, classes numbered differently in two folders, an index off by one.
+    times the accuracy of guessing; or exchanging classes one for one would make 20 points more of the validation
+    images right, nearly as many as of the training images. Usual causes: labels shuffled against the images, classes numbered differently in two
+    folders, an index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -34,7 +38,8 @@ class NoSignal(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.errors is None or case.run is None:
             return None
-        return self.renamed(case) or self.shuffled(case) or self.useless(case)
+        other_kind = any(abs(size) >= OBVIOUS for size in differences(case, "train", "validation").values())
+        return self.renamed(case) or (None if other_kind else self.shuffled(case) or self.useless(case))
 
     def shuffled(self, case: Case) -> Finding | None:
         part = "train_dev" if case.errors and case.errors.train_dev else "validation"
@@ -57,13 +62,15 @@ class NoSignal(Rule):
         train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
         guess, part = chance_level(case), (case.run.summary.get("validation") or {}) if case.run else {}
         moved, weak = largest_update(case), 1 - FEEBLE * (1 - part.get("majority_error", 0.0))
-        if not train or not new or moved is None or moved > CALM or part.get("error", 0.0) < weak or not case.fits_badly:
+        if not train or not new or moved is None or moved > CALM:
+            return None
+        if part.get("error", 0.0) < weak or not case.fits_badly:
             return None
         if case.errors is None or case.errors.train_dev or not train[-1] < LEARNED * guess or not new[-1] > guess:
             return None
         return self.found(
-            f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on validation "
-            f"images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit(case)}",
+            f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on "
+            f"validation images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit(case)}",
             harm=part["error"],
             evidence={"train_cross_entropy": train[-1], "validation_cross_entropy": new[-1], "n": part["n"]},
             rivals=("T3",),
@@ -75,7 +82,7 @@ class NoSignal(Rule):
         if seen is None or case.errors is None or seen.wrong.mean() < 0.5 or len(seen.label) < SMALL:
             return None
         explained, names = exchanged(seen.label, seen.predicted, seen.probability.shape[1])
-        if explained < RENAMED or explained < 2 * (1 - seen.wrong.mean()):
+        if explained - (1 - seen.wrong.mean()) < RENAMED or explained < AS_GOOD * (1 - case.errors.train.value):
             return None
         return self.found(
             f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
@@ -112,7 +119,8 @@ class LabelNoise(Rule):
     Seen as: the training error is above the train-dev (or validation) error, and its interval says not by chance: on
     clean labels a network is never better on images that it has not seen. Where validation labels are as noisy, that
     sign is missing; then: the training images it gets wrong are those that it is as sure of as of the others (AUROC of
-    its confidence under 0.7), and it gives their labels next to no chance. Fix: clean the labels; until then label
+    its confidence under 0.8), and it gives their labels less chance than
+    guessing would. Fix: clean the labels; until then label
     smoothing, and stopping early.
     """
 
@@ -149,8 +157,8 @@ class LabelNoise(Rule):
 
 def unrelated(case: Case) -> float | None:
     """AUROC of the confidence for right against wrong, where the training labels that it misses look like noise."""
-    seen = case.evidence.best("train")
-    if seen is None or not NOISE <= seen.wrong.mean() <= 0.5:
+    seen, steps = case.evidence.best("train"), case.evidence.steps.get("step")
+    if seen is None or steps is None or not len(steps) or steps[-1] < SETTLED or not NOISE <= seen.wrong.mean() <= 0.5:
         return None
     wrong, classes = seen.wrong, seen.probability.shape[1]
     of_label = seen.probability[np.arange(len(wrong)), seen.label][wrong]
@@ -161,9 +169,9 @@ def unrelated(case: Case) -> float | None:
 class ClassNeverPredicted(Rule):
     """A class is missing: from the training images, or from all answers.
 
-    Seen as: no training image of a class that validation images have; or none of the training images that are
-    measured is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's). Fix: images of that class; where there are some, classes that weigh
-    the same.
+    Seen as: no training image of a class that validation images have; or none of the training images that are measured
+    is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's). Fix: images of that
+    class; where there are some, classes that weigh the same.
     """
 
     code, name, title, link = "T16", "class_missing", "a class is missing", "training"

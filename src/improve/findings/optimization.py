@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from improve.findings.changes import higher_rate, lower_rate, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import best_epoch, chance_level, clipped_share, data_loss, largest_update, update_ratio
+from improve.findings.signs import (
+    DEAD,
+    best_epoch,
+    chance_level,
+    clipped_share,
+    data_loss,
+    largest_update,
+    last_epoch,
+    silent,
+    update_ratio,
+)
 from improve.lazy import np
 from improve.statistics import Rate, difference, slope
 
@@ -19,7 +29,7 @@ FEW_UPDATES, FEW_PER_EPOCH = 100, 8
 TINY_BATCH = 4
 FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
-STILL_P, STILL = 0.01, 0.9  # the loss of the second half of the steps falls by a tenth
+STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
 HASTY = 2  # epochs of patience
 
 
@@ -108,7 +118,8 @@ class RateTooHigh(Rule):
     """The learning rate is too high: the steps overshoot, and the network collapses or never gets down.
 
     Seen as one of: within the first 50 steps, a loss above three times the first one (and three times ln K); early
-    steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing; a training error that at the end is 10 points
+    steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing; a layer whose units died while it trained, with
+    the same end; a training error that at the end is 10 points
     above that of the best epoch. Fix: a lower rate, by as much as the early steps are too large; warm-up if only the
     first steps are.
     """
@@ -117,7 +128,7 @@ class RateTooHigh(Rule):
     needs = ("kernels",)
 
     def look(self, case: Case) -> Finding | None:
-        why = self.collapsed(case) or (case.fits_badly and (self.spike(case) or self.overshot(case))) or ""
+        why = self.collapsed(case) or (case.fits_badly and (self.spike(case) or self.overshot(case) or self.killed(case)))
         if not why:
             return None
         return self.found(
@@ -144,6 +155,13 @@ class RateTooHigh(Rule):
         if moved is None or moved <= FAST or not case.at_chance:
             return ""
         return f"the weights moved by {moved:.2g} of their size in a step, and it learned nothing"
+
+    @staticmethod
+    def killed(case: Case) -> str:
+        dead = silent(case, last_epoch(case))
+        if not case.at_chance or dead < DEAD or silent(case, 0) >= DEAD:
+            return ""
+        return f"{100 * dead:.0f} % of a layer's units died while it trained"
 
     @staticmethod
     def collapsed(case: Case) -> str:
@@ -204,10 +222,11 @@ def updates(case: Case) -> int:
 class NotFinished(Rule):
     """Training ended while the errors were still falling.
 
-    Seen as: the training error of the last fifth of the epochs (five at least) falls (p < 0.05), the validation error
-    does not rise, the best epoch is in the last quarter, and as many epochs again would win 2 points; in runs of less
-    than five epochs, the loss of the second half of the steps falls by a tenth (p < 0.01). And the training error is
-    high. Or early stopping with a patience of 1 or 2 broke it off, and the error is high. Fix: more epochs. (A falling loss alone says little: it falls in most healthy runs.)
+    Seen as: over the last third of the epochs (five at least), the validation cross-entropy falls (p < 0.05) so that at
+    half that slope as many epochs again would take a tenth of it away, and the best epoch is in the last quarter; in
+    runs of less than five epochs, a loss that falls over the whole run by a tenth (p < 0.01). And the training error is
+    high, by more than the variance. Or early stopping with a patience of 1 or 2 broke it off, and the error is high.
+    Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
     """
 
     code, name, title, link = "T1", "not_finished", "training ended too early", "training"
@@ -216,14 +235,16 @@ class NotFinished(Rule):
         epochs = len(case.column("train_error"))
         if self.hasty(case, epochs):
             return self.impatient(case, epochs)
-        gain = (self.by_steps(case) if epochs < SHORT else self.by_epochs(case)) if case.fits_badly else None
-        if gain is None:
+        if not case.fits_badly or case.gaps is None or case.to_win < case.gaps.variance.value:
             return None
-        factor = 10 if epochs < SHORT else 4 if gain > case.to_win / 2 else 2
+        fall = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
+        if fall is None:
+            return None
+        factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
         return self.found(
-            f"the errors were still falling after {epochs} epochs; {fit(case)}",
-            harm=min(gain, case.to_win),
-            evidence={"expected_gain": gain, "epochs": epochs},
+            f"the loss was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
+            harm=case.to_win,
+            evidence={"fall": fall, "epochs": epochs},
             changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
             rivals=("T2", "T15"),
             confirm=f"train {factor} times as long",
@@ -231,23 +252,23 @@ class NotFinished(Rule):
 
     @staticmethod
     def by_epochs(case: Case) -> float | None:
-        """What as many epochs again would win, at half the present slope."""
-        errors, validation, best = case.column("train_error"), case.column("validation_error"), best_epoch(case)
-        last = max(5, len(errors) // 5)
-        if len(errors) < SHORT or best < 0.75 * len(errors):
+        """The share of the validation cross-entropy that as many epochs again would take, at half the present slope."""
+        losses, best = case.column("validation_cross_entropy"), best_epoch(case)
+        last = max(SHORT, len(losses) // 3)
+        if len(losses) < SHORT or best < 0.75 * len(losses):
             return None
-        fall, val = slope(range(last), errors[-last:]), slope(range(last), validation[-last:])
-        gain = -fall.value * len(errors) / 2
-        tau = case.errors.tau if case.errors else 1.0
-        return gain if fall.value < 0 and fall.p < FALLING_P and val.value <= 0 and gain >= tau else None
+        fall = slope(range(last), losses[-last:])
+        share = -fall.value * len(losses) / 2 / max(losses[-1], 1e-30)
+        return share if fall.p < FALLING_P and share >= STILL else None
 
     @staticmethod
     def by_steps(case: Case) -> float | None:
-        losses = data_loss(case)[len(data_loss(case)) // 2 :]
-        if len(losses) < 6:
+        losses = data_loss(case)
+        if len(losses) < SHORT:
             return None
         fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
-        return case.to_win if fall.p < STILL_P and np.exp(fall.value * len(losses)) < STILL else None
+        share = 1 - float(np.exp(fall.value * len(losses)))
+        return share if fall.p < STILL_P and share >= STILL else None
 
     @staticmethod
     def hasty(case: Case, epochs: int) -> bool:
@@ -265,5 +286,3 @@ class NotFinished(Rule):
             changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
             confirm="train without early stopping",
         )
-
-

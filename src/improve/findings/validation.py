@@ -162,5 +162,3 @@ class NoisyValidation(Rule):
             rivals=("T3",),
             confirm="train once with a cosine schedule",
         )
-
-

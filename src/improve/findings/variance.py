@@ -27,9 +27,9 @@ class Variance(Rule):
     """The error on new images is well above the error on training images: it learned its training set by heart.
 
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
-    end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half of all sound runs have a gap of 2 points by their estimate
-    alone.) The recipe: more data is the surest, then regularisation (augmentation, dropout, L2). A smaller network is
-    not advised: it raises the bias.
+    end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half
+    of all sound runs have a gap of 2 points by their estimate alone.) The recipe: more data is the surest, then
+    regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
     """
 
     code, name, title, link = "V1", "variance", "it does not carry over to new images", "validation"
