@@ -4,7 +4,7 @@ import pytest
 
 from improve.revise import apply
 from test_findings_causes import decayed, never
-from test_findings_evidence import answers, bad, kernels, look, start, steps
+from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
 from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
 from test_findings_thresholds import SAID
 
@@ -52,9 +52,9 @@ def test_t11_never_presses_the_brake_harder(make_run, l2):
 
 @pytest.mark.parametrize("dropout", [0.05, 0.2, 0.5, 0.8])
 def test_t11_never_switches_off_more_units(make_run, dropout):
-    from test_findings_evidence import modes
-
-    run = make_run(**bad({"regularization": {"dropout": dropout}}, start=start(dropout=[dropout]), epochs=modes(0.5, 1.0)))
+    run = make_run(
+        **bad({"regularization": {"dropout": dropout}}, start=start(dropout=[dropout]), epochs=modes(0.5, 1.0))
+    )
     finding = look(run, "T11")
     assert finding is None or all(change.value < dropout for change in finding.changes)
 
@@ -67,15 +67,16 @@ def test_t6_clips_at_the_90th_percentile_of_the_gradient_norms(make_run):
 
 
 def test_t12_clips_at_the_90th_percentile_of_the_gradient_norms(make_run):
-    norms = [{**row, "gradient_norm": (number + 1) / 100} for number, row in enumerate(steps([1.0] * 100, clipped=[0.9] * 100))]
+    norms = [
+        {**row, "gradient_norm": (number + 1) / 100}
+        for number, row in enumerate(steps([1.0] * 100, clipped=[0.9] * 100))
+    ]
     optimizer = {"name": "sgd", "learning_rate": 0.01, "global_clipnorm": 1e-4}
     run = make_run(**bad({"optimizer": optimizer}, steps=norms, kernels=kernels(1e-6)))
     assert proposed(run, "T12")["optimizer.global_clipnorm"] == pytest.approx(0.9, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("update", "rate"), [(4e-4, 0.1), (4e-5, 1.0), (4e-6, 10.0), (4e-9, 10.0)]
-)
+@pytest.mark.parametrize(("update", "rate"), [(4e-4, 0.1), (4e-5, 1.0), (4e-6, 10.0), (4e-9, 10.0)])
 def test_t2_raises_the_rate_by_powers_of_ten_up_to_a_thousand(make_run, update, rate):
     assert proposed(make_run(**bad(kernels=kernels(update))), "T2")["optimizer.learning_rate"] == pytest.approx(rate)
 
@@ -100,8 +101,6 @@ def test_t13_speaks_at_two_points_however_they_are_written(make_run, train, vali
 
 @pytest.mark.parametrize(("clean", "training"), [(0.30, 0.28), (0.32, 0.30)])
 def test_v7_speaks_at_two_points_however_they_are_written(make_run, clean, training):
-    from test_findings_evidence import modes
-
     run = make_run(**bad(start=start(batch_normalizations=1), epochs=modes(2.0, 1.0, clean, training)))
     assert look(run, "V7") is not None
 

@@ -56,11 +56,13 @@ def kernels(update=0.005, first=0.8, last=1.0, left=1.0, steps=20):
     for step in range(steps):
         weight = 1.0 if step < steps - 1 else left
         for name, gradient in (("conv/kernel", first), ("logits/kernel", last)):
-            rows.append({"step": step, "kernel": name, "update_ratio": update, "gradient_norm": gradient, "weight_norm": weight})
+            rows.append(
+                {"step": step, "kernel": name, "update_ratio": update, "gradient_norm": gradient, "weight_norm": weight}
+            )
     return rows  # fmt: skip
 
 
-LEARNED = tuple(2.3 - 0.14 * min(step, 5) for step in range(200))  # falls, then stays
+LEARNED = tuple(2.3 - 0.14 * min(step, 5) for step in range(400))  # falls, then stays
 
 
 def steps(losses=LEARNED, rates=None, penalty=0.0, clipped=None, norm=1.0):
@@ -124,4 +126,7 @@ def test_no_rule_speaks_on_a_healthy_run_even_alone(make_run, code):
 
 
 def test_a_high_training_error_with_healthy_evidence_is_said_to_be_just_that(make_run):
-    assert {finding.code for finding in diagnose(make_run(**bad())).findings if finding.status == "found"} <= {"T17", "T19"}
+    assert {finding.code for finding in diagnose(make_run(**bad())).findings if finding.status == "found"} <= {
+        "T17",
+        "T19",
+    }

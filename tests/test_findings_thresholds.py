@@ -42,7 +42,9 @@ COMPARING = {
     "C4": (rates_tried, counts_from(TRIED)),
 }
 SWEEPS = {**READABLE, **TRAINING, **VALIDATION, **AFTERWARDS}
-CASES = [(code, sweep, value, found) for code, sweeps in SWEEPS.items() for sweep in sweeps for value, found in sweep.seen]
+CASES = [
+    (code, sweep, value, found) for code, sweeps in SWEEPS.items() for sweep in sweeps for value, found in sweep.seen
+]
 IDS = [f"{code} {sweep.what} {value}" for code, sweep, value, _ in CASES]
 
 
@@ -99,7 +101,9 @@ def test_every_finding_explains_itself(rule):
 SAID = [(code, sweep, value) for code, sweep, value, found in CASES if found]
 
 
-@pytest.mark.parametrize(("code", "sweep", "value"), SAID, ids=[f"{code} {sweep.what} {value}" for code, sweep, value in SAID])
+@pytest.mark.parametrize(
+    ("code", "sweep", "value"), SAID, ids=[f"{code} {sweep.what} {value}" for code, sweep, value in SAID]
+)
 def test_what_a_rule_finds_is_in_the_diagnosis_unless_it_follows_from_another_one(make_run, code, sweep, value):
     diagnosis = diagnose(make_run(**sweep.run(value)), sweep.test)
     said = [finding.code for finding in diagnosis.findings]
@@ -108,7 +112,9 @@ def test_what_a_rule_finds_is_in_the_diagnosis_unless_it_follows_from_another_on
     assert first is None or diagnosis.findings[0] == first
 
 
-@pytest.mark.parametrize(("code", "sweep", "value"), SAID, ids=[f"{code} {sweep.what} {value}" for code, sweep, value in SAID])
+@pytest.mark.parametrize(
+    ("code", "sweep", "value"), SAID, ids=[f"{code} {sweep.what} {value}" for code, sweep, value in SAID]
+)
 def test_a_finding_says_its_numbers_and_costs_no_more_than_everything(make_run, code, sweep, value):
     finding = look(make_run(**sweep.run(value)), code, sweep.test)
     assert finding.says

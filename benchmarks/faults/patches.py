@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from running import Job, read_json, summary
 from suite import Case
@@ -18,7 +17,7 @@ from improve import run
 from improve.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError
 from improve.findings.rule import Finding
-from improve.revise import apply
+from improve.revise import revised
 
 TRIED = 3  # seeds that a change is trained with
 
@@ -86,7 +85,7 @@ def proposals(world: World, case: Case) -> dict[str, Finding]:
 
 def job(world: World, folder: Path, target: Path, finding: Finding) -> Job:
     change = finding.changes[0]
-    spec: dict[str, Any] = apply(run.load(folder).spec, change.path.split("."), change.value)
+    spec = revised(run.load(folder).spec, change)
     return Job(target, spec, world.work, {"code": finding.code, **asdict(change)})
 
 
@@ -95,4 +94,5 @@ def tried(finding: Finding | None, target: Path) -> bool:
     if finding is None or not finding.changes or summary(target).get("status") in (None, "running", "failed"):
         return False
     stored, change = read_json(target / "patch.json") or {}, finding.changes[0]
-    return bool(stored.get("path") == change.path and stored.get("value") == json.loads(json.dumps(change.value)))
+    now = json.loads(json.dumps(asdict(change)))
+    return all(stored.get(key) == now[key] for key in ("path", "value", "also"))

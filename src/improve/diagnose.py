@@ -56,12 +56,20 @@ class Diagnosis:
             "run": self.run.name if self.run else None,
             "components": {name: gap._asdict() if gap else None for name, gap in gaps.items()},
             "chain": [link._asdict() for link in self.chain],
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [told(finding) for finding in self.findings],
             "notes": list(self.notes),
             "advice": advice.outcome(self.run) if self.run else None,
             "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
             "test_opened": bool(self.errors and self.errors.test),
         }
+
+
+def told(finding: Finding) -> dict[str, Any]:
+    """A finding for diagnosis.json; `also` stands only with changes that need it."""
+    changes = [asdict(change) for change in finding.changes]
+    for change in changes:
+        change["also"] = dict(change["also"])
+    return {**asdict(finding), "changes": [{k: v for k, v in change.items() if k != "also" or v} for change in changes]}
 
 
 def diagnose(run: Run, test: bool = False) -> Diagnosis:

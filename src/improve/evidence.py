@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError)
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class Predictions(NamedTuple):
@@ -45,7 +46,7 @@ class Evidence:
             found = json.loads((self.folder / "evidence" / "start.json").read_text(encoding="utf-8"))
         except DAMAGED:
             return {}
-        return found if isinstance(found, dict) else {}
+        return numbers(found) if isinstance(found, dict) else {}
 
     @cached_property
     def steps(self) -> dict[str, NDArray[Any]]:
@@ -87,6 +88,15 @@ class Evidence:
     def images(self) -> dict[str, NDArray[Any]]:
         """PART_hash, PART_brightness, PART_contrast: per image, in the order of the part."""
         return load(self.folder / "evidence" / "images.npz")
+
+
+def numbers(value: Any) -> Any:
+    """JSON's null stands for a number that was none."""
+    if isinstance(value, dict):
+        return {key: numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbers(item) for item in value]
+    return float("nan") if value is None else value
 
 
 def rows(file: Path) -> list[dict[str, Any]]:

@@ -27,7 +27,9 @@ def revise(spec: dict[str, Any], change: Change) -> str:
 
 def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
     """`spec` with the change applied. Raises ValidationError where that is no valid spec."""
-    changed = apply(spec, change.path.split("."), change.value)
+    changed = spec
+    for path, value in change.edits:
+        changed = apply(changed, path.split("."), value)
     Spec.model_validate(changed)
     return changed
 

@@ -145,7 +145,8 @@ def show_finding(number: int, finding: Finding, worth: str, out: Console) -> Non
     out.print(Text(f"   {finding.says}"))
     for place, change in enumerate(finding.changes):
         word = "change " if place == 0 else "or     "
-        out.print(Text(f"   {word}  {change.path}: {inline(change.value)}   {change.because}"))
+        edits = ", ".join(f"{path}: {inline(value)}" for path, value in change.edits)
+        out.print(Text(f"   {word}  {edits}   {change.because}"))
     if finding.rivals:
         out.print(Text(f"   not excluded  {', '.join(finding.rivals)}"))
     if finding.confirm:

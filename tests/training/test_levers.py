@@ -9,9 +9,9 @@ import pytest
 
 from improve.augmentations.geometry import rotation, shearing, translation, warp, zooming
 from improve.batches import training_batches
+from improve.measure import averaged
 from improve.optimizers import OPTIMIZERS
 from improve.prepare import prepare
-from improve.measure import averaged
 from improve.record import steps_of
 from improve.spec import Spec
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from improve.findings.changes import another_network, option, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import DEAD, best_epoch, gradient_ratio, last_epoch, modes_ratio, silent
+from improve.findings.signs import DEAD, best_epoch, gradient_ratio, last_epoch, modes_ratio, silent, usual_gradient
 from improve.layers import SQUASHING
-from improve.lazy import np
+from improve.recipe import SLACK
 
 VANISHING, EXPLODING = 0.05, 70.0  # gradient norm of the first over that of the last kernel; healthy: 0.3 to 1.1
 SATURATED = 0.5  # of a layer's outputs
@@ -128,13 +128,13 @@ class Exploding(Rule):
         ratio = gradient_ratio(case)
         if ratio is None or ratio <= EXPLODING or not case.fits_badly:
             return None
-        norms = case.evidence.steps["gradient_norm"]
-        clip = Change("optimizer.global_clipnorm", rounded(float(np.quantile(norms, 0.5))), "no step is thrown about")
+        usual = usual_gradient(case)
+        clip = [Change("optimizer.global_clipnorm", rounded(usual), "no step is thrown about")] if usual else []
         return self.found(
             f"the first layer gets {ratio:.0f} times the last one's gradient, 0.3 to 1.1 is usual; {fit(case)}",
             harm=case.to_win,
-            evidence={"gradient_ratio": ratio, "n": len(norms)},
-            changes=(*fewer_layers(case), *another_network(case), clip),
+            evidence={"gradient_ratio": ratio, "usual_gradient": usual},
+            changes=(*fewer_layers(case), *another_network(case), *clip),
             rivals=("T3", "T10"),
             confirm="train 2 epochs with clipping",
         )
@@ -153,7 +153,7 @@ class Saturated(Rule):
     def look(self, case: Case) -> Finding | None:
         rows = [row for row in case.evidence.layers if row["epoch"] == best_epoch(case)]
         worst = max(rows, key=lambda row: row["saturated"], default=None)
-        if worst is None or worst["saturated"] <= SATURATED or not case.fits_badly:
+        if worst is None or not worst["saturated"] > SATURATED or not case.fits_badly:
             return None
         return self.found(
             f"{100 * worst['saturated']:.0f} % of the outputs of {worst['layer']} ({worst['activation']}) are at an "
@@ -182,7 +182,7 @@ class ColdStatistics(Rule):
         if both is None or not case.evidence.start.get("batch_normalizations"):
             return None
         ratio, worse = both
-        if ratio <= COLD or worse < (case.errors.tau if case.errors else 1.0):
+        if ratio <= COLD or worse < (case.errors.tau - SLACK if case.errors else 1.0):
             return None
         return self.found(
             f"on the same images the clean error is {100 * worse:.1f} points above that of training mode, the "

@@ -8,6 +8,7 @@ from improve.findings.mismatch import OBVIOUS, differences
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.findings.signs import chance_level, largest_update, part_of
 from improve.lazy import np
+from improve.recipe import SLACK
 from improve.statistics import auroc, binomial_tail, difference
 
 CHANCE_P = 0.01
@@ -22,6 +23,8 @@ SETTLED = 200  # steps: before that a network is unsure of everything
 UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
 UNLIKELY = 1.0  # of 1/K: the median probability of the labels it misses; on clean labels 1.8 to 2.7, with noise 0.4
 
+BALANCED = Change("training.class_weights", "balanced", "each class weighs the same")
+
 
 class NoSignal(Rule):
     """What it learned from the training labels says nothing about new images: the labels do not belong to them.
@@ -29,8 +32,8 @@ class NoSignal(Rule):
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
     not; or the cross-entropy falls on training images and rises above ln K on validation images, with less than three
     times the accuracy of guessing; or exchanging classes one for one would make 20 points more of the validation
-    images right, nearly as many as of the training images. Usual causes: labels shuffled against the images, classes numbered differently in two
-    folders, an index off by one.
+    images right, nearly as many as of the training images. Usual causes: labels shuffled against the images, classes
+    numbered differently in two folders, an index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -82,7 +85,7 @@ class NoSignal(Rule):
         if seen is None or case.errors is None or seen.wrong.mean() < 0.5 or len(seen.label) < SMALL:
             return None
         explained, names = exchanged(seen.label, seen.predicted, seen.probability.shape[1])
-        if explained - (1 - seen.wrong.mean()) < RENAMED or explained < AS_GOOD * (1 - case.errors.train.value):
+        if explained - (1 - seen.wrong.mean()) < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
             return None
         return self.found(
             f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
@@ -132,7 +135,7 @@ class LabelNoise(Rule):
             return None
         clean = errors.train_dev or errors.validation
         low, high = difference(errors.train, clean)
-        if low > 0 and errors.train.value - clean.value >= errors.tau:
+        if low > 0 and errors.train.value - clean.value >= errors.tau - SLACK:
             says = f"{error('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
             gap = [errors.train.value - clean.value, low, high]
             return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
@@ -211,7 +214,7 @@ class ClassNeverPredicted(Rule):
             f"no training image is taken for {names(case, never)}, which {100 * share:.1f} % of them are",
             harm=share,
             evidence={"classes": never, "share": share, "n": n},
-            changes=(Change("training.class_weights", "balanced", "each class weighs the same"),),
+            changes=() if case.setting("training.class_weights") == "balanced" else (BALANCED,),
             rivals=("R5", "T2"),
             confirm="look at what those images are taken for",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from improve.findings.changes import augmented
 from improve.findings.rule import Case, Change, Finding, Rule, above
 from improve.findings.signs import part_of
 from improve.lazy import np
@@ -68,7 +69,7 @@ def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:
     imitated += [{"name": "contrast"}] if "contrast" in differing else []
     imitated += [{"name": "gaussian_noise"}]
     if not case.setting("augmentation"):
-        yield Change("augmentation", imitated, "makes training images more like those that count")
+        yield augmented(case, imitated, "makes training images more like those that count")
 
 
 class LabelShift(Rule):

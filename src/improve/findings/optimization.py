@@ -14,8 +14,10 @@ from improve.findings.signs import (
     last_epoch,
     silent,
     update_ratio,
+    usual_gradient,
 )
 from improve.lazy import np
+from improve.recipe import SLACK
 from improve.statistics import Rate, difference, slope
 
 SLOW = 5e-4  # ‖Δw‖/‖w‖ per step, early; healthy or harmless runs: 2.2e-3 to 1.4e-2
@@ -47,15 +49,14 @@ class Clipping(Rule):
         (share, away), moved = clipped_share(case), update_ratio(case)
         if moved is None or moved >= SLOW or share <= CLIPPED_STEPS or away <= CLIPPED_AWAY or not case.fits_badly:
             return None
-        norms = case.evidence.steps["gradient_norm"]
-        usual = rounded(float(np.quantile(norms, 0.9)))
+        usual = usual_gradient(case)
         kind = next(name for name in ("global_clipnorm", "clipnorm", "clipvalue") if case.setting(f"optimizer.{name}"))
-        value = usual if kind == "global_clipnorm" else None
+        value = rounded(usual) if usual and kind == "global_clipnorm" else None
         return self.found(
             f"{100 * share:.0f} % of the steps lost {100 * away:.0f} % of their gradient (median), so ‖Δw‖/‖w‖ is "
             f"{moved:.1e} per step; {fit(case)}",
             harm=case.to_win,
-            evidence={"clipped_steps": share, "clipped_away": away, "update_ratio": moved, "n": len(norms)},
+            evidence={"clipped_steps": share, "clipped_away": away, "update_ratio": moved},
             changes=(Change(f"optimizer.{kind}", value, "only the largest tenth of the gradients needs clipping"),),
             rivals=("T2",),
             confirm="train 2 epochs without clipping",
@@ -128,7 +129,8 @@ class RateTooHigh(Rule):
     needs = ("kernels",)
 
     def look(self, case: Case) -> Finding | None:
-        why = self.collapsed(case) or (case.fits_badly and (self.spike(case) or self.overshot(case) or self.killed(case)))
+        badly = case.fits_badly
+        why = self.collapsed(case) or (badly and (self.spike(case) or self.overshot(case) or self.killed(case)))
         if not why:
             return None
         return self.found(
@@ -170,7 +172,7 @@ class RateTooHigh(Rule):
             return ""
         before, after = errors[best - 1], errors[-1]
         surely = difference(Rate(after, case.errors.train.n), Rate(before, case.errors.train.n))[0] > COLLAPSE / 2
-        if after - before < COLLAPSE or not surely:
+        if after - before < COLLAPSE - SLACK or not surely:
             return ""
         return f"the training error was {100 * before:.1f} % in epoch {best} and {100 * after:.1f} % at the end"
 
@@ -179,8 +181,8 @@ class BatchSize(Rule):
     """The batch does not suit the run: so large that there are hardly any steps, or so small that batch normalisation
     has nothing to average over.
 
-    Seen as: fewer than 100 updates in all, at most 8 per epoch, and a high training error; or batch normalisation with
-    batches of 4 or less and a high error. Fix: batches of 32.
+    Seen as: fewer than 100 updates in all, at most 8 per epoch, in batches of more than 32, and a high training error;
+    or batch normalisation with batches of 4 or less and a high error. Fix: batches of 32.
     """
 
     code, name, title, link = "T15", "batch_size", "the batch size does not suit the run", "training"

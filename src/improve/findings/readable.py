@@ -22,8 +22,8 @@ CALM = 0.05  # ‖Δw‖/‖w‖ per step; where steps are larger, the rate expl
 class NotFinite(Rule):
     """The loss became NaN or infinite, so training stopped at that step.
 
-    Almost always the learning rate is too high: the weights overshoot further at every step. Seen as: a loss in
-    steps.csv that is not a number. Fix: a lower rate, by as much as the first updates were too large; clip the
+    Almost always the learning rate is too high: the weights overshoot further at every step. Seen as: a run
+    that broke off for it (status diverged). Fix: a lower rate, by as much as the first updates were too large; clip the
     gradients if only single batches explode.
     """
 
@@ -58,7 +58,7 @@ class Diverged(Rule):
 
     def look(self, case: Case) -> Finding | None:
         quarters = [float(np.mean(part)) for part in np.array_split(data_loss(case), 4) if len(part)]
-        moved = largest_update(case)
+        moved = largest_update(case, 1.0)
         if len(quarters) < 4 or moved is None or moved >= CALM:
             return None
         rising = all(later > before for before, later in pairwise(quarters))

@@ -66,9 +66,10 @@ def penalties(case: Case) -> Iterator[Brake]:
     given = {name: value for name in usual if (value := case.setting(f"regularization.{name}"))}
     if share > PENALTY and given:
         strongest = max(given, key=lambda name: given[name])
-        why = "a usual strength" if usual[strongest] else "it goes first"
+        weaker = usual[strongest] if given[strongest] > usual[strongest] else 0.0
+        why = "a usual strength" if weaker else "it goes first"
         yield Brake(f"penalties make {100 * share:.0f} % of the loss",
-                    Change(f"regularization.{strongest}", usual[strongest], why))  # fmt: skip
+                    Change(f"regularization.{strongest}", weaker, why))  # fmt: skip
 
 
 def dropout(case: Case) -> Iterator[Brake]:
@@ -77,8 +78,8 @@ def dropout(case: Case) -> Iterator[Brake]:
     held = both is not None and (both[0] < HELD_BACK or both[1] < -WORSE)
     if max(rates) > 0 and given and (held or max(rates) >= HEAVY_DROPOUT):
         seen = f"; in training mode it errs on {-100 * both[1]:.1f} points more" if both else ""
-        yield Brake(f"dropout switches off {100 * max(rates):.0f} % of the units{seen}",
-                    Change("regularization.dropout", 0.2, "gentle: most units stay"))  # fmt: skip
+        less = Change("regularization.dropout", 0.2 if given > 0.2 else 0.0, "gentle: most units stay")
+        yield Brake(f"dropout switches off {100 * max(rates):.0f} % of the units{seen}", less)
 
 
 def decay(case: Case) -> Iterator[Brake]:

@@ -21,11 +21,17 @@ NOTHING = Evidence(Path(os.devnull))
 
 @dataclass(frozen=True)
 class Change:
-    """An edit of the spec: the dotted `path`, its new `value`, and the reason."""
+    """An edit of the spec: the dotted `path`, its new `value`, and the reason; `also` what it does not work without."""
 
     path: str
     value: Any
     because: str
+    also: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def edits(self) -> tuple[tuple[str, Any], ...]:
+        """All paths with their new values."""
+        return ((self.path, self.value), *self.also)
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ def update_ratio(case: Case) -> float | None:
     return float(np.median(medians)) if medians else None
 
 
-def largest_update(case: Case) -> float | None:
-    """The largest ‖Δw‖/‖w‖ of the first tenth, the median over kernels."""
-    peaks = [float(np.max(early(columns, "update_ratio"))) for columns in kernels(case)]
+def largest_update(case: Case, share: float = EARLY) -> float | None:
+    """The largest ‖Δw‖/‖w‖ of that first part of the run, the median over kernels."""
+    peaks = [float(np.max(early(columns, "update_ratio", share))) for columns in kernels(case)]
     return float(np.median(peaks)) if peaks else None
 
 
@@ -50,7 +50,16 @@ def gradient_ratio(case: Case) -> float | None:
     if len(found) < 2:
         return None
     first, last = (early(columns, "gradient_norm", 0.5) for columns in (found[0], found[-1]))
-    return float(np.median(first / np.maximum(last, 1e-30)))
+    with np.errstate(invalid="ignore"):
+        ratio = float(np.median(first / np.maximum(last, 1e-30)))
+    return ratio if math.isfinite(ratio) else None
+
+
+def usual_gradient(case: Case) -> float | None:
+    """The 90th percentile of the gradient norms: what to clip at (tuning playbook); None where they are no numbers."""
+    norms = case.evidence.steps.get("gradient_norm", np.zeros(0))
+    found = float(np.quantile(norms, 0.9)) if len(norms) else math.nan
+    return found if math.isfinite(found) and found > 0 else None
 
 
 def silent(case: Case, epoch: int) -> float:
@@ -74,7 +83,7 @@ def chance_level(case: Case) -> float:
 def initial_ratio(case: Case) -> float | None:
     """Cross-entropy of the untrained network over ln K."""
     initial = case.evidence.start.get("initial_cross_entropy")
-    return None if initial is None else initial / chance_level(case)
+    return initial / chance_level(case) if initial is not None and math.isfinite(initial) else None
 
 
 def modes_ratio(case: Case) -> tuple[float, float] | None:
@@ -84,7 +93,7 @@ def modes_ratio(case: Case) -> tuple[float, float] | None:
         return None
     at = best - 1
     clean, training = epochs["clean_cross_entropy"][at], epochs["training_mode_cross_entropy"][at]
-    if not np.isfinite(training) or training <= 0:
+    if not np.isfinite(training) or not np.isfinite(clean) or training <= 0:
         return None
     return float(clean / training), float(epochs["clean_error"][at] - epochs["training_mode_error"][at])
 

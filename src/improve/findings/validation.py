@@ -7,9 +7,11 @@ from improve.findings.signs import part_of
 from improve.lazy import np
 from improve.statistics import Rate, difference, fisher_greater, holm, temperature
 
+DROP = Change("data.duplicates", "drop", "the error of new images is what counts")
 LEAKED, LEAKED_IMAGES = 0.005, 3  # share of the validation images, and how many at least
 IMBALANCE = 5.0  # images of the commonest class for one of the rarest
 WEAK_P = 0.05
+SMOOTH = Change("regularization.label_smoothing", 0.1, "no label is believed wholly")
 OVERCONFIDENT, NATS = 0.75, 0.05  # cross-entropy after temperature scaling over that before; nats to be won
 JUMPY = 2.5  # sd of the error from epoch to epoch over that of chance
 LATE_HALF = 6  # epochs, to tell noise by
@@ -36,7 +38,7 @@ class Leak(Rule):
             f"{count:,} of {n:,} validation images are training images, pixel for pixel{rest}{honest(case)}",
             harm=count / n,
             evidence={"duplicates": found, "n": n},
-            changes=(Change("data.duplicates", "drop", "the error of new images is what counts"),),
+            changes=() if case.setting("data.duplicates") == "drop" else (DROP,),
             confirm="train without them",
         )
 
@@ -115,7 +117,7 @@ class Overconfident(Rule):
 
     def look(self, case: Case) -> Finding | None:
         seen = case.evidence.best("validation")
-        if seen is None or len(seen.label) < 100 or case.at_chance:
+        if seen is None or len(seen.label) < 100 or case.at_chance or not np.isfinite(seen.probability).all():
             return None
         of_label = np.maximum(seen.probability[np.arange(len(seen.label)), seen.label].astype(np.float64), 1e-12)
         before = float(-np.log(of_label).mean())
@@ -127,7 +129,7 @@ class Overconfident(Rule):
             f"(n={len(seen.label):,}); the error would not change",
             harm=0.0,
             evidence={"cross_entropy": before, "scaled": after, "temperature": at, "n": len(seen.label)},
-            changes=(Change("regularization.label_smoothing", 0.1, "no label is believed wholly"),),
+            changes=() if case.setting("regularization.label_smoothing") else (SMOOTH,),
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.findings.changes import gentle_augmentation, more_data, own_code, part_of_train
+from improve.findings.changes import augmented, gentle_augmentation, more_data, own_code, part_of_train
 from improve.findings.rule import Case, Change, Finding, Rule, above, points
 from improve.findings.signs import best_epoch
-from improve.recipe import Gap
+from improve.recipe import SLACK, Gap
 from improve.statistics import Rate, mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
@@ -19,7 +19,7 @@ def surely_matters(case: Case, gap: Gap) -> bool:
     """The gap is above the limit by more than chance: it surely is, or it is twice that, and surely half of it."""
     if gap.verdict != "high" or case.errors is None:
         return False
-    tau = case.errors.tau - 1e-9
+    tau = case.errors.tau - SLACK
     return gap.low >= tau or (gap.value >= 2 * tau and gap.low >= tau / 2)
 
 
@@ -57,7 +57,7 @@ def recipe(case: Case) -> Iterator[Change]:
     """The recipe's knobs for a high variance, the most promising first."""
     yield from more_data(case)
     if not case.setting("augmentation"):
-        yield Change("augmentation", gentle_augmentation(case), "each image is seen in more ways")
+        yield augmented(case, gentle_augmentation(case), "each image is seen in more ways")
     if own_code(case):  # nothing reaches into a model of the user's own
         return
     if not case.setting("regularization.dropout"):
@@ -119,7 +119,7 @@ class DataLimited(Rule):
         used, available = part_of_train(data), data.get("train_available") or 0
         if case.gaps is None or case.errors is None or not available >= 2 * used > 0:
             return None
-        if case.gaps.variance.value < case.errors.tau:
+        if case.gaps.variance.value < case.errors.tau - SLACK:
             return None
         return self.found(
             f"{used:,} of {available:,} training images are used, and the gap is {points(case.gaps.variance)}",
@@ -135,7 +135,7 @@ class DataLimited(Rule):
         if not curve or case.errors is None:
             return None
         twice = next(iter(curve.get("forecasts", [])), None)  # the first one is for twice the images
-        if twice is None or case.errors.validation.value - twice["high"] < HELPS:
+        if twice is None or twice["high"] is None or case.errors.validation.value - twice["high"] < HELPS - SLACK:
             return None
         return self.found(
             curve["sentence"],
@@ -165,7 +165,7 @@ class Overtrained(Rule):
             return None
         worse, better = int((now.wrong & ~then.wrong).sum()), int((then.wrong & ~now.wrong).sum())
         lost, p = (worse - better) / len(now.label), mcnemar(worse, better)
-        if lost < case.errors.tau or p >= LATE_P:
+        if lost < case.errors.tau - SLACK or p >= LATE_P:
             return None
         low, high = Rate(float(now.wrong.mean()), len(now.label)).interval()
         stop = Change("training.early_stopping", {"patience": max(3, epochs // 10)}, "the rest was lost time")

@@ -91,7 +91,7 @@ class InputScale(Rule):
                 evidence={"scale": apart, **self.parts(case)},
                 confirm="look at a validation image and a training image",
             )
-        if rms is None or INPUT[0] <= rms <= INPUT[1] or not case.errs:
+        if rms is None or not math.isfinite(rms) or INPUT[0] <= rms <= INPUT[1] or not case.errs:
             return None
         scale = "large" if rms > INPUT[1] else "small"
         return self.found(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from improve.findings.rule import Case, Finding, Rule
 from improve.lazy import np
 from improve.statistics import Rate, difference, fisher_greater, holm
@@ -136,7 +138,8 @@ class Abstention(Rule):
             return None
         surest = np.argsort(-seen.probability.max(axis=1), kind="stable")
         wrong = np.cumsum(seen.wrong[surest])
-        for n in range(len(wrong), int(COVERED * len(wrong)), -max(1, len(wrong) // 100)):
+        least = math.ceil(COVERED * len(wrong))
+        for n in [*range(len(wrong), least, -max(1, len(wrong) // 100)), least]:
             low, high = Rate(float(wrong[n - 1] / n), n).interval()
             if high <= target:
                 return self.covered(n, float(wrong[n - 1] / n), (low, high), target, len(wrong))
