@@ -95,4 +95,4 @@ def tried(finding: Finding | None, target: Path) -> bool:
         return False
     stored, change = read_json(target / "patch.json") or {}, finding.changes[0]
     now = json.loads(json.dumps(asdict(change)))
-    return all(stored.get(key) == now[key] for key in ("path", "value", "also"))
+    return all(stored.get(key, []) == now[key] for key in ("path", "value", "also"))

@@ -5,6 +5,7 @@ Nothing here changes the run: what a probe moves, it puts back.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PIXELS = 128 * 32 * 32  # looked at in the layers: 128 images of CIFAR-10, fewer large ones
 BOTH_MODES = 256, 16  # images, and batches, at most, that are computed in training mode as well
 EXAMPLES, STEPS, RATE = 32, 200, 0.001  # of the memorisation probe: Adam at Keras's default rate
+SECONDS = 10.0  # then it is given up: a large network on a slow machine
 MEMORIZED = 0.1  # of ln K: a loss under it leaves no error
 
 
@@ -96,7 +98,8 @@ class Probes:
         done, first = len(steps.loss), epoch * self.steps_per_epoch
         for number, row in enumerate(steps.kernels):
             within = 0 if number == 0 else min(number * self.window, self.steps_per_epoch) - 1
-            if within < done and (number or epoch == 0):
+            again = number == 1 and epoch == 0 and self.window == 1  # the first step has a row of its own
+            if within < done and (number or epoch == 0) and not again:
                 self.kernels.add(
                     {"step": first + within, "kernel": name, "update_ratio": float(values[0]),
                      "gradient_norm": float(values[1]), "weight_norm": float(values[2])}
@@ -147,7 +150,9 @@ def memorize(spec: Spec, data: Data) -> dict[str, Any]:
     labels = labels[:, 1:] if spec.data.source.one_output else labels
     images, reached, step = few.images[:], float("inf"), 0
     limit = MEMORIZED * float(np.log(len(data.class_names)))
-    while step < STEPS and not reached < limit:
+    began = time.monotonic()
+    while step < STEPS and not reached < limit and time.monotonic() - began < SECONDS:
         reached, step = float(copy.train_on_batch(images, labels)), step + 1
     keras.utils.set_random_seed(spec.seed)
-    return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit}
+    settled = reached < limit or step == STEPS
+    return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit if settled else None}

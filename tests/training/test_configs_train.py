@@ -39,7 +39,8 @@ def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path):
             if step == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    small = load(file, ["training.batch_size=8", "data.subset=200"])
+    # the probes of every architecture would take minutes; test_probes.py has them
+    small = load(file, ["training.batch_size=8", "data.subset=200", "evidence=light"])
     made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))

@@ -1,0 +1,97 @@
+"""What is recorded beside the errors, and that it changes nothing."""
+
+import json
+
+import numpy as np
+import pytest
+
+from improve.diagnose import diagnose
+from improve.lazy import keras
+
+pytestmark = pytest.mark.trains
+
+CNN = """
+data: {subset: 400}
+model: {name: cnn, filters: [4, 8], hidden: [16], batch_norm: true}
+regularization: {dropout: 0.3}
+optimizer: {name: sgd, learning_rate: 0.05, momentum: 0.9, global_clipnorm: 0.5}
+training: {epochs: 3, batch_size: 32}
+"""
+
+
+def test_a_run_with_its_probes_ends_in_the_state_of_one_without(fit):
+    full, light = fit(CNN, name="full"), fit(CNN, "evidence=light", name="light")
+    assert full.summary["state_sha256"] == light.summary["state_sha256"]
+    assert [row["train_error"] for row in full.history] == [row["train_error"] for row in light.history]
+
+
+def test_the_evidence_of_a_run_is_whole(fit):
+    evidence = fit(CNN).evidence
+    start = evidence.start
+    assert start["memorized"]["memorized"]
+    assert 0.5 < start["initial_cross_entropy"] / np.log(10) < 2
+    assert start["noise"] == 0.0
+    assert [kernel["trainable"] for kernel in start["kernels"]] == [True] * 4
+    assert start["batch_normalizations"] == 3
+    assert {row["epoch"] for row in evidence.layers} == {0, 1, 2, 3}
+    assert list(evidence.kernels) == [kernel["name"] for kernel in start["kernels"]]
+    assert np.isfinite(evidence.epochs["training_mode_cross_entropy"]).all()
+    assert (evidence.steps["clipped"] > 0).any()
+    assert len(evidence.images["train_hash"]) == start["parts"]["train"]["n"]
+    assert evidence.last("validation").probability.shape == evidence.best("validation").probability.shape
+
+
+def test_the_update_of_a_kernel_is_what_the_weights_say(fit):
+    """One step of SGD without momentum: ‖Δw‖ is rate · ‖gradient‖."""
+    plain = "data: {subset: 200}\nmodel: {name: mlp, hidden: [8]}\noptimizer: {name: sgd, learning_rate: 0.1}\n"
+    made = fit(plain, "training={epochs: 1, batch_size: 120}")
+    for columns in made.evidence.kernels.values():
+        expected = 0.1 * columns["gradient_norm"] / columns["weight_norm"]
+        assert columns["update_ratio"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_light_evidence_names_what_it_could_not_look_at(fit):
+    diagnosis = diagnose(fit(CNN, "evidence=light"))
+    assert {"T7", "R5", "R6", "T9", "V7"} <= {code for code, _ in diagnosis.unchecked}
+
+
+def test_dropout_that_is_on_when_it_counts_is_seen(fit, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "class Always(keras.layers.Dropout):\n"
+        "    def call(self, x, training=None):\n"
+        "        return super().call(x, training=True)\n"
+        "def build(input_shape, classes):\n"
+        "    images = keras.Input(input_shape)\n"
+        "    x = keras.layers.Dense(32, activation='relu')(keras.layers.Flatten()(images))\n"
+        "    return keras.Model(images, keras.layers.Dense(classes)(Always(0.9)(x)))\n"
+    )
+    made = fit("model: {name: python, target: 'mine.py:build'}\ntraining: {epochs: 2}\n")
+    assert diagnose(made).findings[0].code == "R8"
+
+
+def test_a_network_that_cannot_learn_32_examples_says_so(fit):
+    made = fit("model: {name: mlp, hidden: [1]}\ntraining: {epochs: 1}\ndata: {subset: 200}\n")
+    assert made.evidence.start["memorized"]["memorized"] is False
+    assert json.loads((made.folder / "evidence" / "start.json").read_text())["memorized"]["steps"] == 200
+
+
+def test_a_hidden_layer_is_watched_in_any_kind_of_model(fit, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "class Mine(keras.Model):\n"
+        "    def __init__(self, classes):\n"
+        "        super().__init__()\n"
+        "        self.classes = classes\n"
+        "        self.flat, self.hidden = keras.layers.Flatten(), keras.layers.Dense(8, activation='relu')\n"
+        "        self.out = keras.layers.Dense(classes)\n"
+        "    def call(self, x):\n"
+        "        return self.out(self.hidden(self.flat(x)))\n"
+        "    def get_config(self):\n"
+        "        return {'classes': self.classes}\n"
+        "def build(input_shape, classes):\n"
+        "    return Mine(classes)\n"
+    )
+    made = fit("model: {name: python, target: 'mine.py:build'}\ntraining: {epochs: 1}\n")
+    assert {row["activation"] for row in made.evidence.layers} == {"relu"}
+    assert keras.backend.backend()
