@@ -39,6 +39,7 @@ format: $(VENV)/.ready
 bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benchmarks/folder.py wants a folder)
 	$(BIN)/python benchmarks/runner_tax.py
 	$(BIN)/python benchmarks/augmentation.py
+	$(BIN)/python benchmarks/evidence.py
 
 clean:
 	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache

@@ -22,7 +22,7 @@ def test_images_are_exported_for_all_ways_alike(tmp_path):
         assert (found["y_train"] == labels[:12]).all()
 
 
-@pytest.mark.parametrize("script", ["runner_tax.py", "augmentation.py", "folder.py"])
+@pytest.mark.parametrize("script", ["runner_tax.py", "augmentation.py", "folder.py", "evidence.py"])
 def test_every_benchmark_says_what_it_takes(script):
     done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
     assert "--rounds" in done.stdout
