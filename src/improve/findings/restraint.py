@@ -12,7 +12,8 @@ PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
 HEAVY_DROPOUT = 0.75
 WORSE = 0.15  # error in training mode above the clean one
-STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end
+STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end of a run of
+SHORT = 5  # epochs at least
 HARDER = 0.6  # clean cross-entropy over that of the augmented batches
 DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the weights have left
 
@@ -95,7 +96,7 @@ def augmentation(case: Case) -> Iterator[Brake]:
     if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
-    if losses[-1] > STUCK * chance_level(case):
+    if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case):
         yield Brake(f"the cross-entropy of augmented images stays at {losses[-1]:.3g}, guessing gives "
                     f"{chance_level(case):.3g}",
                     Change("augmentation", [], "the images as they are"))  # fmt: skip
