@@ -216,9 +216,11 @@ def worse_in_training(by):
     return bad({"regularization": {"dropout": 0.5}}, start=start(dropout=[0.5]), epochs=epochs)
 
 
-def stuck(cross_entropy):
-    row = {"epoch": 1, "train_error": 0.3, "validation_error": 0.3, "cross_entropy": cross_entropy}
-    return bad({"augmentation": [{"name": "flip"}]}, metrics=[{**row, "train_cross_entropy": cross_entropy}])
+def stuck(cross_entropy, epochs=restraint.SHORT):
+    losses = {"cross_entropy": cross_entropy, "train_cross_entropy": cross_entropy}
+    row = {"train_error": 0.3, "validation_error": 0.3, **losses}
+    metrics = [{"epoch": epoch, **row} for epoch in range(1, epochs + 1)]
+    return bad({"augmentation": [{"name": "flip"}]}, metrics=metrics)
 
 
 def narrow(units):
@@ -274,6 +276,7 @@ TRAINING = {
             Sweep("dropout, error", worse_in_training, ((restraint.WORSE - 0.001, False), (restraint.WORSE - 1e-9, False),
              (restraint.WORSE + 0.001, True))),
             Sweep("augmented", stuck, above(restraint.STUCK * LN10)),
+            Sweep("epochs", lambda count: stuck(2.2, count), counts_from(restraint.SHORT)),
             Sweep("weight decay", decay, from_(restraint.DECAY)),
             Sweep("weights left", lambda left: decay(left=left), under(restraint.SHRUNK)),
             Sweep("augmentation", augmented, under(restraint.HARDER))],

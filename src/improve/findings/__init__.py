@@ -25,7 +25,7 @@ from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, We
 CAUSES: tuple[type[Rule], ...] = (
     Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, LabelNoise,
     Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing, RateTooLow, ColdStatistics,
-    Exploding, Saturated, Frozen, DataLimited, TooSmall, ClassNeverPredicted, NotFinished, NoBetterThanChance,
+    Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted, NoBetterThanChance,
     AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
