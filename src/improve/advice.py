@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from improve import yamlfile
 from improve.findings.rule import Change, Finding
 from improve.lazy import np
-from improve.ledger import experiment
+from improve.ledger import append, experiment
 from improve.paired import paired
 from improve.run import Run, load
 from improve.statistics import Rate, difference
@@ -27,9 +26,7 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
         "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
         "error": validation.get("error"), "n": validation.get("n"),
     }  # fmt: skip
-    with (run.folder.parent / FILE).open("ab", buffering=0) as stream:
-        stream.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
-        os.fsync(stream.fileno())
+    append(run.folder.parent / FILE, json.dumps(line, ensure_ascii=False))
 
 
 def advised(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:

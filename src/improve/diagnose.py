@@ -47,6 +47,7 @@ class Diagnosis:
     unchecked: tuple[tuple[str, str], ...]
     checks: int
     run: Run | None = None
+    advised: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The content of diagnosis.json."""
@@ -58,7 +59,7 @@ class Diagnosis:
             "chain": [link._asdict() for link in self.chain],
             "findings": [told(finding) for finding in self.findings],
             "notes": list(self.notes),
-            "advice": advice.outcome(self.run) if self.run else None,
+            "advice": self.advised,
             "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
             "test_opened": bool(self.errors and self.errors.test),
         }
@@ -80,7 +81,9 @@ def diagnose(run: Run, test: bool = False) -> Diagnosis:
     if errors is None and run.status != "diverged":
         reason = run.summary.get("error", "it stopped before its first epoch ended")
         raise ImproveError(f"{run.folder} has no results: {reason}", fix="train it again")
-    return conclude(Case(errors, components(errors) if errors else None, run), _notes(run))
+    advised = advice.outcome(run)
+    found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
+    return replace(found, advised=advised)
 
 
 def errors_of(run: Run, test: bool) -> Errors:
@@ -215,8 +218,7 @@ def _human(case: Case) -> tuple[str, ...]:
     return ()
 
 
-def _notes(run: Run) -> tuple[str, ...]:
-    advised = advice.outcome(run)
+def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")

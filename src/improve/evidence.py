@@ -71,8 +71,16 @@ class Evidence:
 
     def best(self, part: str) -> Predictions | None:
         """With the weights of the best epoch."""
-        arrays = load(self.folder / "predictions" / f"{part}.npz")
-        return Predictions(arrays["label"], arrays["probability"]) if "probability" in arrays else None
+        if part not in self._best:
+            arrays = load(self.folder / "predictions" / f"{part}.npz")
+            known = Predictions(arrays["label"], arrays["probability"]) if "probability" in arrays else None
+            self._best[part] = known
+        return self._best[part]
+
+    @cached_property
+    def _best(self) -> dict[str, Predictions | None]:
+        """What `best` has read: many rules look at the same part."""
+        return {}
 
     def last(self, part: str) -> Predictions | None:
         """With the weights of the last epoch."""

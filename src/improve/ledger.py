@@ -27,8 +27,13 @@ def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: s
     file, now = runs / FILE, datetime.now(UTC).isoformat(timespec="seconds")
     cells = (now, run, part, fingerprint or "", spec, f"{rate['error']:.7g}", rate["n"])
     head = "" if file.exists() else ",".join(COLUMNS) + "\n"
+    append(file, head + ",".join(map(str, cells)))
+
+
+def append(file: Path, line: str) -> None:
+    """In one write, on disk when it returns: processes that share the file do not mix their lines."""
     with file.open("ab", buffering=0) as stream:
-        stream.write((head + ",".join(map(str, cells)) + "\n").encode())
+        stream.write((line + "\n").encode())
         os.fsync(stream.fileno())
 
 

@@ -51,11 +51,10 @@ def option(case: Case, name: str, value: Any, why: str) -> Iterator[Change]:
         yield Change(f"model.{name}", value, why)
 
 
-def another_network(case: Case, why: str = "") -> Iterator[Change]:
+def another_network(case: Case) -> Iterator[Change]:
     """Where no option can mend it: the same data with a network that is known to work."""
     if own_code(case):
-        because = why or "what it wins on the same data was lost in the code of your own network"
-        yield Change("model", BY_DEFAULT, because)
+        yield Change("model", BY_DEFAULT, "what it wins on the same data was lost in the code of your own network")
 
 
 def bigger(case: Case, why: str) -> Iterator[Change]:

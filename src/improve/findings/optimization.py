@@ -120,9 +120,8 @@ class RateTooHigh(Rule):
 
     Seen as one of: within the first 50 steps, a loss above three times the first one (and three times ln K); early
     steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing; a layer whose units died while it trained, with
-    the same end; a training error that at the end is 10 points
-    above that of the best epoch. Fix: a lower rate, by as much as the early steps are too large; warm-up if only the
-    first steps are.
+    the same end; a training error that at the end is 10 points above that of the best epoch. Fix: a lower rate, by as
+    much as the early steps are too large; warm-up if only the first steps are.
     """
 
     code, name, title, link = "T3", "learning_rate_too_high", "the learning rate is too high", "training"
@@ -194,7 +193,7 @@ class BatchSize(Rule):
             return None
         return self.found(
             f"{why}; {fit(case)}",
-            harm=max(case.to_win, 0.0),
+            harm=case.to_win,
             evidence={"batch_size": case.setting("training.batch_size"), "updates": updates(case)},
             changes=(Change("training.batch_size", 32, "a usual size: many steps, and enough images in each"),),
             rivals=("T1", "T2"),

@@ -31,8 +31,8 @@ class OverRegularized(Rule):
     Seen as one of: penalties that make more than a fifth of the loss; with dropout, a clean cross-entropy under 0.7 of
     that in training mode, an error there 15 points higher, or a rate from 0.75 on; with augmentation, a clean
     cross-entropy under 0.6 of that of the augmented batches, or one of those that stays above 0.9 of ln K; a weight
-    decay that has halved the weights. And a training error that is high, by more than the
-    variance, which the brake is there for. Fix: the brake at a usual strength, or off.
+    decay that has halved the weights. And a training error that is high, by more than the variance, which the brake is
+    there for. Fix: the brake at a usual strength, or off.
     """
 
     code, name, title, link = "T11", "over_regularized", "it is held back too much", "training"

@@ -78,36 +78,34 @@ class Case:
         return [row[name] for row in history if name in row]
 
     @property
+    def human(self) -> float:
+        """The human error, 0 where it is not known."""
+        return self.errors.human.value if self.errors and self.errors.human else 0.0
+
+    @property
     def to_win(self) -> float:
-        """What a better fit of the training set could win at most: training error − human error (0 if unknown)."""
-        if self.errors is None:
-            return 1.0
-        return self.errors.train.value - (self.errors.human.value if self.errors.human else 0.0)
-
-    @property
-    def fits_badly(self) -> bool:
-        """The training error is above the human level (0 if unknown) by what matters, and not by chance. Before the
-        first epoch it may be: what is looked at then is a warning."""
-        if self.errors is None:
-            return True
-        human = self.errors.human.value if self.errors.human else 0.0
-        return self.to_win >= self.errors.tau and self.errors.train.interval()[0] > human
-
-    @property
-    def errs(self) -> bool:
-        """The validation error is above the human level (0 if unknown) by what matters, and not by chance."""
-        if self.errors is None:
-            return True
-        human = self.errors.human.value if self.errors.human else 0.0
-        rate = self.errors.validation
-        return rate.value - human >= self.errors.tau and rate.interval()[0] > human
+        """What a better fit of the training set could win at most: training error − human error."""
+        return self.errors.train.value - self.human if self.errors else 1.0
 
     @property
     def to_gain(self) -> float:
-        """What all errors together cost: validation error − human error (0 if unknown)."""
-        if self.errors is None:
-            return 1.0
-        return self.errors.validation.value - (self.errors.human.value if self.errors.human else 0.0)
+        """What all errors together cost: validation error − human error."""
+        return self.errors.validation.value - self.human if self.errors else 1.0
+
+    @property
+    def fits_badly(self) -> bool:
+        """The training error is too high. Before the first epoch it may be: what is looked at then is a warning."""
+        return self.errors is None or self.too_high(self.errors.train)
+
+    @property
+    def errs(self) -> bool:
+        """The validation error is too high, or may be."""
+        return self.errors is None or self.too_high(self.errors.validation)
+
+    def too_high(self, rate: Rate) -> bool:
+        """It is above the human level by what matters, and not by chance."""
+        tau = self.errors.tau if self.errors else 0.0
+        return rate.value - self.human >= tau and rate.interval()[0] > self.human
 
     @property
     def at_chance(self) -> bool:
