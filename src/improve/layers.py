@@ -78,8 +78,13 @@ def look_inside(model: Any, images: NDArray[Any]) -> tuple[list[dict[str, Any]],
     return rows, first
 
 
+def is_kernel(weight: Any) -> bool:
+    """Weights between units; biases and the scales of normalisation have one axis."""
+    return len(weight.shape) >= 2
+
+
 def has_kernel(operation: Any) -> bool:
-    return any(len(weight.shape) >= 2 for weight in getattr(operation, "weights", []))
+    return any(map(is_kernel, getattr(operation, "weights", [])))
 
 
 def describe(output: Any, name: str) -> dict[str, float]:
@@ -110,7 +115,7 @@ def anatomy(model: Any) -> dict[str, Any]:
     1.5), and the kinds of layers that findings ask for."""
     inside = list(leaves(model))
     kinds = [type(leaf).__name__ for leaf in inside]
-    kernels = [weight for weight in model.weights if len(weight.shape) >= 2]
+    kernels = list(filter(is_kernel, model.weights))
     return {
         "kernels": [kernel(weight) for weight in kernels],
         "skips": any(kind in ("Add", "Concatenate", "Multiply", "Average") for kind in kinds),

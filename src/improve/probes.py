@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from improve import run
 from improve.assemble import loss, network
-from improve.layers import anatomy, depends_on_mode, look_inside
+from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside
 from improve.lazy import keras, np
 from improve.measure import Measured, log_softmax, logits_of, with_both_classes
 from improve.prepare import Data
@@ -38,7 +38,7 @@ class Probes:
         self.full = spec.evidence == "full"
         self.sample, self.last = data.train_sample, dict[str, Measured]()
         self.both_modes = self.full and depends_on_mode(model)
-        self.kernel_names = [weight.path for weight in model.trainable_weights if len(weight.shape) >= 2]
+        self.kernel_names = [weight.path for weight in model.trainable_weights if is_kernel(weight)]
         self.layers = run.Table(self.folder / "layers.csv", run.LAYERS)
         self.kernels = run.Table(self.folder / "kernels.csv", run.KERNELS)
         self.epochs = run.Table(self.folder / "epochs.csv", run.EPOCHS)

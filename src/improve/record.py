@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.interrupt import Interrupt
+from improve.layers import is_kernel
 from improve.lazy import keras, np
 
 if TYPE_CHECKING:
@@ -125,11 +126,6 @@ def movement(gradient: Any, before: Any, after: Any) -> Any:
     size = norm([before])
     moved = norm([after - before]) / keras.ops.maximum(size, 1e-30)
     return keras.ops.stack([moved, norm([gradient]) if gradient is not None else 0 * size, size])
-
-
-def is_kernel(variable: Any) -> bool:
-    """Weights between units; biases and the scales of normalisation have one axis."""
-    return len(variable.shape) >= 2
 
 
 def sample(variable: Any) -> Any:

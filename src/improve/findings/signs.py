@@ -7,6 +7,7 @@ from typing import Any
 
 from improve.findings.rule import Case
 from improve.lazy import np
+from improve.statistics import fisher_greater
 
 DEAD = 0.95  # of a layer's units; 68 % silent did no harm
 EARLY = 0.1  # of the run: while a healthy network moves most
@@ -120,6 +121,11 @@ def data_loss(case: Case) -> Any:
     """Cross-entropy of each logged batch, penalties taken off; an empty array where there is none."""
     steps = case.evidence.steps
     return steps["loss"] - steps["penalty"] if "penalty" in steps else np.zeros(0)
+
+
+def errs_more(wrong: Any, at: Any) -> float:
+    """p of the one-sided Fisher test that images `at` (n,; bool) are wrong more often than all others."""
+    return fisher_greater(int(wrong[at].sum()), int(at.sum()), int(wrong[~at].sum()), int((~at).sum()))
 
 
 def part_of(case: Case, name: str) -> dict[str, Any]:

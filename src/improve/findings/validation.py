@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from improve.findings.rule import Case, Change, Finding, Rule
-from improve.findings.signs import part_of
+from improve.findings.signs import errs_more, part_of
 from improve.lazy import np
-from improve.statistics import Rate, difference, fisher_greater, holm, temperature
+from improve.statistics import Rate, difference, holm, temperature
 
 DROP = Change("data.duplicates", "drop", "the error of new images is what counts")
 LEAKED, LEAKED_IMAGES = 0.005, 3  # share of the validation images, and how many at least
@@ -94,8 +94,7 @@ class WeakClasses(Rule):
     def weak(counts: list[int], seen: object) -> list[int]:
         rare = [k for k, count in enumerate(counts) if 0 < count < 0.5 * sum(counts) / len(counts)]
         wrong, label = seen.wrong, seen.label  # type: ignore[attr-defined]
-        p = holm([fisher_greater(int(wrong[label == k].sum()), int((label == k).sum()),
-                                 int(wrong[label != k].sum()), int((label != k).sum())) for k in rare])  # fmt: skip
+        p = holm([errs_more(wrong, label == k) for k in rare])
         return [k for k, value in zip(rare, p, strict=True) if value < WEAK_P]
 
     @staticmethod

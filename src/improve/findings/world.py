@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from improve.findings.rule import Case, Finding, Rule
+from improve.findings.signs import errs_more
 from improve.lazy import np
-from improve.statistics import Rate, difference, fisher_greater, holm
+from improve.recipe import SLACK
+from improve.statistics import Rate, difference, holm
 
 SLICES = 4  # quarters of the validation images by light, and by contrast
 WORSE = 0.1  # a slice's error above the others', at the lower end of its interval
@@ -29,7 +31,7 @@ class FieldError(Rule):
             return None
         field, known = Rate(value, case.setting("diagnosis.field_n")), case.errors.test or case.errors.validation
         low, high = difference(field, known)
-        if value - known.value < case.errors.tau - 1e-9 or low <= 0:
+        if value - known.value < case.errors.tau - SLACK or low <= 0:
             return None
         return self.found(
             f"{100 * value:.1f} % in the field, {100 * known.value:.1f} % here: {100 * (value - known.value):.1f} "
@@ -78,7 +80,7 @@ class WeakSlice(Rule):
             cut += [(f"least {word}", values <= low), (f"most {word}", values >= high)]
         wrong = seen.wrong
         counts = [(int(wrong[at].sum()), int(at.sum()), int(wrong[~at].sum()), int((~at).sum())) for _, at in cut]
-        p = holm([fisher_greater(*numbers) for numbers in counts])
+        p = holm([errs_more(wrong, at) for _, at in cut])
         found = []
         for (name, _), (errors, n, rest, others), chance in zip(cut, counts, p, strict=True):
             one, other = Rate(errors / n, n), Rate(rest / max(others, 1), others)
@@ -106,11 +108,9 @@ class HiddenByTheMetric(Rule):
         present, counts = np.unique(seen.label, return_counts=True)
         by_class = np.array([seen.wrong[seen.label == k].mean() for k in present])
         plain, balanced = float(seen.wrong.mean()), float(by_class.mean())
-        if counts.max() < 3 * counts.min() or balanced - plain < 0.05 - 1e-9:
+        if counts.max() < 3 * counts.min() or balanced - plain < 0.05 - SLACK:
             return None
-        p = holm([fisher_greater(int(seen.wrong[seen.label == k].sum()), int((seen.label == k).sum()),
-                                 int(seen.wrong[seen.label != k].sum()), int((seen.label != k).sum()))
-                  for k in present])  # fmt: skip
+        p = holm([errs_more(seen.wrong, seen.label == k) for k in present])
         if min(p) >= WEAK_P:
             return None
         return self.found(
