@@ -2,8 +2,9 @@
 
 import pytest
 
+from conftest import part
 from improve.revise import apply
-from test_findings_causes import decayed, never
+from test_findings_causes import SGD, decayed, never
 from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
 from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
 from test_findings_thresholds import SAID
@@ -103,6 +104,66 @@ def test_t13_speaks_at_two_points_however_they_are_written(make_run, train, vali
 def test_v7_speaks_at_two_points_however_they_are_written(make_run, clean, training):
     run = make_run(**bad(start=start(batch_normalizations=1), epochs=modes(2.0, 1.0, clean, training)))
     assert look(run, "V7") is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "n", "path", "value"),
+    [
+        ({"source": "cifar10", "split": "own"}, 1000, "data.target", {"train": 0.5}),
+        ({"source": "cifar10", "split": "own", "target": {"train": 0.2}}, 1000, "data.target.train", 0.5),
+        ({"source": "cifar10", "target": {"source": "cifar10"}}, 1000, "data.target.train", 0.5),
+        ({"target": {"simulate": [{"name": "rotate"}]}}, 1000, "augmentation", [{"name": "rotate"}]),
+        ({"source": "cifar10", "split": "own"}, 99, "augmentation", None),  # none to spare
+        ({"source": "cifar10"}, 1000, "augmentation", None),  # no set that could be divided
+        ({"source": "cifar10", "split": "own", "target": {"train": 0.5}}, 1000, "augmentation", None),
+    ],
+)
+def test_m1_brings_images_that_count_into_training_where_it_can(make_run, data, n, path, value):
+    run = make_run(train=0.0, validation=0.3, n=n, spec={**SGD, "data": data}, train_dev=part(0.0, 1000))
+    change = look(run, "M1").changes[0]
+    assert change.path == path
+    if isinstance(value, list):
+        assert [part["name"] for part in change.value] == [part["name"] for part in value]
+    elif value is not None:
+        assert change.value == value
+
+
+def test_t13_proposes_a_loss_that_does_not_go_after_labels_and_once_it_is_there_nothing(make_run):
+    noisy = {"train": 0.3, "validation": 0.1, "n": 100_000}
+    change = look(make_run("plain", **noisy, spec=SGD), "T13").changes[0]
+    assert change.edits[0] == ("training.loss", "generalized_cross_entropy")
+    assert [path for path, _ in change.edits[1:]] == ["augmentation", "training.epochs"]
+    shifted = {**SGD, "augmentation": [{"name": "shift"}]}
+    assert look(make_run("shifted", **noisy, spec=shifted), "T13").changes[0].also == ()
+    robust = {**SGD, "training": {"loss": "generalized_cross_entropy"}}
+    assert look(make_run("robust", **noisy, spec=robust), "T13").changes == ()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "value"),
+    [
+        ({"name": "sgd", "learning_rate": 1e5}, 0.01),  # Keras's default
+        ({"name": "sgd", "learning_rate": 0.05}, 0.005),  # a usual one: a tenth
+        ({"name": "adam", "learning_rate": 0.5}, 0.001),
+    ],
+)
+def test_r1_goes_back_to_a_rate_that_is_usual(make_run, optimizer, value):
+    run = make_run(status="diverged", spec={"optimizer": optimizer}, epochs=0)
+    assert proposed(run, "R1")["optimizer.learning_rate"] == pytest.approx(value)
+
+
+def test_r1_blames_a_heavy_dropout_first_and_at_a_usual_rate_code_of_ones_own(make_run):
+    def first(name, spec, **evidence):
+        run = make_run(name, status="diverged", spec=spec, epochs=0, evidence=evidence)
+        return look(run, "R1").changes[0]
+
+    heavy = {"regularization": {"dropout": 0.9}, "model": {"name": "cnn", "spatial_dropout": 0.9}}
+    assert first("heavy", {**SGD, **heavy}, start=start(dropout=[0.9])).edits == (
+        ("regularization.dropout", 0.2), ("model.spatial_dropout", 0.0),
+    )  # fmt: skip
+    own = {"model": {"name": "python", "target": "/x/mymodel.py:build"}}
+    assert first("own", {**SGD, **own}).path == "model"
+    assert first("high", {"optimizer": {"name": "sgd", "learning_rate": 1e5}, **own}).path == "optimizer.learning_rate"
 
 
 @pytest.mark.parametrize(("now", "forecast"), [(0.30, 0.28), (0.32, 0.30)])

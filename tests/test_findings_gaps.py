@@ -192,6 +192,7 @@ def abstaining(right, target=0.01):
 
 
 WORSE_SLICE = next(k for k in range(101) if difference(Rate(k / 100, 100), Rate(0.0, 300))[0] >= world.WORSE)
+MORE = {"data": {"subset": 1000}}  # 5,000 are available
 TWO_POINTS = ((0.0199, False), (TAU, True), (0.0201, True))
 VALIDATION = {
     "V1": [Sweep("variance", lambda wrong: gap(wrong / 1000, n=1000), counts_from(surely())),
@@ -199,8 +200,9 @@ VALIDATION = {
            Sweep("few images", lambda wrong: gap(wrong / 100, n=100), counts_from(surely(100)))],
     "V2": [Sweep("points lost", later, counts_from(20)), Sweep("moved of 100", lambda moved: later(moved, 100), counts_from(MOVED)),
            Sweep("best epoch of 8", lambda best: later(100, best=best), counts_under(1 + int(8 * variance.LATE)))],
-    "V3": [Sweep("variance", lambda wrong: gap(wrong / 1000, n=1000), counts_from(surely())),
-           Sweep("l2", lambda l2: gap(0.2, spec={"regularization": {"l2": l2}}), under(1e-4))],
+    "V3": [Sweep("variance", lambda wrong: gap(wrong / 1000, n=1000, spec=MORE), counts_from(surely())),
+           Sweep("l2", lambda l2: gap(0.2, spec={**MORE, "regularization": {"l2": l2}}), under(1e-4)),
+           Sweep("subset", lambda subset: gap(0.2, spec={"data": {"subset": subset}}), counts_under(3334))],
     "V4": [Sweep("unused", unused, counts_from(2000)), Sweep("forecast", curve, under(0.32 - variance.HELPS + 1e-8))],
     "V5": [Sweep("commonest for 100 of the rarest", rare, counts_from(round(100 * validation.IMBALANCE))),
            Sweep("wrong of 20", lambda wrong: rare(wrong=wrong), counts_from(WEAK))],

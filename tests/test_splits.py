@@ -139,6 +139,20 @@ def test_a_share_of_the_target_can_join_the_training_set(split, validation, test
     assert any_stretch == pytest.approx(joined / (750 + joined), rel=0.2)  # both origins
 
 
+@pytest.mark.parametrize("options", [{}, {"train_dev": 0.2}, {"subset": 450}, {"train_size": 200}])
+def test_half_of_a_sources_own_validation_set_can_join_its_training_set(options):
+    given = source(600, 100, 50)
+    before = rows(given=given, split="own", **options)
+    after = rows(given=given, split="own", target={"train": 0.5}, **options)
+    kept = len(before["validation"]) // 2
+    assert list(after["validation"]) == list(before["validation"][:kept])
+    assert list(after["test"]) == list(before["test"])
+    trained = np.concatenate([after["train"], after.get("train_dev", [])])
+    joined = set(trained[trained >= 600])
+    assert joined <= set(before["validation"][kept:])
+    assert len(joined) == pytest.approx(kept * len(trained) / (600 * len(before["validation"]) / 100 + kept), rel=0.1)
+
+
 @pytest.mark.parametrize(("train_size", "used"), [(100, 100), ("25%", 135), (0.5, 270), (540, 540), ("100%", 540)])
 def test_a_train_size_takes_the_head_of_the_training_part_and_touches_nothing_else(train_size, used):
     whole, part = rows(train_dev=0.1, split="80/10/10"), rows(train_dev=0.1, split="80/10/10", train_size=train_size)

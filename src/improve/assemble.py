@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from improve.lazy import keras
+from improve.losses import generalized_cross_entropy
 from improve.normalizations import Statistics
 from improve.record import recorded_model, recorded_optimizer, window_of
 from improve.schedules import Length
@@ -39,8 +40,11 @@ def assemble(
 
 
 def loss(spec: Spec) -> Any:
+    smoothing = spec.regularization.label_smoothing
+    if spec.training.loss == "generalized_cross_entropy":
+        return generalized_cross_entropy(spec.data.source.one_output, smoothing)
     kind = keras.losses.BinaryCrossentropy if spec.data.source.one_output else keras.losses.CategoricalCrossentropy
-    return kind(from_logits=True, label_smoothing=spec.regularization.label_smoothing)
+    return kind(from_logits=True, label_smoothing=smoothing)
 
 
 def optimizer(spec: Spec, steps_per_epoch: int) -> Any:

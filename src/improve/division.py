@@ -25,8 +25,21 @@ def divide(data: Data, source: Source, target: Source | None, seed: int) -> Rows
 
 def cut_source(data: Data, source: Source, count: Sizes, seed: int) -> Rows:
     rows = cut_sets(data.split, source, count, seed)
+    if data.joining:
+        rows["train"] = with_joining(data, source, rows, count, seed)
     rows["train_dev"], rows["train"] = cut(rows["train"], count.train_dev, count.train)
     return rows
+
+
+def with_joining(data: Data, source: Source, rows: Rows, count: Sizes, seed: int) -> Any:
+    """The training set and those of the source's own validation images that are not to judge it, mixed."""
+    theirs = source.counts.at_most(data.subset).validation
+    joining = shuffled(source, own_sets(source)[1], seed, 2)[count.validation : theirs]
+    left = count.train + count.train_dev - len(joining)
+    pool = np.concatenate([rows["train"][:left], joining])
+    # two strata per class, so that any cut holds both origins in their shares
+    strata = 2 * source.labels[pool] + (np.arange(len(pool)) >= left)
+    return pool[stratified(strata, seed, 4)]
 
 
 def cut_target(data: Data, source: Source, target: Source, count: Sizes, seed: int) -> Rows:

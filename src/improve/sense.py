@@ -28,7 +28,7 @@ def complaints(spec: Spec) -> Iterator[Complaint]:
     facts = yield from _facts(data.source, SOURCE)
     theirs = None
     if data.target is not None:
-        yield from _target_complaints(data.target)
+        yield from _target_complaints(data.target, data.split.own)
         theirs = (yield from _facts(data.target.source, TARGET)) if data.target.source else None
     if facts is not None and (theirs is not None or data.target is None or data.target.source is None):
         yield from _data_complaints(spec, facts, theirs)
@@ -60,13 +60,15 @@ def _facts(source: Dataset, at: Path) -> Generator[Complaint, None, Facts | None
     return facts
 
 
-def _target_complaints(target: Target) -> Iterator[Complaint]:
+def _target_complaints(target: Target, own_sets: bool) -> Iterator[Complaint]:
     at = ("data", "target")
-    if target.source is None and not target.simulate:
+    if target.source is None and not target.simulate and not target.train:
         yield Complaint((at,), "a target without a source and without simulate changes nothing", "give it source: …")
-    if target.source is None and (target.train or target.subset):
-        option = "train" if target.train else "subset"
-        yield Complaint(((*at, option),), f"{option} divides a source, and this target has none", "give it source: …")
+    if target.source is None and target.train and (not own_sets or target.simulate):
+        what = "train divides a source of the target, or the validation set that its source comes with"
+        yield Complaint(((*at, "train"),), what, "give it source: …, or take split: own")
+    if target.source is None and target.subset:
+        yield Complaint(((*at, "subset"),), "subset divides a source, and this target has none", "give it source: …")
     for number, part in enumerate(target.simulate):
         if part.mixes:
             yield Complaint(((*at, "simulate", number),), f"{part.name} mixes labels", "take another augmentation")

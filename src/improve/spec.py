@@ -53,7 +53,9 @@ class Target(Section):
 
     source: Dataset | None = Field(None, description="where they come from; the same source unless given")
     subset: Count | None = Field(None, description="use that many of them in all, stratified by class")
-    train: ProperFraction = Field(0.0, description="share of them that joins the training set")
+    train: ProperFraction = Field(
+        0.0, description="share of them that joins the training set; without a source: of its own validation set"
+    )
     simulate: Annotated[tuple[Augmentation, ...], Field(strict=False)] = Field(
         (), description="augmentations that make validation and test images another kind, drawn once"
     )
@@ -87,6 +89,11 @@ class Data(Section):
             object.__setattr__(self, "split", Split.model_validate(self.source.own_split))
         return self
 
+    @property
+    def joining(self) -> float:
+        """The share of the source's own validation set that joins its training set."""
+        return 0.0 if self.target is None or self.target.source is not None else self.target.train
+
     def sizes(self) -> Sizes:
         """Examples per part. Raises UsageError where the source's sizes cannot be told."""
         return self.sizes_of(self.source.facts().counts, self.target_counts())
@@ -102,7 +109,7 @@ class Data(Section):
     def whole_sizes(self, have: Counts, target: Counts | None) -> Sizes:
         """The sizes without `train_size`."""
         if target is None or self.target is None:
-            return sizes(self.split, have, self.subset, self.train_dev)
+            return sizes(self.split, have, self.subset, self.train_dev, self.joining)
         theirs = target_sizes(self.split, target.at_most(self.target.subset), self.target.train)
         train = min(self.subset or have.total, have.total) + theirs.train
         held_out = round(train * self.train_dev)
@@ -123,6 +130,9 @@ class Training(Section):
     early_stopping: EarlyStopping | None = Field(None, description="{patience: 5}: stop when validation stalls")
     class_weights: ClassWeights = Field(
         "none", description="balanced: errors on rare classes weigh more; or {class: weight}"
+    )
+    loss: Literal["cross_entropy", "generalized_cross_entropy"] = Field(
+        "cross_entropy", description="generalized_cross_entropy: does not go after labels that are wrong"
     )
     sampling: Literal["shuffle", "balanced"] = Field(
         "shuffle", description="balanced: each epoch shows every class equally often"

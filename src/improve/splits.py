@@ -120,14 +120,16 @@ class Sizes(NamedTuple):
         return sum(self)
 
 
-def sizes(split: Split, have: Counts, subset: int | None, train_dev: float) -> Sizes:
-    """The sizes that `split` gives on a source that has so many examples; parts can come out empty."""
+def sizes(split: Split, have: Counts, subset: int | None, train_dev: float, joining: float = 0.0) -> Sizes:
+    """The sizes that `split` gives on a source that has so many examples; parts can come out empty. `joining`: the
+    share of the validation set that joins the training set."""
     have = have.at_most(subset)
     if split.shares is not None:
         validation_size, test_size = (round(have.total * share / 100) for share in split.shares[1:])
     else:
         pool, test_size = have.train + have.validation, have.test
         validation_size = have.validation if split.validation is None else _of(split.validation, pool)
+    validation_size -= round(validation_size * joining)
     train_size = have.total - validation_size - test_size
     held_out = round(train_size * train_dev)
     return Sizes(train_size - held_out, validation_size, test_size, held_out)

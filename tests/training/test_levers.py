@@ -304,6 +304,64 @@ def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_pat
     assert steps_of(model).loss[0] == pytest.approx(by_hand, rel=1e-5)
 
 
+@pytest.mark.parametrize("binary", ["true", "false"])
+def test_the_generalized_cross_entropy_is_that_of_its_paper(tmp_path, write_spec, model_of, binary):
+    """(1 − p^0.7) / 0.7 of the true class; with one sigmoid as with two logits."""
+    from improve.specfile import load
+
+    spec = load(write_spec(imbalanced(tmp_path) % binary), ["training.loss=generalized_cross_entropy"])
+    model, data = model_of(spec)
+    images, labels = training_batches(spec, data)[0]
+    z = np.asarray(model.predict_on_batch(images)).astype(float)
+    if binary == "true":
+        z, labels_of = np.concatenate([np.zeros_like(z), z], axis=1), np.concatenate([1 - labels, labels], axis=1)
+    else:
+        labels_of = labels
+    p = (labels_of * np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)).sum(axis=1)
+    model.fit(images, labels, batch_size=16, verbose=0)
+    assert steps_of(model).loss[0] == pytest.approx(((1 - p**0.7) / 0.7).mean(), rel=1e-5)
+
+
+def test_the_generalized_cross_entropy_has_a_slope_where_a_probability_is_nothing():
+    """p^q has none there: 0.7 · 0^-0.3."""
+    import keras
+
+    from improve.losses import generalized_cross_entropy
+
+    logits = keras.ops.convert_to_tensor([[0.0, 200.0]])
+    loss = generalized_cross_entropy(False)(np.array([[1.0, 0.0]], np.float32), logits)
+    assert np.asarray(loss) == pytest.approx([1 / 0.7])
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, use_bias=False)])
+    model.layers[-1].kernel.assign([[0.0, 200.0]])
+    model.compile("sgd", generalized_cross_entropy(False))
+    model.fit(np.ones((1, 1)), np.array([[1.0, 0.0]]), verbose=0)
+    assert np.isfinite(np.asarray(model.layers[-1].kernel)).all()
+
+
+def test_wrong_labels_do_less_harm_with_the_generalized_cross_entropy(tmp_path, fit):
+    """Digits, 40 % of the training labels wrong; seed 0: validation error 7.3 % against 11.5 %."""
+    errors = {}
+    for loss in ("cross_entropy", "generalized_cross_entropy"):
+        text = f"data: {{source: {{name: npz, path: {mislabelled(tmp_path)}}}, split: own}}\nmodel: {{name: mlp}}\n"
+        run = fit(text + f"training: {{epochs: 30, loss: {loss}}}\n")
+        errors[loss] = run.summary["validation"]["error"]
+    assert errors["generalized_cross_entropy"] < errors["cross_entropy"] - 0.03
+
+
+def mislabelled(folder):
+    """All digits in an npz file: 1,000 to train, 40 % of them with another class; the rest to validate."""
+    from improve.datasets import Digits
+
+    digits, random = Digits().load(), np.random.default_rng(0)
+    labels = digits.labels.copy()
+    hit = random.permutation(1000) < 400
+    labels[:1000][hit] = (labels[:1000][hit] + random.integers(1, 10, 400)) % 10
+    images = digits.pools[0]
+    arrays = {"x_train": images[:1000], "y_train": labels[:1000]}
+    np.savez(folder / "noisy.npz", **arrays, x_validation=images[1000:], y_validation=labels[1000:])
+    return folder / "noisy.npz"
+
+
 def test_mixed_labels_reach_the_loss(model_of):
     spec = Spec.model_validate(
         {"data": {"source": "digits", "subset": 600}, "augmentation": [{"name": "mixup", "alpha": 1.0}]}

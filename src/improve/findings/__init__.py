@@ -23,10 +23,9 @@ from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, We
 
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
-    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, LabelNoise,
-    Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing, RateTooLow, ColdStatistics,
-    Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted, NoBetterThanChance,
-    AvoidableBias,
+    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, ColdStatistics,
+    LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing, RateTooLow, Exploding,
+    Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted, NoBetterThanChance, AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
 GAPS: tuple[type[Rule], ...] = (

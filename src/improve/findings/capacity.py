@@ -94,7 +94,7 @@ def narrowest(case: Case) -> str:
 def wider(case: Case, narrow: str) -> Iterator[Change]:
     hidden = case.setting("model.hidden")
     if isinstance(hidden, list):
-        units = [max(64, LARGER * count) for count in hidden] or [64]
+        units = [max(64, LARGER * count) for count in hidden] or [256]
         yield Change("model.hidden", units, "a wider network fits more" if not narrow else "room for all classes")
     else:
         yield from bigger(case, "a bigger network fits more")

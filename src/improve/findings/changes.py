@@ -10,9 +10,12 @@ from improve.datasets import DATASETS
 from improve.findings.rule import Case, Change
 from improve.findings.signs import largest_update, update_ratio
 from improve.models import MODELS
+from improve.optimizers import OPTIMIZERS
 
 GOOD_UPDATE = 4e-3  # ‖Δw‖/‖w‖ per step; healthy runs: 2.2e-3 to 1.4e-2
+HEAVY_DROPOUT = 0.75
 BY_DEFAULT = {"name": "cnn"}
+ALL = 50  # times the images that are used: up to that, all are taken at once
 LONGER, LONG = 4, 40  # times the epochs, where there are fewer than these
 
 
@@ -36,6 +39,24 @@ def lower_rate(case: Case, why: str = "the steps overshoot") -> Change:
     moved, rate = largest_update(case), case.setting("optimizer.learning_rate")
     factor = power_of_ten(moved / GOOD_UPDATE) if moved and math.isfinite(moved) else 10.0
     return Change("optimizer.learning_rate", rounded(rate / factor), f"{why}: 1/{factor:.0f} of the rate")
+
+
+def usual_rate(case: Case) -> float:
+    """Keras's default for the run's optimizer."""
+    part = next(part for part in OPTIMIZERS if part.key() == case.setting("optimizer.name"))
+    return float(part.model_fields["learning_rate"].default)
+
+
+def gentle_dropout(case: Case) -> Iterator[Change]:
+    """Dropout at a usual rate, in convolutions none, where the spec has more."""
+    given, spatial = case.setting("regularization.dropout") or 0.0, case.setting("model.spatial_dropout") or 0.0
+    less = ("regularization.dropout", 0.2 if given > 0.2 else 0.0)
+    none = ("model.spatial_dropout", 0.0)
+    why = "gentle: most units stay"
+    if given:
+        yield Change(*less, why, (none,) if spatial > 0.2 else ())
+    elif spatial:
+        yield Change(*none, why)
 
 
 def higher_rate(case: Case) -> Change:
@@ -69,7 +90,7 @@ def more_data(case: Case) -> Iterator[Change]:
     used, why = part_of_train(data), "more training images: the surest way"
     size, available = case.setting("data.train_size"), data.get("train_available") or 0
     if size is not None and available >= 1.5 * used > 0:
-        yield Change("data.train_size", None if available <= 20 * used else 4 * used, why)
+        yield Change("data.train_size", None if available <= ALL * used else 10 * used, why)
     subset, total = case.setting("data.subset"), data.get("available", 0)
     if subset and 1.5 * subset <= total:
         yield Change("data.subset", min(2 * subset, total), why)

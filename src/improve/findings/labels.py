@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from improve.findings.changes import augmented, gentle_augmentation
 from improve.findings.mismatch import OBVIOUS, differences
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.findings.signs import chance_level, largest_update, part_of
@@ -123,8 +125,8 @@ class LabelNoise(Rule):
     clean labels a network is never better on images that it has not seen. Where validation labels are as noisy, that
     sign is missing; then: the training images it gets wrong are those that it is as sure of as of the others (AUROC of
     its confidence under 0.8), and it gives their labels less chance than
-    guessing would. Fix: clean the labels; until then label
-    smoothing, and stopping early.
+    guessing would. Fix: clean the labels; until then a loss
+    that does not go after them (`training.loss: generalized_cross_entropy`).
     """
 
     code, name, title, link = "T13", "label_noise", "a part of the training labels is wrong", "training"
@@ -147,15 +149,26 @@ class LabelNoise(Rule):
 
     def noisy(self, case: Case, says: str, share: float, evidence: dict[str, Any]) -> Finding:
         harm = case.errors.validation.value if case.errors else share
-        smoothing = Change("regularization.label_smoothing", 0.2, "no single label is believed wholly")
         return self.found(
             f"{says}: about {100 * share:.0f} % of them are wrong",
             harm=harm,
             evidence=evidence,
-            changes=(smoothing,) if not case.setting("regularization.label_smoothing") else (),
+            changes=unbelieving(case),
             rivals=("M1",),
             confirm="look at the 50 training images whose labels it gives the least chance",
         )
+
+
+def unbelieving(case: Case) -> Iterator[Change]:
+    """A loss that does not go after every label; shifted images cannot be learned by heart as easily. Measured on 1,000
+    digits, 20 % of the labels wrong, 2 seeds: validation error 4.1 % as it was, 2.4 % with either alone, 0.9 % with
+    both."""
+    robust = ("training.loss", "generalized_cross_entropy")
+    if case.setting("training.loss") == robust[1] or case.run is None:
+        return
+    why = "it does not go after labels that are wrong"
+    more = () if case.setting("augmentation") else augmented(case, gentle_augmentation(case), why).edits
+    yield Change(*robust, why, more)
 
 
 def unrelated(case: Case) -> float | None:

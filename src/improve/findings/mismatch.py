@@ -15,6 +15,7 @@ APART = 0.5  # standard deviations between the means of two sets: a medium effec
 LOOK = "look at 100 wrong validation images and count what sets them apart"
 SHIFTED = 0.15  # of the images belong to other classes
 JOINING = 0.5  # share of the target's images that join the training set
+ENOUGH = 100  # validation images: with fewer none can be spared
 
 
 class DataMismatch(Rule):
@@ -62,14 +63,28 @@ def differences(case: Case, one: str, other: str) -> dict[str, float]:
 
 def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:
     target: Any = case.setting("data.target")
-    if target and target.get("source") and (target.get("train") or 0) < JOINING:
-        yield Change("data.target.train", JOINING, "training images like those that count are the surest way")
+    yield from joined(case, target)
+    if target and target.get("simulate") and not case.setting("augmentation"):
+        yield augmented(case, target["simulate"], "training images changed as the target is")
     imitated: list[dict[str, Any]] = [{"name": "shift", "width": 0.1, "height": 0.1}]
     imitated += [{"name": "brightness"}] if "brightness" in differing else []
     imitated += [{"name": "contrast"}] if "contrast" in differing else []
     imitated += [{"name": "gaussian_noise"}]
     if not case.setting("augmentation"):
         yield augmented(case, imitated, "makes training images more like those that count")
+
+
+def joined(case: Case, target: Any) -> Iterator[Change]:
+    """Images of the kind that counts, into the training set: those of the target, or a part of the validation set."""
+    own = case.setting("data.split") == "own" and not (target or {}).get("simulate")
+    n = case.errors.validation.n if case.errors else None
+    if (target or {}).get("train", 0) >= JOINING or not ((target or {}).get("source") or (own and (n or 0) >= ENOUGH)):
+        return
+    why = "training images like those that count are the surest way"
+    if target:
+        yield Change("data.target.train", JOINING, why)
+    else:
+        yield Change("data.target", {"train": JOINING}, f"{why}: half of the validation images join them")
 
 
 class LabelShift(Rule):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
-from improve.findings.changes import another_network, lower_rate
+from improve.findings.changes import HEAVY_DROPOUT, another_network, gentle_dropout, lower_rate, usual_rate
 from improve.findings.rule import Case, Change, Finding, Rule, points
 from improve.findings.signs import chance_level, data_loss, largest_update
 from improve.lazy import np
@@ -16,6 +17,7 @@ CHANCE_P = 0.01
 UNREALISTIC = 100_000  # images
 RISEN = 2.0  # times ln K: worse than guessing by that much
 NOISE = 1e-3  # of the standard deviation of the outputs; rounding gives 1e-6
+UNUSUAL = 10  # times Keras's default rate
 CALM = 0.05  # ‖Δw‖/‖w‖ per step; where steps are larger, the rate explains a loss that rises
 
 
@@ -23,8 +25,9 @@ class NotFinite(Rule):
     """The loss became NaN or infinite, so training stopped at that step.
 
     Almost always the learning rate is too high: the weights overshoot further at every step. Seen as: a run
-    that broke off for it (status diverged). Fix: a lower rate, by as much as the first updates were too large; clip the
-    gradients if only single batches explode.
+    that broke off for it (status diverged). Fix: a lower rate, by as much as the first updates were too large, and no
+    higher than Keras's default; where the rate is a usual one, what else throws the steps: a dropout that multiplies
+    what it leaves by four or more, or code of one's own.
     """
 
     code, name, title, link = "R1", "non_finite", "the loss became NaN or infinite", "readable"
@@ -38,10 +41,20 @@ class NotFinite(Rule):
             f"in epoch {epoch}, at a learning rate of {rate:g}",
             harm=1.0,
             evidence={"epoch": epoch, "learning_rate": rate, "largest_update": largest_update(case)},
-            changes=(lower_rate(case),),
+            changes=self.changes(case),
             rivals=("T3",),
             confirm="train one epoch at a tenth of the rate",
         )
+
+    @staticmethod
+    def changes(case: Case) -> Iterator[Change]:
+        if max(case.evidence.start.get("dropout") or [0.0]) >= HEAVY_DROPOUT:
+            yield from gentle_dropout(case)
+        usual = case.setting("optimizer.learning_rate") <= UNUSUAL * usual_rate(case)
+        if usual:
+            yield from another_network(case)
+        lower = lower_rate(case)
+        yield lower if usual else replace(lower, value=min(lower.value, usual_rate(case)))
 
 
 class Diverged(Rule):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from improve.findings.changes import HEAVY_DROPOUT, gentle_dropout
 from improve.findings.rule import Case, Change, Finding, Rule, fit
 from improve.findings.signs import best_epoch, chance_level, kernels, modes_ratio, penalty_share
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
-HEAVY_DROPOUT = 0.75
 WORSE = 0.15  # error in training mode above the clean one
 STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end of a run of
 SHORT = 5  # epochs at least
@@ -75,11 +75,10 @@ def penalties(case: Case) -> Iterator[Brake]:
 
 def dropout(case: Case) -> Iterator[Brake]:
     rates, both = case.evidence.start.get("dropout") or [0.0], modes_ratio(case)
-    given = case.setting("regularization.dropout") or 0.0
     held = both is not None and (both[0] < HELD_BACK or both[1] < -WORSE)
-    if max(rates) > 0 and given and (held or max(rates) >= HEAVY_DROPOUT):
+    less = next(gentle_dropout(case), None)
+    if max(rates) > 0 and less and (held or max(rates) >= HEAVY_DROPOUT):
         seen = f"; in training mode it errs on {-100 * both[1]:.1f} points more" if both else ""
-        less = Change("regularization.dropout", 0.2 if given > 0.2 else 0.0, "gentle: most units stay")
         yield Brake(f"dropout switches off {100 * max(rates):.0f} % of the units{seen}", less)
 
 

@@ -11,6 +11,7 @@ from improve.recipe import SLACK, Gap
 from improve.statistics import Rate, mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
+LARGE = 0.1  # of a gap
 LATE = 0.75  # of the epochs: a best epoch before that is early
 LATE_P = 0.05
 
@@ -28,8 +29,9 @@ class Variance(Rule):
 
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
     end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half
-    of all sound runs have a gap of 2 points by their estimate alone.) The recipe: more data is the surest, then
-    regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
+    of all sound runs have a gap of 2 points by their estimate alone.) Where augmentation is on and all images are used,
+    a gap under ten points is told, but not blamed: it may be all that so few images allow. The recipe: more data is the
+    surest, then regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
     """
 
     code, name, title, link = "V1", "variance", "it does not carry over to new images", "validation"
@@ -40,17 +42,23 @@ class Variance(Rule):
             return None
         gap, fitted = case.gaps.variance, case.errors.train_dev or case.errors.validation
         where = "train-dev" if case.errors.train_dev else "validation"
-        sure = surely_matters(case, gap)
+        sure, helped = surely_matters(case, gap), case.run is None or promising(case) or gap.low >= LARGE
         doubt = "" if sure else f"; at n={fitted.n:,} it is not sure to be more than {100 * case.errors.tau:.0f} points"
+        doubt += "" if helped else "; what usually lowers it is done, so more data may be all that helps"
         return self.found(
             above(where, fitted, gap, "the training error") + doubt,
             harm=gap.value,
-            status="found" if sure else "not_enough_evidence",
+            status="found" if sure and helped else "not_enough_evidence",
             evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
             changes=tuple(recipe(case)) if case.run else (),
             rivals=("V5", "V6", "M1") if case.errors.train_dev is None else ("V5", "V6"),
             confirm="improve learning-curve SPEC: would more data help?",
         )
+
+
+def promising(case: Case) -> bool:
+    """One of the strong knobs is left: more training images, or augmentation."""
+    return not case.setting("augmentation") or any(more_data(case))
 
 
 def recipe(case: Case) -> Iterator[Change]:
@@ -70,8 +78,8 @@ def recipe(case: Case) -> Iterator[Change]:
 class Unheld(Rule):
     """A high variance, and nothing configured that would hold it.
 
-    Seen as: the variance is surely high, without dropout, augmentation, weight decay or an L2 of 1e-4. Fix:
-    augmentation first, for it brings what new images would.
+    Seen as: the variance is surely high, without dropout, augmentation, weight decay or an L2 of 1e-4, and V1 proposes
+    another thing: training images that are not used. Fix: augmentation first, for it brings what new images would.
     """
 
     code, name, title, link = "V3", "nothing_holds_the_variance", "nothing holds the variance", "validation"
@@ -79,6 +87,8 @@ class Unheld(Rule):
 
     def look(self, case: Case) -> Finding | None:
         if case.gaps is None or case.run is None or not surely_matters(case, case.gaps.variance) or held(case):
+            return None
+        if not any(more_data(case)):  # V1 says so
             return None
         return self.found(
             f"no dropout, no augmentation, l2 {case.setting('regularization.l2') or 0:g}; the gap is "
