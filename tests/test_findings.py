@@ -6,7 +6,7 @@ from conftest import part
 from improve import findings
 from improve.diagnose import diagnose
 from improve.spec import Spec
-from test_findings_evidence import bad, kernels, look
+from test_findings_evidence import bad, kernels, look, start
 from test_recipe import EXAMPLES
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
@@ -135,6 +135,28 @@ def test_v1_does_not_blame_a_gap_under_ten_points_where_what_helps_is_done(make_
     finding = only(make_run(train=0.0, validation=validation, n=1_000_000, spec=augmented), "V1")
     assert finding.status == status
     assert ("more data may be all that helps" in finding.says) is (status != "found")
+
+
+@pytest.mark.parametrize("train", [0.0, 0.3])
+def test_r5_names_outputs_that_are_probabilities_whether_they_do_harm_or_not(make_run, train):
+    """Without harm the run is not broken: its gaps mean something."""
+    head = {"low": 0.0, "high": 1.0, "at_low": 0.0, "sum_low": 1.0, "sum_high": 1.0}
+    run = make_run(**{**bad(start=start(head=head)), "train": train, "validation": train + 0.005})
+    assert codes(run)[0] == "R5"
+    assert (diagnose(run).verdict == "broken") is (train > 0)
+
+
+def test_r5_blames_a_softmax_between_layers_only_for_a_high_training_error(make_run):
+    inside = bad(start=start(activations=["softmax"]))
+    assert "R5" in codes(make_run("bad", **inside))
+    assert "R5" not in codes(make_run("good", **{**inside, "train": 0.0, "validation": 0.0}))
+
+
+@pytest.mark.parametrize(("last", "found"), [(0.0, False), (0.0199, False), (0.02, True), (0.3, True)])
+def test_t17_and_t19_blame_no_network_that_fits_its_training_set_at_the_end(make_run, last, found):
+    """The best epoch, by validation error, is the first one: validation images are of another kind."""
+    run = make_run(train=0.3, validation=0.6, spec=SGD, history=[0.3, last, last, last], best_epoch=1)
+    assert bool({"T17", "T19"} & set(codes(run))) is found
 
 
 def test_r3_is_said_only_where_no_cause_is(make_run):

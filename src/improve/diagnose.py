@@ -139,7 +139,8 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it
     is mended, and where the model is broken its gaps mean nothing."""
     causes = explained(look(CAUSES, case))
-    broken = bool(causes and causes[0].code in BROKEN) or (case.run is not None and at_chance(case) is not None)
+    fitting = not (causes and causes[0].code in BROKEN and case.fits_badly)
+    broken = not fitting or (case.run is not None and at_chance(case) is not None)
     rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
     findings = causes + waiting(rest, causes)
     ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), one not in causes, -one.harm))

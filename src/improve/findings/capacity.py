@@ -45,6 +45,13 @@ def easier_unseen(case: Case) -> bool:
     return case.errors is not None and case.errors.train.value - case.errors.validation.value >= case.errors.tau / 2
 
 
+def fits_later(case: Case) -> bool:
+    """It fits its training set at the end. The best epoch comes before that where validation images are so unlike that
+    their error is a matter of luck."""
+    errors = case.column("train_error")
+    return bool(errors and case.errors and errors[-1] - case.human < case.errors.tau)
+
+
 def size(shape: list[int]) -> int:
     product = 1
     for length in shape:
@@ -65,7 +72,7 @@ class TooSmall(Rule):
 
     def look(self, case: Case) -> Finding | None:
         narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
-        left = high and flat(case) and not case.at_chance and not easier_unseen(case)
+        left = high and flat(case) and not case.at_chance and not easier_unseen(case) and not fits_later(case)
         if case.run is None or not case.fits_badly or not (narrow or left):
             return None
         why = narrow or "nothing else that was looked at keeps it from fitting"
@@ -144,7 +151,7 @@ class AvoidableBias(Rule):
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        if case.gaps is None or case.errors is None or case.gaps.avoidable_bias.verdict != "high":
+        if case.gaps is None or case.errors is None or case.gaps.avoidable_bias.verdict != "high" or fits_later(case):
             return None
         gap, train = case.gaps.avoidable_bias, case.errors.train
         return self.found(

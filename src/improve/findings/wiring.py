@@ -24,8 +24,8 @@ class Head(Rule):
     Seen as: before the first step, outputs that all lie between 0 and 1 and add up to 1 (a softmax before the softmax
     of the loss, which then cannot fall below ln(1 + (K−1)/e): 1.461 for ten classes), between 0 and 1 (a sigmoid), that
     are never negative (ReLU, softplus), of which 2 % or more sit at the smallest value (a ReLU, or a logarithm of
-    clipped numbers: logits read as probabilities); or a softmax between hidden layers. And a high error to go with it:
-    a head that does no harm is left alone. Fix: end in a Dense layer without activation.
+    clipped numbers: logits read as probabilities). Or a softmax between hidden layers, with a high training error. Fix:
+    end in a Dense layer without activation.
     """
 
     code, name, title, link = "R5", "wrong_head", "the outputs do not fit the loss", "readable"
@@ -34,8 +34,8 @@ class Head(Rule):
 
     def look(self, case: Case) -> Finding | None:
         head = case.evidence.start.get("head")
-        why = self.mistake(head, case) if head else ""
-        if not why or not case.fits_badly:
+        why = self.mistake(head, case) or (hidden_softmax(case) if case.fits_badly else "") if head else ""
+        if not why:
             return None
         return self.found(
             f"{why}; {fit(case)}",
@@ -59,7 +59,7 @@ class Head(Rule):
             return f"{100 * head['at_low']:.0f} % of the outputs are cut off at {head['low']:.3g}: no gradient there"
         if head["low"] >= 0:
             return "no output is ever negative, as after a ReLU or softplus"
-        return hidden_softmax(case)
+        return ""
 
 
 def hidden_softmax(case: Case) -> str:
