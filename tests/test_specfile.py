@@ -60,6 +60,7 @@ def test_a_mistake_shows_its_line_and_what_to_do(write_spec):
     [
         ("optimizer: {adam, learning_rate: 0.1}", "there is no 'adam' here"),
         ("data: {target: {source: digit}}", "there is no 'digit' in datasets; did you mean 'digits'?"),
+        ("data: digits", "data holds keys and values, this is digits"),
         ("data: {target: {}}", "a target without a source and without simulate changes nothing"),
         ("data: {target: {simulate: [flip], train: 10%}}", "train divides a source of the target, or the validation"),
         ("data: {target: {train: 10%}}", "train divides a source of the target, or the validation"),
@@ -95,8 +96,8 @@ def test_a_mistake_shows_its_line_and_what_to_do(write_spec):
         ("optimizer: {learning_rate: .nan}", "optimizer.learning_rate should be a finite number, this is .nan"),
         ("optimizer: {learning_rate: true}", "optimizer.learning_rate should be a valid number, this is true"),
         ("training: {epochs: true}", "training.epochs should be a valid integer, this is true"),
-        ("training: [1]", "training should be a valid dictionary"),
-        ("model: 5", "model should be a valid dictionary"),
+        ("training: [1]", "training holds keys and values, this is - 1"),
+        ("model: 5", "model holds keys and values, this is 5"),
         ("augmentation: flip", "augmentation should be a list"),
         ("diagnosis: {human_error: 120%}", "diagnosis.human_error should be less than or equal to 1, this is 1.2"),
         ("model: {name: mlp, hidden: [0]}", "model.hidden.0 should be greater than or equal to 1, this is 0"),

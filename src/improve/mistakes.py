@@ -97,10 +97,23 @@ def _problem(tree: Tree, path: Path, error: dict[str, Any]) -> Problem:
         return place.problem(f"{dotted}: {context['what']}", context["fix"])
     if kind == "literal_error":
         return _unknown_word(place, dotted, str(error["input"]), context["expected"])
+    if kind in ("model_type", "model_attributes_type"):
+        return _no_section(tree, path, place, dotted, error["input"])
     message = error["msg"].replace("Input should", "should").replace("valid tuple", "list")
-    given = error["input"]
-    shown = "nothing" if given is None else write(given).strip().removesuffix("\n...").replace("\n", ", ")
-    return place.problem(f"{dotted} {message}, this is {shown[:80]}")
+    return place.problem(f"{dotted} {message}, this is {_shown(error['input'])}")
+
+
+def _shown(given: Any) -> str:
+    return "nothing" if given is None else write(given).strip().removesuffix("\n...").replace("\n", ", ")[:80]
+
+
+def _no_section(tree: Tree, path: Path, place: Place, dotted: str, given: Any) -> Problem:
+    """'data: digits': a section holds keys; a word that is a part's name belongs under the key of its shelf."""
+    known = known_keys(section_at(path, tree.value)[0])
+    names = {key: [part.key() for part in SHELVES.get(shelf_at((*path, key)), ())] for key in known}
+    key = next((key for key, parts in names.items() if given in parts), None)
+    fix = f"write {dotted}: {{{key}: {given}}}" if key else f"its keys: {', '.join(known)}"
+    return place.problem(f"{dotted} holds keys and values, this is {_shown(given)}", fix)
 
 
 def _unknown_word(place: Place, dotted: str, given: str, expected: str) -> Problem:
