@@ -28,6 +28,7 @@ from improve.batches import steps_per_epoch, training_batches
 from improve.lazy import keras, np
 from improve.prepare import Data, prepare
 from improve.spec import Spec
+from improve.timeline import timeline
 from runner_tax_report import cpu, markdown, put, spread
 
 HERE = Path(__file__).parent
@@ -89,7 +90,7 @@ def prepared(images: int) -> tuple[Spec, Data]:
 
 def compiled(spec: Spec, data: Data) -> Any:
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
-    return assemble(spec, data.shape, len(data.class_names), data.normalization, steps)
+    return assemble(spec, data.shape, len(data.class_names), data.normalization, timeline(spec, steps))
 
 
 def own(spec: Spec, data: Data, augmentation: list[dict[str, Any]]) -> Epoch:

@@ -7,9 +7,9 @@ from typing import Any
 from improve.lazy import keras
 from improve.losses import generalized_cross_entropy
 from improve.normalizations import Statistics
-from improve.record import recorded_model, recorded_optimizer, window_of
-from improve.schedules import Length
+from improve.record import recorded_model, recorded_optimizer
 from improve.spec import Spec
+from improve.timeline import Timeline
 
 
 def network(spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics) -> tuple[Any, Any]:
@@ -20,7 +20,7 @@ def network(spec: Spec, shape: tuple[int, int, int], classes: int, normalization
 
 
 def assemble(
-    spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics, steps_per_epoch: int
+    spec: Spec, shape: tuple[int, int, int], classes: int, normalization: Statistics, timeline: Timeline
 ) -> Any:
     """The model that is trained; seeds every generator of Keras first.
 
@@ -30,11 +30,8 @@ def assemble(
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
     images, logits = network(spec, shape, classes, normalization)
-    model = recorded_model(images, logits, steps_per_epoch)
-    model.compile(
-        optimizer=optimizer(spec, steps_per_epoch),
-        loss=loss(spec),
-    )
+    model = recorded_model(images, logits, timeline.steps_per_epoch)
+    model.compile(optimizer=optimizer(spec, timeline), loss=loss(spec))
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -47,11 +44,10 @@ def loss(spec: Spec) -> Any:
     return kind(from_logits=True, label_smoothing=smoothing)
 
 
-def optimizer(spec: Spec, steps_per_epoch: int) -> Any:
+def optimizer(spec: Spec, timeline: Timeline) -> Any:
     part = spec.optimizer
-    schedule = spec.schedule.build(part.learning_rate, Length(steps_per_epoch, spec.training.epochs))
-    window = window_of(steps_per_epoch * spec.training.epochs)
-    built = recorded_optimizer(part.keras_class(), steps_per_epoch, window, **part.arguments(schedule))
+    schedule = spec.schedule.build(part.learning_rate, timeline.length(spec), timeline.schedule_step)
+    built = recorded_optimizer(part.keras_class(), timeline, **part.arguments(schedule))
     # decay is for kernels: Keras would also shrink biases and the scales of batch normalisation
     built.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return built

@@ -26,17 +26,18 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 
 
 def training_batches(spec: Spec, data: Data) -> Any:
-    """A keras.utils.PyDataset of (images, labels as shares of the classes[, weights]); set its `epoch` before each
-    pass."""
+    """A keras.utils.PyDataset of (images, labels as shares of the classes[, weights]); before each pass set its `epoch`
+    and the `first` of its batches that is to come."""
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-        epoch = 0
+        epoch, first = 0, 0
 
         @property
         def num_batches(self) -> int:
-            return steps_per_epoch(len(train), size)
+            return steps_per_epoch(len(train), size) - self.first
 
-        def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        def __getitem__(self, place: int) -> tuple[NDArray[Any], ...]:
+            index = self.first + place
             where = order_of(self.epoch)[index * size : (index + 1) * size]
             batch = Batch(train.images[where], one_hot[train.labels[where]])
             if spec.augmentation:

@@ -51,6 +51,7 @@ def improve(
 
 
 app.command()(training.train)
+app.command()(training.resume)
 app.command()(judging.diagnose)
 app.command(name="next")(judging.next_spec)
 app.command()(judging.compare)

@@ -49,8 +49,8 @@ NOTHING = Found([], [], 0)
 
 def listing(folder: Path) -> Listing:
     """The classes and images of a folder. Raises UsageError where they are not laid out as they should be."""
-    if not folder.is_dir():
-        what = "is a file, not a folder of images" if folder.exists() else "is not there"
+    if not os.path.isdir(folder):  # unlike Path.is_dir it is False for what cannot be looked at or cannot be a name
+        what = "is a file, not a folder of images" if os.path.exists(folder) else "is not there"
         raise UsageError(f"{folder} {what}", fix="give a folder with " + LAYOUT.format("images"))
     parts = _parts(folder)
     class_names = _classes(folder / parts["train"])

@@ -1,4 +1,4 @@
-"""Ctrl+C as a request: the first press lets the batch in hand finish, the second one breaks off."""
+"""Ctrl+C and SIGTERM as a request: the first one lets the batch in hand finish, the second one breaks off."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupt:
-    """Whether the run was asked to stop."""
+    """Whether the run was asked to stop, and by which signal."""
 
     requested = False
+    signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested, self.signal = True, signal.Signals(number)
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """While inside, SIGINT sets `requested`. Python lets only the main thread handle signals."""
+    """While inside, SIGINT and SIGTERM set `requested`. Python lets only the main thread handle signals."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    before = signal.signal(signal.SIGINT, interrupt.press)
+    before = {number: signal.signal(number, interrupt.press) for number in SIGNALS}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -23,6 +23,7 @@ from improve.lazy import np
 from improve.prepare import prepare, training_size
 from improve.schedules import Constant
 from improve.spec import Spec
+from improve.timeline import timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,7 +139,7 @@ def range_test(spec: Spec, watcher: Watcher) -> Sweep | None:
     data = prepare(spec, watcher.reading)
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     flat = spec.model_copy(update={"schedule": Constant()})
-    model = assemble(flat, data.shape, len(data.class_names), data.normalization, steps)
+    model = assemble(flat, data.shape, len(data.class_names), data.normalization, timeline(flat, steps))
     batches, whole = training_batches(spec, data), len(data.parts["train"]) // spec.training.batch_size
     rates, losses = rising(steps), list[float]()
     with interruptible() as interrupt:

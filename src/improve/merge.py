@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
 from improve.vocabulary import LISTS, shelf_at
 from improve.yamlfile import Path, Place, Tree, parse
 
+SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of bytes on a command line that are no UTF-8
+
 
 def override(text: str) -> Tree:
     """`training.epochs=5` as a tree of its own; an item of a list is named by its number (augmentation.0.width)."""
     written, equals, value = text.partition("=")
     words = written.strip().split(".")
-    if not equals or not all(words):
-        place = Place(text, text, 1, 1, len(text))
-        return Tree({}, problems=[place.problem("an override is written key=value", "such as training.epochs=5")])
+    if not equals or not all(words) or SURROGATE.search(text):
+        place = Place(text or "''", text, 1, 1, max(1, len(text)))
+        what = "an override is UTF-8 text" if SURROGATE.search(text) else "an override is written key=value"
+        return Tree({}, problems=[place.problem(what, "such as training.epochs=5")])
     parsed = parse(" " * (len(written) + 1) + value, text)
     path: Path = tuple(
         int(word) if word.isdecimal() and before in LISTS else word for before, word in pairwise(["", *words])

@@ -23,9 +23,9 @@ def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
     errors = _errors(tree.value)
     problems = [_problem(tree, path, error) for path, error in errors]
     wrong = [path[:-1] if error["type"] == "missing" else path for path, error in errors]
-    value = _without(tree.value, wrong)
+    value = _without(tree.value, set(wrong))
     while left := _errors(value):  # not expected; each round cuts one step higher, so it ends
-        value = _without(value, [path[:-1] for path, _ in left]) if any(len(path) > 1 for path, _ in left) else {}
+        value = _without(value, {path[:-1] for path, _ in left}) if any(len(path) > 1 for path, _ in left) else {}
     spec = Spec.model_validate(value)
     judged = (complaint for complaint in complaints(spec) if not _touches(complaint.paths, wrong))
     problems += [_at(tree, complaint.paths).problem(complaint.what, complaint.fix) for complaint in judged]
@@ -73,7 +73,7 @@ def _step(value: Any, step: str | int) -> Any:
     return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else ABSENT
 
 
-def _without(value: Any, paths: list[Path], here: Path = ()) -> Any:
+def _without(value: Any, paths: set[Path], here: Path = ()) -> Any:
     if isinstance(value, dict):
         return {key: _without(item, paths, (*here, key)) for key, item in value.items() if (*here, key) not in paths}
     if isinstance(value, list):

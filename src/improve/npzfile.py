@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,7 +28,7 @@ class Header(NamedTuple):
 
 
 def _open(file: Path) -> zipfile.ZipFile:
-    if not file.is_file():
+    if not os.path.isfile(file):  # unlike Path.is_file it is False for what cannot be looked at or cannot be a name
         raise UsageError(f"there is no file {file}", fix="give the path of an .npz file")
     try:
         return zipfile.ZipFile(file)

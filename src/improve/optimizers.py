@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from improve.lazy import keras
-from improve.parts import Count, Flag, NonNegative, Part, Positive, ProperFraction, named, refuse
+from improve.parts import Count, Finite, Flag, NonNegative, Part, Positive, ProperFraction, named, refuse
 
 Beta1 = Annotated[ProperFraction, Field(description="decay of the gradient's running mean")]
 Beta2 = Annotated[ProperFraction, Field(description="decay of the squared gradient's running mean")]
@@ -166,7 +166,7 @@ class Adafactor(OptimizerPart):
 
     name: Literal["adafactor"] = "adafactor"
     keras_name = "Adafactor"
-    beta_2_decay: Annotated[float, Field(lt=0)] = Field(-0.8, description="how fast the second moment's decay rises")
+    beta_2_decay: Annotated[Finite, Field(lt=0)] = Field(-0.8, description="how fast the second moment's decay rises")
     epsilon_1: Positive = Field(1e-16, description="keeps the division finite")
     epsilon_2: Positive = Field(1e-3, description="the least size of the weights that a step is scaled by")
     clip_threshold: Positive = Field(1.0, description="largest root mean square of an update")
@@ -178,7 +178,7 @@ class Ftrl(OptimizerPart):
 
     name: Literal["ftrl"] = "ftrl"
     keras_name = "Ftrl"
-    learning_rate_power: Annotated[float, Field(le=0)] = Field(-0.5, description="how the rate falls; 0: it stays")
+    learning_rate_power: Annotated[Finite, Field(le=0)] = Field(-0.5, description="how the rate falls; 0: it stays")
     initial_accumulator_value: NonNegative = Field(0.1, description="where the sum of squares starts")
     l1_regularization_strength: NonNegative = Field(0.0, description="L1 inside the optimizer, biases included")
     l2_regularization_strength: NonNegative = Field(0.0, description="L2 inside the optimizer, biases included")
@@ -204,9 +204,9 @@ class Muon(OptimizerPart):
         ("logits",), description="layers, by a part of their name, that get AdamW"
     )
     exclude_embeddings: Flag = Field(True, description="embeddings get AdamW")
-    muon_a: float = Field(3.4445, description="first coefficient of the Newton-Schulz step")
-    muon_b: float = Field(-4.775, description="second coefficient")
-    muon_c: float = Field(2.0315, description="third coefficient")
+    muon_a: Finite = Field(3.4445, description="first coefficient of the Newton-Schulz step")
+    muon_b: Finite = Field(-4.775, description="second coefficient")
+    muon_c: Finite = Field(2.0315, description="third coefficient")
     adam_lr_ratio: Positive = Field(1.0, description="AdamW's rate as a share of learning_rate")
     momentum: ProperFraction = Field(0.95, description="share of the last step that is kept")
     ns_steps: Count = Field(5, description="Newton-Schulz steps")

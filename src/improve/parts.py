@@ -73,6 +73,7 @@ _share: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
 
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]
+Finite = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 #: a share from 0 to 1, or a percentage such as 6%

@@ -34,13 +34,17 @@ def save(made: Any, file: Path) -> None:
     temporary.replace(file)
 
 
-def draw_curves(file: Path, rows: list[dict[str, Any]], best: int, human_error: float | None) -> None:
-    """Errors over epochs with the gaps at the best epoch, and the learning rate below."""
+def draw_curves(
+    file: Path, rows: list[dict[str, Any]], best: int, human_error: float | None,
+    changes: Sequence[dict[str, Any]] = (),
+) -> None:  # fmt: skip
+    """Errors over epochs with the gaps at the best epoch, what was changed on the way, and the learning rate below."""
     made = figure(5.6)
     grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.09, right=0.82, top=0.93, bottom=0.1, hspace=0.12)
     above = made.add_subplot(grid[0])
     below = made.add_subplot(grid[1], sharex=above)
     draw_errors(above, rows, best, human_error)
+    draw_changes((above, below), changes)
     draw_rate(below, [row["epoch"] for row in rows], [row["learning_rate"] for row in rows])
     above.tick_params(labelbottom=False)
     save(made, file)
@@ -63,6 +67,21 @@ def draw_errors(axes: Axes, rows: list[dict[str, Any]], best: int, human_error: 
     axes.set_title("Clean errors after each epoch, and their gaps at the best", loc="left", fontsize=10, y=1.02)
     _label_ends(axes, ends)
     _tidy(axes)
+
+
+def draw_changes(axes: tuple[Axes, Axes], changes: Sequence[dict[str, Any]]) -> None:
+    """A line where settings were changed, after that many epochs, with what they became."""
+    above, _ = axes
+    by_epoch: dict[float, list[str]] = {}
+    for change in changes:
+        name = str(change["path"]).rpartition(".")[2]
+        by_epoch.setdefault(change["epoch"], []).append(f"{name} {change['to']}"[:40])
+    for number, (epoch, told) in enumerate(by_epoch.items()):
+        for one in axes:
+            one.axvline(epoch + 0.5, color="#7F3C8D", linestyle=":", linewidth=1.2)
+        height = 0.98 - 0.05 * (number % 3)  # neighbours do not cover each other
+        above.annotate(", ".join(told), (epoch + 0.5, height), (3, 0), xycoords=above.get_xaxis_transform(),
+                       textcoords="offset points", fontsize=8, color="#7F3C8D", va="top")  # fmt: skip
 
 
 def _mark_best(axes: Axes, row: dict[str, Any], human_error: float | None) -> None:

@@ -15,6 +15,7 @@ from improve.plots import Row, draw_preview
 from improve.prepare import Data, Examples, prepare, training_size
 from improve.randomness import keyed
 from improve.spec import Spec
+from improve.timeline import timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def preview(spec: Spec) -> Preview:
     steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
     blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
-    model = assemble(spec, facts.shape, classes, blank, steps)
+    model = assemble(spec, facts.shape, classes, blank, timeline(spec, steps))
     layers = [
         {"name": layer.name, "type": type(layer).__name__, "shape": list(layer.output.shape[1:]),
          "parameters": layer.count_params()}

@@ -6,6 +6,7 @@ Nothing here changes the run: what a probe moves, it puts back.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from improve import run
 from improve.assemble import loss, network
 from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside
 from improve.lazy import keras, np
-from improve.measure import Measured, log_softmax, logits_of, with_both_classes
+from improve.measure import Measured, averaged, log_softmax, logits_of, measure, with_both_classes
 from improve.prepare import Data
-from improve.record import Steps, window_of
+from improve.record import Steps
 from improve.regularization import Regularization
 from improve.spec import Spec
+from improve.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,21 +29,26 @@ BOTH_MODES = 256, 16  # images, and batches, at most, that are computed in train
 EXAMPLES, STEPS, RATE = 32, 200, 0.001  # of the memorisation probe: Adam at Keras's default rate
 SECONDS = 10.0  # then it is given up: a large network on a slow machine
 MEMORIZED = 0.1  # of ln K: a loss under it leaves no error
+TABLES = {"layers.csv": run.LAYERS, "kernels.csv": run.KERNELS, "epochs.csv": run.EPOCHS}
 
 
 class Probes:
     """The evidence of one run, written to its folder evidence/."""
 
-    def __init__(self, spec: Spec, model: Any, data: Data, folder: Path, steps: int):
+    def __init__(
+        self, spec: Spec, model: Any, data: Data, folder: Path, timeline: Timeline,
+        sizes: Mapping[str, int] | None = None,
+    ):  # fmt: skip
         self.spec, self.model, self.data, self.folder = spec, model, data, folder / "evidence"
-        self.steps_per_epoch, self.window = steps, window_of(steps * spec.training.epochs)
+        self.timeline = timeline
         self.full = spec.evidence == "full"
         self.sample, self.last = data.train_sample, dict[str, Measured]()
         self.both_modes = self.full and depends_on_mode(model)
         self.kernel_names = [weight.path for weight in model.trainable_weights if is_kernel(weight)]
-        self.layers = run.Table(self.folder / "layers.csv", run.LAYERS)
-        self.kernels = run.Table(self.folder / "kernels.csv", run.KERNELS)
-        self.epochs = run.Table(self.folder / "epochs.csv", run.EPOCHS)
+        self.tables = {
+            name: run.Table(self.folder / name, columns, (sizes or {}).get(f"evidence/{name}"))
+            for name, columns in TABLES.items()
+        }
 
     def start(self) -> None:
         """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
@@ -63,7 +70,7 @@ class Probes:
         height, width, _ = self.data.shape
         count = max(8, min(128, PIXELS // (height * width)))
         rows, first = look_inside(self.model, self.sample.images[:count])
-        self.layers.add({"epoch": epoch, **row} for row in rows)
+        self.tables["layers.csv"].add({"epoch": epoch, **row} for row in rows)
         return first
 
     def epoch(self, epoch: int, measured: dict[str, Measured]) -> None:
@@ -81,7 +88,7 @@ class Probes:
                     "training_mode_cross_entropy": self.cross_entropy(logits),
                     "clean_error": float((clean.argmax(axis=1) != labels).mean()),
                     "training_mode_error": float((logits.argmax(axis=1) != labels).mean())}  # fmt: skip
-        self.epochs.add([row])
+        self.tables["epochs.csv"].add([row])
 
     def batches(self) -> tuple[int, int]:
         """Images per batch and number of batches that are computed in training mode: batch normalisation makes the
@@ -95,19 +102,26 @@ class Probes:
 
     def kernel_rows(self, epoch: int, steps: Steps) -> None:
         """Rows of kernels.csv: the first step of the run, and the last one of every window."""
-        done, first = len(steps.loss), epoch * self.steps_per_epoch
+        done, first = len(steps.loss), self.timeline.first_step(epoch)
+        window, per_epoch = self.timeline.window, self.timeline.steps_per_epoch
         for number, row in enumerate(steps.kernels):
-            within = 0 if number == 0 else min(number * self.window, self.steps_per_epoch) - 1
-            again = number == 1 and epoch == 0 and self.window == 1  # the first step has a row of its own
+            within = 0 if number == 0 else min(number * window, per_epoch) - 1
+            again = number == 1 and epoch == 0 and window == 1  # the first step has a row of its own
             if within < done and (number or epoch == 0) and not again:
-                self.kernels.add(
+                self.tables["kernels.csv"].add(
                     {"step": first + within, "kernel": name, "update_ratio": float(values[0]),
                      "gradient_norm": float(values[1]), "weight_norm": float(values[2])}
                     for name, values in zip(self.kernel_names, row, strict=True)
                 )  # fmt: skip
 
-    def finish(self) -> None:
-        """What the last epoch says of every example; the best one's is in predictions/."""
+    def finish(self, done: bool) -> None:
+        """What the last epoch says of every example; the best one's is in predictions/. `done`: the model is as that
+        epoch left it, so that a run that was taken up after it can be measured now."""
+        if not self.last and done:
+            with averaged(self.model):
+                self.last = {name: measure(self.model, part) for name, part in self.data.measured.items()}
+        if not self.last:
+            return
         labels = {name: part.labels for name, part in self.data.measured.items()}
         arrays = {f"{name}_probability": result.probability for name, result in self.last.items()}
         run.write_arrays(self.folder / "last.npz", arrays | {f"{name}_label": label for name, label in labels.items()})

@@ -55,6 +55,8 @@ class TerminalWatcher:
             self.out.print(Text(f"note: this runs your own code, {spec.model.code}"))
         for pair, count in data.duplicates.items():
             self.out.print(Text(f"note: {count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"))
+        for note in about["notes"]:
+            self.out.print(Text(f"note: {note}"))
         for warning in about["warnings"]:
             self.out.print(Text(f"warning: {warning}"))
         if data.skipped:

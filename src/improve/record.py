@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve.interrupt import Interrupt
 from improve.layers import is_kernel
 from improve.lazy import keras, np
+from improve.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLED = 4096  # weights of a kernel that its update is measured on, evenly spaced: 2 % off at most, and no cost
-WINDOWS = 100  # of a run: one row about the kernels in each
 
 
 def at_step(buffer: Any, index: Any, value: Any) -> Any:
@@ -66,11 +65,12 @@ def recorded_model(images: Any, logits: Any, steps_per_epoch: int) -> Any:
     return model
 
 
-def recorded_optimizer(keras_class: type[Any], steps_per_epoch: int, window: int, **arguments: Any) -> Any:
+def recorded_optimizer(keras_class: type[Any], timeline: Timeline, **arguments: Any) -> Any:
     """An optimizer of `keras_class` whose rate can be scaled while it runs, and that logs, at each step, the norm of
     all gradients together before any clipping and the share of it that clipping took away; for each kernel, at the
     first step of all and at the last one of every `window` steps, ‖Δw‖/‖w‖, its gradient's norm and ‖w‖.
     """
+    steps_per_epoch, window = timeline.steps_per_epoch, timeline.window
 
     class RecordedOptimizer(keras_class):  # type: ignore[misc]
         def build(self, variables: Any) -> None:
@@ -85,12 +85,13 @@ def recorded_optimizer(keras_class: type[Any], steps_per_epoch: int, window: int
         def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
             variables = list(trainable_variables or self._trainable_variables)
             iteration = self._iterations + 0  # of batches; `iterations` counts updates
-            self.log_gradients(grads, iteration % steps_per_epoch)
+            within = (iteration - timeline.step) % steps_per_epoch
+            self.log_gradients(grads, within)
             kernels = [variables[place] for place in self.kernels]
             before = list(map(sample, kernels))
             super().apply(grads, trainable_variables)
             gradients = [grads[place] for place in self.kernels]
-            row = keras.ops.where(iteration == 0, 0, 1 + (iteration % steps_per_epoch) // window)
+            row = keras.ops.where(iteration == 0, 0, 1 + within // window)
             log_kernels(self.kernel_rows, row, list(map(movement, gradients, before, map(sample, kernels))))
 
         def log_gradients(self, grads: Any, index: Any) -> None:
@@ -140,14 +141,10 @@ def norm(tensors: list[Any]) -> Any:
     return keras.ops.sqrt(sum(keras.ops.sum(keras.ops.square(tensor)) for tensor in tensors))
 
 
-def window_of(steps: int) -> int:
-    """Steps for one row about the kernels, in a run of so many steps."""
-    return max(1, steps // WINDOWS)
-
-
 class Steps(NamedTuple):
-    """What each training step of an epoch logged: loss with penalty, the penalty in it, the gradient norm and the share
-    of it that was clipped; `kernels`: (rows, kernels, 3), the first row of which is the first step of the run."""
+    """What each training step of an epoch, or of a part of it, logged: loss with penalty, the penalty in it, the
+    gradient norm and the share of it that was clipped; `kernels`: (rows, kernels, 3), the first row of which is the
+    first step of the run."""
 
     loss: NDArray[Any]
     penalty: NDArray[Any]
@@ -156,32 +153,39 @@ class Steps(NamedTuple):
     kernels: NDArray[Any]
 
 
-def steps_of(model: Any) -> Steps:
-    """Read the buffers of the epoch that has just ended (or was broken off)."""
+def steps_of(model: Any, first: int = 0) -> Steps:
+    """Read the buffers after a pass that began with the epoch's step `first` (from 0): `fit` clears those of the model
+    when it begins, those of the optimizer stay."""
     to_numpy, optimizer = keras.ops.convert_to_numpy, model.optimizer
     done = int(to_numpy(model.step_log.step))
-    logs = (model.step_log.loss, model.step_log.penalty, optimizer.gradient_norms, optimizer.clipped)
-    loss, penalty, gradient_norm, clipped = (to_numpy(log)[:done] for log in logs)
+    loss, penalty = (to_numpy(log)[:done] for log in (model.step_log.loss, model.step_log.penalty))
+    gradient_norm, clipped = (
+        to_numpy(log)[first : first + done] for log in (optimizer.gradient_norms, optimizer.clipped)
+    )
     return Steps(loss, penalty, gradient_norm, clipped, to_numpy(optimizer.kernel_rows))
 
 
-def step_callback(on_step: Callable[[int], None], interrupt: Interrupt, steps_per_epoch: int) -> Any:
-    """Breaks the epoch off when it is asked to, or when the loss is no longer finite; tells `on_step` how many steps
-    are done.
+def joined(parts: list[Steps]) -> Steps:
+    """The passes of one epoch, one after another."""
+    loss, penalty, norm, clipped = (np.concatenate([part[column] for part in parts]) for column in range(4))
+    return Steps(loss, penalty, norm, clipped, parts[-1].kernels)
+
+
+def step_callback(on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> Any:
+    """Tells `on_step` how many steps are done; ends the pass when `breaks_off` of that says so, or when the loss is no
+    longer finite.
 
     It looks at the loss of the step before: that one is surely computed, so the device is never waited for.
     """
 
     class EveryStep(keras.callbacks.Callback):  # type: ignore[misc]
         before: Any = None
-        broken_off = False
 
         def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
             before, self.before = self.before, (logs or {}).get("loss")
-            if before is not None and not np.isfinite(float(before)):
-                self.model.stop_training = True
+            infinite = before is not None and not np.isfinite(float(before))
             on_step(batch + 1)
-            if interrupt.requested and batch + 1 < steps_per_epoch:
-                self.model.stop_training = self.broken_off = True
+            if infinite or breaks_off(batch + 1):
+                self.model.stop_training = True
 
     return EveryStep()

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import ledger, yamlfile
+from improve import ledger, lock, yamlfile
 from improve.errors import ImproveError, UsageError
 from improve.evidence import Evidence
 from improve.lazy import np
@@ -81,7 +81,9 @@ class Run:
 
     @property
     def status(self) -> str:
-        return str(self.summary.get("status", "failed"))
+        """A run that says it is running, while no process is at it, was killed."""
+        said = str(self.summary.get("status", "failed"))
+        return "stopped" if said == "running" and not lock.held(self.folder) else said
 
 
 def writable(runs: Path) -> Path:
@@ -107,8 +109,9 @@ def checked_name(name: str) -> str:
     return name
 
 
-def create(runs: Path, name: str, spec: Spec) -> Path:
-    """A new folder for a run: `name`, or name-2, -3 … if that is taken. mkdir is atomic, so it is the lock."""
+def create(runs: Path, name: str, spec: Spec, weights: Path | None = None) -> Path:
+    """A new folder for a run: `name`, or name-2, -3 … if that is taken. mkdir is atomic, so two never get the same.
+    `weights`: the run that it starts from."""
     number = 1
     while True:
         folder = runs / (name if number == 1 else f"{name}-{number}")
@@ -123,7 +126,8 @@ def create(runs: Path, name: str, spec: Spec) -> Path:
         write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
         if spec.model.code:
             bring_code(spec.model.code, folder)
-        write_summary(folder, {"status": "running", "name": folder.name})
+        begun = {"status": "running", "name": folder.name}
+        write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
         return folder
 
 
@@ -170,6 +174,13 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     write_json(folder / "summary.json", summary)
 
 
+def write_failure(folder: Path, status: str, message: str) -> None:
+    """What was reached stays; where not even that can be written, the error that comes is the better message."""
+    with contextlib.suppress(OSError, ValueError):
+        reached = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        write_summary(folder, {**reached, "status": status, "error": message})
+
+
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     temporary = file.with_name(f".{file.stem}.tmp.npz")
     np.savez(temporary, allow_pickle=False, **arrays)
@@ -177,11 +188,19 @@ def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 class Table:
-    """A CSV file with its header first; each row is on disk when `add` returns."""
+    """A CSV file with its header first; a row outlives the process when `add` returns. A table of a run that goes on
+    is cut to the `size` in bytes that it had when the run's state was saved."""
 
-    def __init__(self, file: Path, columns: Iterable[str]):
+    def __init__(self, file: Path, columns: Iterable[str], size: int | None = None):
         self.file, self.columns = file, tuple(columns)
-        self._write(self.columns, "w")
+        if size is None:
+            self._write(self.columns, "w")
+        else:
+            os.truncate(file, size)
+
+    @property
+    def size(self) -> int:
+        return self.file.stat().st_size
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -198,12 +217,12 @@ def _cell(value: Any) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def metrics_table(folder: Path, train_dev: bool) -> Table:
-    return Table(folder / "metrics.csv", METRICS + (TRAIN_DEV_METRICS if train_dev else ()) + MORE_METRICS)
+def metrics_table(folder: Path, train_dev: bool, size: int | None = None) -> Table:
+    return Table(folder / "metrics.csv", METRICS + (TRAIN_DEV_METRICS if train_dev else ()) + MORE_METRICS, size)
 
 
-def steps_table(folder: Path) -> Table:
-    return Table(folder / "steps.csv", STEPS)
+def steps_table(folder: Path, size: int | None = None) -> Table:
+    return Table(folder / "steps.csv", STEPS, size)
 
 
 def load(folder: str | Path) -> Run:

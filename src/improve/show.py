@@ -77,8 +77,17 @@ def show_trained(run: Run) -> None:
     out.print(Text(closing(run)))
     if summary.get("best_epoch"):
         out.print(Text(f"curves  {run.folder / 'curves.png'}"))
+    if run.status in ("stopped", "diverged"):
+        out.print(Text(f"go on   {going_on(run)}"))
     if summary.get("best_epoch") or run.status == "diverged":
         out.print(Text(f"next    improve diagnose {run.folder}"))
+
+
+def going_on(run: Run) -> str:
+    """What to type to go on: as it was, or with a lower rate."""
+    lower = f"optimizer.learning_rate={run.spec['optimizer']['learning_rate'] / 10:g}"
+    command = f"improve resume {run.folder}"
+    return f"{command} {lower}" if run.status == "diverged" else f"{command}     or changed: {command} {lower}"
 
 
 def closing(run: Run) -> str:

@@ -13,7 +13,7 @@ from improve.datasets import DATASETS, Dataset, Digits
 from improve.models import MODELS, Lenet, Model
 from improve.normalizations import NORMALIZATIONS, Normalization, Standardize
 from improve.optimizers import OPTIMIZERS, Adam, Optimizer
-from improve.parts import Count, Fraction, Part, ProperFraction, Section, refuse
+from improve.parts import Count, Fraction, Part, Positive, ProperFraction, Section, refuse
 from improve.regularization import Regularization
 from improve.schedules import SCHEDULES, Constant, Length, Schedule
 from improve.splits import Counts, Sizes, Split, TrainSize, sizes, taken, target_sizes
@@ -131,6 +131,11 @@ class Training(Section):
     class_weights: ClassWeights = Field(
         "none", description="balanced: errors on rare classes weigh more; or {class: weight}"
     )
+    save_every_seconds: Positive = Field(
+        300.0,
+        description="within a long epoch the state is saved that often; between epochs as often as it costs little",
+    )
+    deterministic: bool = Field(False, strict=True, description="the same numbers on a GPU every time; slower there")
     loss: Literal["cross_entropy", "generalized_cross_entropy"] = Field(
         "cross_entropy", description="generalized_cross_entropy: does not go after labels that are wrong"
     )
@@ -169,10 +174,9 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _the_architectures_own(self) -> Spec:
-        """Dropout and L2 that nobody gave are the architecture's own."""
-        filled = self.model.filled(self.regularization)
-        given = {name for name, value in self.regularization if value is not None}
-        filled.model_fields_set.intersection_update(given)
+        """Dropout and L2 that nobody gave are the architecture's own; only what differs from that was chosen."""
+        filled, usual = self.model.filled(self.regularization), dict(self.model.filled(Regularization()))
+        filled.model_fields_set.intersection_update({name for name, value in filled if value != usual[name]})
         object.__setattr__(self, "regularization", filled)  # frozen for everybody else
         return self
 

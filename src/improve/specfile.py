@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -40,7 +42,8 @@ def load(file: str | FilePath, overrides: list[str] | None = None, code: bool = 
 
 def read_text(file: FilePath) -> str:
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)  # a device such as /dev/zero has no end
     except FileNotFoundError:
         near = sorted(path.name for path in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
         close = difflib.get_close_matches(file.name, near, n=1)
@@ -49,7 +52,7 @@ def read_text(file: FilePath) -> str:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{file} is {len(data) / 1e6:.1f} MB, too large to be a spec", fix="a spec is under 1 MB")
+        raise UsageError(f"{file} is too large to be a spec", fix="a spec is under 1 MB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,10 +72,10 @@ def read_extended(file: FilePath, chain: tuple[FilePath, ...]) -> Tree:
     if "extends" not in tree.value:
         return tree
     base_name, place = tree.value.pop("extends"), tree.values[("extends",)]
-    if not isinstance(base_name, str):
+    if not isinstance(base_name, str) or "\0" in base_name:
         raise SpecError([place.problem("extends names one file", "write extends: base.yaml")])
     base_file = file.parent / base_name
-    if base_file.resolve() in {path.resolve() for path in (*chain, file)}:
+    if os.path.realpath(base_file) in map(os.path.realpath, (*chain, file)):
         raise SpecError([place.problem(f"{base_name} extends itself, by way of this file", "break the circle")])
     try:
         base = read_extended(base_file, (*chain, file))
@@ -89,7 +92,8 @@ def resolve_files(tree: Tree, folder: FilePath) -> None:
     for path in FILES:
         holder = holder_of(tree, path)
         if holder is not None:
-            holder[path[-1]] = str((folder / FilePath(holder[path[-1]]).expanduser()).resolve())
+            with contextlib.suppress(ValueError, RuntimeError):  # a null byte; ~ of nobody: there is no such file
+                holder[path[-1]] = str((folder / FilePath(holder[path[-1]]).expanduser()).resolve())
 
 
 def resolve_code(tree: Tree, folder: FilePath) -> None:

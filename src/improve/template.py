@@ -64,7 +64,7 @@ def _lines(
             note = section.summary()
         yield _noted(f"{indent}{key}: {inline(value)}", note)
     for key, value in (section.model_extra or {}).items():  # options of the user's own function
-        yield f"{'  ' * depth}{key}: {inline(value)}"
+        yield f"{'  ' * depth}{inline(key)}: {inline(value)}"
 
 
 def _difference(section: BaseModel, key: str, value: Any, usual: str) -> str:

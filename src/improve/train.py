@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,17 +17,21 @@ from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
 from improve.findings import CAUSES
 from improve.findings.rule import Case
+from improve.history import History, numbers
 from improve.interrupt import Interrupt, interruptible
-from improve.lazy import keras, np
-from improve.measure import Measured, averaged, measure
+from improve.keeping import Keeper
+from improve.lazy import keras
+from improve.lock import locked
+from improve.measure import averaged, measure
 from improve.prepare import Data, prepare
 from improve.probes import Probes
-from improve.record import Steps, step_callback, steps_of
+from improve.record import step_callback, steps_of
+from improve.shortage import FULL, OutOfMemory, check_room, disk_full, is_out_of_memory
 from improve.spec import Spec
-from improve.statistics import Rate
+from improve.timeline import Timeline, timeline
+from improve.weights import begin_from, state_of, state_sha256
 
-WHOLE_STEPS = 50  # the first steps are all kept in steps.csv
-THINNED_STEPS = 2000  # about so many of the rest
+LONG = 1.0  # second that the rest of an epoch may take after Ctrl+C
 
 
 class Watcher(Protocol):
@@ -39,40 +43,93 @@ class Watcher(Protocol):
     def epoch(self, row: dict[str, Any], best: int) -> None: ...
 
 
-def train(spec: Spec, name: str, runs: Path, watcher: Watcher) -> Path:
-    """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json.
+@dataclass
+class Work:
+    """What trains: all that the steps of a run need."""
+
+    spec: Spec
+    data: Data
+    folder: Path
+    model: Any
+    batches: Any
+    history: History
+    probes: Probes
+    keeper: Keeper
+    about: dict[str, Any]
+
+
+def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None) -> Path:
+    """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
+    folder of a run whose best epoch it starts from.
 
     Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
     """
     name = run.checked_name(name)
     runs = run.writable(runs)
     data = prepare(spec, watcher.reading)
-    folder = run.create(runs, name, spec)
+    folder = run.create(runs, name, spec, weights)
+    with locked(folder) as owner, failing(folder, spec):
+        begin(spec, data, folder, watcher, owner, weights)
+    return folder
+
+
+@contextmanager
+def failing(folder: Path, spec: Spec) -> Iterator[None]:
+    """What goes wrong stands in summary.json; what is saved stays. Raises OutOfMemory where that was it."""
     try:
-        return _train(spec, data, folder, watcher)
+        yield
     except BaseException as error:
-        failed = {"status": "failed", "name": folder.name, "error": f"{type(error).__name__}: {error}"}
-        run.write_summary(folder, failed)
+        message = f"{type(error).__name__}: {error}"
+        run.write_failure(folder, "stopped" if isinstance(error, KeyboardInterrupt) else "failed", message)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise disk_full(folder) from error
+        if is_out_of_memory(error) and not spec.training.deterministic:
+            raise OutOfMemory(folder, spec) from error
         raise
 
 
-def _train(spec: Spec, data: Data, folder: Path, watcher: Watcher) -> Path:
+def begin(
+    spec: Spec, data: Data, folder: Path, watcher: Watcher, owner: dict[str, Any], weights: Path | None = None
+) -> None:
+    """From the first step on."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
-    model = assemble(spec, data.shape, len(data.class_names), data.normalization, steps)
-    batches = training_batches(spec, data)
+    work = make(spec, data, folder, timeline(spec, steps), owner)
+    if weights is not None:
+        copied = begin_from(work.model, weights)
+        work.about["notes"] = ["{} of {} arrays of weights are those of {}".format(*copied, weights)]
+    check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
+    work.probes.start()
+    work.keeper.save()
+    work.about["warnings"] = warnings(run.load(folder))
+    go(work, watcher)
+
+
+def make(
+    spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], sizes: dict[str, int] | None = None
+) -> Work:
+    """The model and all that is around it; `sizes` of the tables of a run that goes on."""
+    if spec.training.deterministic:
+        make_deterministic()
+    model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
     environment = describe(spec, data)
     run.write_json(folder / "environment.json", environment)
-    about = {"parameters": model.count_params(), "device": environment["device"], "steps_per_epoch": steps}
-    probes = Probes(spec, model, data, folder, steps)
-    probes.start()
-    about["warnings"] = warnings(run.Run(folder, spec.complete(), {}, [], environment))
-    watcher.started(folder, spec, data, about)
-    progress = Progress(spec, folder, data)
-    with interruptible() as interrupt:
-        status = fit(model, batches, data, folder, progress, probes, interrupt, watcher)
-        finish(model, data, folder, progress, status, about)
-        probes.finish()
-    return folder
+    history = History(spec, folder, data, line, sizes)
+    probes = Probes(spec, model, data, folder, line, sizes)
+    tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}
+    tables |= {f"evidence/{name}": table for name, table in probes.tables.items()}
+    keeper = Keeper(folder, model, history, data, tables)
+    keeper.about = {"parameters": model.count_params(), **owner}
+    about = {"parameters": model.count_params(), "device": environment["device"], "warnings": [], "notes": []}
+    about["steps_per_epoch"] = line.steps_per_epoch
+    return Work(spec, data, folder, model, training_batches(spec, data), history, probes, keeper, about)
+
+
+def make_deterministic() -> None:
+    """Operations that give the same numbers every time: TensorFlow's have to be asked for, JAX's on a CPU are."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
 
 
 def warnings(begun: run.Run) -> list[str]:
@@ -83,156 +140,113 @@ def warnings(begun: run.Run) -> list[str]:
     return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
 
 
-def fit(
-    model: Any, batches: Any, data: Data, folder: Path, progress: Progress, probes: Probes, interrupt: Interrupt,
-    watcher: Watcher,
-) -> str:  # fmt: skip
-    """All epochs, or as many as it comes to; returns the run's status."""
-    for epoch in range(progress.spec.training.epochs):
+def go(work: Work, watcher: Watcher) -> None:
+    """To the end, wherever the run stands."""
+    watcher.started(work.folder, work.spec, work.data, work.about)
+    with interruptible() as interrupt:
+        status = fit(work, interrupt, watcher)
+        if status != "diverged":
+            work.keeper.save()
+        if status == "stopped" and work.history.passes:
+            work.history.record_steps()  # for the diagnosis; who goes on cuts them off
+        finish(work, status, interrupt)
+
+
+def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
+    """All epochs that are left, or as many as it comes to; returns the run's status."""
+    history, model = work.history, work.model
+    while history.epoch < work.spec.training.epochs and not (history.rows and history.stalled()):
+        status = one_pass(work, interrupt, partial(watcher.step, history.epoch + 1))
+        if status:
+            return status
         began = time.monotonic()
-        batches.epoch = epoch
-        every_step = step_callback(partial(watcher.step, epoch + 1), interrupt, progress.steps_per_epoch)
-        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
-        steps = steps_of(model)
-        row = progress.record_steps(steps, epoch, time.monotonic() - began)
-        probes.kernel_rows(epoch, steps)
-        if not math.isfinite(row["loss"]):
-            return "diverged"
-        if every_step.broken_off:
-            return "stopped"
+        steps = history.record_steps()
+        work.probes.kernel_rows(history.epoch, steps)
+        row = history.row(steps)
         with averaged(model):
-            measured = {part: measure(model, examples) for part, examples in data.measured.items()}
-            if progress.improves(row | columns(measured)):
-                run.write_arrays(folder / "state" / "best.npz", weights_of(model))
-            probes.epoch(epoch + 1, measured)
-        model.optimizer.rate_scale.assign(progress.rate_scale())
-        plots.draw_curves(folder / "curves.png", progress.rows, progress.best, progress.spec.diagnosis.human_error)
-        watcher.epoch(progress.record_epoch(time.monotonic() - began), progress.best)
+            measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
+            if history.end_epoch(row, measured):
+                work.keeper.keep_best(measured)
+            work.probes.epoch(history.epoch, measured)
+        model.optimizer.rate_scale.assign(history.rate_scale())
+        draw(work)
+        history.seconds += time.monotonic() - began
+        watcher.epoch(history.record_epoch(), history.best)
         if interrupt.requested:
             return "stopped"
-        if progress.stalled():
-            break
+        if work.keeper.cheap:
+            work.keeper.save()
     return "finished"
 
 
-def columns(measured: dict[str, Measured]) -> dict[str, float]:
-    named: dict[str, float] = {}
-    for part, result in measured.items():
-        named |= {f"{part}_error": result.error, f"{part}_cross_entropy": result.cross_entropy}
-    return named
+def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
+    """What is left of the epoch in hand; returns the run's status where the run ends with it."""
+    history, batches, size = work.history, work.batches, work.history.timeline.steps_per_epoch
+    while history.done < size:
+        batches.epoch, batches.first = history.epoch, history.done
+        began, first = time.monotonic(), history.done
+
+        def breaks_off(done: int, began: float = began, left: int = size - first) -> bool:
+            rest = (left - done) * (time.monotonic() - began) / done
+            return bool(done < left and (work.keeper.due or (interrupt.requested and rest > LONG)))
+
+        every_step = step_callback(lambda done: on_step(history.done + done), breaks_off)
+        work.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
+        history.add_pass(steps_of(work.model, first), time.monotonic() - began)
+        if not history.finite:
+            history.record_steps()
+            return "diverged"
+        if history.done < size and interrupt.requested:
+            return "stopped"
+        if history.done < size:
+            work.keeper.save()
+    return ""
 
 
-class Progress:
-    """What the run has reached so far, in memory and in its tables."""
-
-    def __init__(self, spec: Spec, folder: Path, data: Data):
-        self.spec, self.examples = spec, len(data.parts["train"])
-        self.steps_per_epoch = steps_per_epoch(self.examples, spec.training.batch_size)
-        self.rates = spec.rates(self.steps_per_epoch)
-        self.metrics, self.steps = run.metrics_table(folder, "train_dev" in data.parts), run.steps_table(folder)
-        self.rows: list[dict[str, Any]] = []
-        self.best = 0
-
-    def record_steps(self, steps: Steps, epoch: int, seconds: float) -> dict[str, Any]:
-        """Write the epoch's steps, thinned; returns the first half of its row in metrics.csv."""
-        first = epoch * self.steps_per_epoch
-        rates = self.rates * self.rate_scale()
-        stride = max(1, self.spec.training.epochs * self.steps_per_epoch // THINNED_STEPS)
-
-        def kept() -> Iterator[dict[str, Any]]:
-            for index, (loss, penalty, norm, clipped) in enumerate(zip(*steps[:4], strict=True)):
-                step = first + index
-                if step < WHOLE_STEPS or step % stride == 0 or not math.isfinite(loss):
-                    values = {"loss": float(loss), "gradient_norm": float(norm), "penalty": float(penalty)}
-                    values["clipped"] = float(clipped)
-                    yield {"step": step, "learning_rate": float(rates[step]), **values}
-
-        self.steps.add(kept())
-        loss, penalty = self.mean(steps.loss), self.mean(steps.penalty)
-        norm = float(np.median(steps.gradient_norm)) if len(steps.gradient_norm) else math.nan
-        row = {"epoch": epoch + 1, "learning_rate": float(rates[first]), "loss": loss, "penalty": penalty}
-        return row | {"cross_entropy": loss - penalty, "gradient_norm": norm, "training_seconds": seconds}
-
-    def rate_scale(self) -> float:
-        """What a plateau has made of the rate so far."""
-        losses = [row["validation_cross_entropy"] for row in self.rows]
-        return self.spec.schedule.scale(losses, self.spec.optimizer.learning_rate)
-
-    def mean(self, log: Any) -> float:
-        """Per image, as Keras does: the last batch of an epoch may be smaller."""
-        sizes = np.full(len(log), float(self.spec.training.batch_size))
-        if len(log) == self.steps_per_epoch:
-            sizes[-1] = self.examples - (len(log) - 1) * self.spec.training.batch_size
-        return float(np.average(log, weights=sizes)) if len(log) else math.nan
-
-    def record_epoch(self, seconds: float) -> dict[str, Any]:
-        """Write the last row, now that everything the epoch took is done."""
-        self.rows[-1]["seconds"] = seconds
-        self.metrics.add(self.rows[-1:])
-        return self.rows[-1]
-
-    def improves(self, row: dict[str, Any]) -> bool:
-        """Take in an epoch; True when it is the best so far (validation error, ties by cross-entropy)."""
-        self.rows.append(row)
-        if self.best and self.merit(row) >= self.merit(self.rows[self.best - 1]):
-            return False
-        self.best = int(row["epoch"])
-        return True
-
-    @staticmethod
-    def merit(row: dict[str, Any]) -> tuple[float, float]:
-        return row["validation_error"], row["validation_cross_entropy"]
-
-    def stalled(self) -> bool:
-        stopping = self.spec.training.early_stopping
-        return stopping is not None and len(self.rows) - self.best >= stopping.patience
+def draw(work: Work) -> None:
+    history = work.history
+    plots.draw_curves(
+        work.folder / "curves.png", history.rows, history.best, work.spec.diagnosis.human_error, work.keeper.changes
+    )
 
 
-def finish(model: Any, data: Data, folder: Path, progress: Progress, status: str, about: dict[str, Any]) -> None:
-    """Digest the end state, then measure every part with the weights of the best epoch and write what was reached."""
-    rows = progress.rows
-    summary: dict[str, Any] = {
-        "status": status,
-        "name": folder.name,
-        "epochs": len(rows),
-        "best_epoch": progress.best or None,
-        "parameters": about["parameters"],
-        "seconds": sum(row["seconds"] for row in rows),
-        "state_sha256": state_sha256(model),
-    }
-    if rows:
-        trained = sum(row["training_seconds"] for row in rows)
-        summary["images_per_second"] = len(rows) * len(data.parts["train"]) / trained
-        restore(model, folder / "state" / "best.npz")
-        summary |= evaluate_parts(model, data, folder)
-        deliverable(model).save(folder / "model.keras")
-        summary["model_bytes"] = (folder / "model.keras").stat().st_size
-        summary["seconds_per_image"] = seconds_per_image(model, data)
-    run.write_summary(folder, summary)
-    write_down(data, folder, progress, summary)
+def finish(work: Work, status: str, interrupt: Interrupt) -> None:
+    """Digest the end state; with the weights of the best epoch, open the test part of a run that is at its end, and
+    write what was reached."""
+    history, model, data = work.history, work.model, work.data
+    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": state_sha256(model)}
+    more["seconds_saving"] = work.keeper.spent
+    work.probes.finish(bool(history.rows) and not history.passes)
+    if status == "stopped":
+        more["signal"] = interrupt.signal.name
+    if history.rows:
+        trained = sum(row["training_seconds"] for row in history.rows)
+        more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
+        work.keeper.restore_best()
+        if "test" in data.parts and status != "stopped":
+            more |= {"test": open_test(model, data, work.folder)}
+        deliverable(model).save(work.folder / "model.keras")
+        more["model_bytes"] = (work.folder / "model.keras").stat().st_size
+        more["seconds_per_image"] = seconds_per_image(model, data)
+    work.keeper.write_reached(status, **more)
+    write_down(work)
 
 
-def write_down(data: Data, folder: Path, progress: Progress, summary: dict[str, Any]) -> None:
+def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
+    """Error and predictions of the test part, measured for the first and only time."""
+    part = data.parts["test"]
+    measured = measure(model, part)
+    arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
+    run.write_arrays(folder / "predictions" / "test.npz", arrays)
+    return numbers(measured, part)
+
+
+def write_down(work: Work) -> None:
     """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
-    if "validation" in summary:
-        digests = data.census["validation"].digest, ledger.experiment(progress.spec.complete())
-        ledger.write_down(folder.parent, folder.name, "validation", *digests, summary["validation"])
-
-
-def evaluate_parts(model: Any, data: Data, folder: Path) -> dict[str, Any]:
-    """Clean errors and predictions of every part, the test part for the first and only time."""
-    parts = data.measured | ({"test": data.parts["test"]} if "test" in data.parts else {})
-    results = {}
-    for name, part in parts.items():
-        measured = measure(model, part)
-        arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
-        run.write_arrays(folder / "predictions" / f"{name}.npz", arrays)
-        low, high = Rate(measured.error, len(part)).interval()
-        commonest = int(np.bincount(part.labels).max())
-        numbers = {"error": measured.error, "low": low, "high": high, "n": len(part)}
-        more = {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
-        results[name] = numbers | more
-    return results
+    if "validation" in work.history.reached:
+        digests = work.data.census["validation"].digest, ledger.experiment(work.spec.complete())
+        validation = work.history.reached["validation"]
+        ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 
 
 def seconds_per_image(model: Any, data: Data) -> float:
@@ -244,33 +258,3 @@ def seconds_per_image(model: Any, data: Data) -> float:
         model.predict_on_batch(one)
         times.append(time.perf_counter() - began)
     return statistics.median(times[2:])
-
-
-def weights_of(model: Any) -> dict[str, Any]:
-    """Every variable of the network, named by its place and path."""
-    to_numpy = keras.ops.convert_to_numpy
-    return {
-        f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(network_variables(model))
-    }
-
-
-def network_variables(model: Any) -> list[Any]:
-    """Weights, moving statistics and random-generator states; not the metrics."""
-    return [*model.trainable_variables, *model.non_trainable_variables]
-
-
-def restore(model: Any, file: Path) -> None:
-    with np.load(file, allow_pickle=False) as arrays:
-        for variable, name in zip(network_variables(model), sorted(arrays.files), strict=True):
-            variable.assign(arrays[name])
-
-
-def state_sha256(model: Any) -> str:
-    """One digest over every array of the end state: weights, generator states, optimizer slots."""
-    hashed = hashlib.sha256()
-    slots = [variable for variable in model.optimizer.variables if "_log" not in variable.path]
-    for place, variable in enumerate([*network_variables(model), *slots]):
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
-        hashed.update(f"{place:04d} {variable.path} {array.dtype} {array.shape}".encode())
-        hashed.update(array.tobytes())
-    return hashed.hexdigest()

@@ -21,6 +21,8 @@ Path = tuple[str | int, ...]
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 50_000
+LARGEST = 2**63 - 1  # beyond it a whole number is a float: no setting is that large, and arithmetic overflows
+WIDEST = 1000  # columns: a longer line is not shown with its mistakes, of which it can hold thousands
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -47,8 +49,11 @@ class Place:
     length: int
 
     def problem(self, what: str, fix: str = "") -> Problem:
-        text = "".join(char if char.isprintable() else " " for char in self.text)
-        return Problem(printable(what, 400), fix, self.source, self.line, self.column, self.length, text)
+        shown = self.text if len(self.text) <= WIDEST else ""
+        text = "".join(char if char.isprintable() else " " for char in shown)
+        return Problem(
+            printable(what, 400), fix, printable(self.source, 4096), self.line, self.column, self.length, text
+        )
 
 
 @dataclass
@@ -73,7 +78,8 @@ def scalar(text: str) -> Any:
     if text in CONSTANTS:
         return CONSTANTS[text]
     if INTEGER.fullmatch(text) and len(text) < 400:  # longer ones hit Python's limit on digits
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        return number if abs(number) <= LARGEST else float(str(number))
     if FLOAT.fullmatch(text):
         return float(text)
     return text
@@ -193,13 +199,24 @@ for _kind, _pattern in (
     Writer.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern.pattern})$"), None)
 
 
+class InlineWriter(Writer):
+    """The same on one line, however long it is."""
+
+
+def _write_words(writer: Writer, text: str) -> yaml.ScalarNode:
+    style = None if text.isprintable() else '"'
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+InlineWriter.add_representer(str, _write_words)
+
+
 def inline(value: Any) -> str:
     """`value` as YAML on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {inline(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(inline(item) for item in value) + "]"
-    return write(value).strip().removesuffix("...").strip()
+    text: str = yaml.dump(
+        value, Dumper=InlineWriter, sort_keys=False, allow_unicode=True, default_flow_style=True, width=math.inf
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def write(value: Any) -> str:

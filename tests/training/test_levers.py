@@ -14,6 +14,7 @@ from improve.optimizers import OPTIMIZERS
 from improve.prepare import prepare
 from improve.record import steps_of
 from improve.spec import Spec
+from improve.timeline import timeline
 
 pytestmark = pytest.mark.trains
 
@@ -33,7 +34,7 @@ def model_of():
 
         data = prepare(spec)
         steps = -(-len(data.parts["train"]) // spec.training.batch_size)
-        return assemble(spec, data.shape, len(data.class_names), data.normalization, steps), data
+        return assemble(spec, data.shape, len(data.class_names), data.normalization, timeline(spec, steps)), data
 
     return make
 

@@ -13,6 +13,7 @@ from improve import run
 from improve.images import in_memory
 from improve.measure import log_softmax
 from improve.specfile import load
+from improve.timeline import timeline
 from improve.train import train
 
 pytestmark = pytest.mark.trains
@@ -106,7 +107,7 @@ def test_another_seed_gives_another_state(fit):
 def compiled(spec, images, classes=10):
     from improve.assemble import assemble
 
-    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(in_memory(images)), 10)
+    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(in_memory(images)), timeline(spec, 10))
 
 
 def cifar_shaped(count=48, seed=0):

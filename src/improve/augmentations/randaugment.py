@@ -8,7 +8,7 @@ from pydantic import Field
 
 from improve.augmentations.part import AugmentationPart, Batch, Pixels
 from improve.lazy import np
-from improve.parts import Count
+from improve.parts import Count, Finite
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -30,7 +30,7 @@ class RandAugment(AugmentationPart):
 
     name: Literal["randaugment"] = "randaugment"
     operations: Count = Field(2, description="per image: N of the paper")
-    magnitude: Annotated[float, Field(ge=0, le=10)] = Field(9.0, description="strength from 0 to 10: M of the paper")
+    magnitude: Annotated[Finite, Field(ge=0, le=10)] = Field(9.0, description="strength from 0 to 10: M of the paper")
 
     def apply(self, batch: Batch, random: Generator, pixels: Pixels) -> Batch:
         from PIL import Image

@@ -25,7 +25,7 @@ Name = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
 
 RUNS = Path("runs")
-STOPPED = 130
+STOPPED, TERMINATED = 130, 75
 
 
 def print_json(value: Any) -> None:

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from improve.commands.options import RUNS, STOPPED, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
+from improve.commands.options import (
+    RUNS,
+    STOPPED,
+    TERMINATED,
+    Json,
+    Name,
+    NoCode,
+    Overrides,
+    Quiet,
+    RunFolder,
+    Runs,
+    SpecFile,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from improve.progress import TerminalWatcher
+    from improve.shortage import OutOfMemory
+
+From = Annotated[
+    Path | None, typer.Option("--from", metavar="RUN", help="start from the weights of this run's best epoch")
+]
 
 
 def train(
@@ -12,6 +39,7 @@ def train(
     overrides: Overrides = None,
     runs: Runs = RUNS,
     name: Name = None,
+    weights: From = None,
     no_code: NoCode = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -20,19 +48,54 @@ def train(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.progress import TerminalWatcher
-    from improve.run import load as load_run
-    from improve.show import show_trained
     from improve.train import train as train_spec
+
+    show_run(lambda watcher: train_spec(experiment, name or spec.stem, runs, watcher, weights), as_json, quiet)
+
+
+def resume(
+    run: RunFolder,
+    overrides: Overrides = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with what changes")] = "",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
+    from improve.resume import resume as resume_run
+
+    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason), as_json, quiet)
+
+
+def start_smaller(error: OutOfMemory, flags: list[str]) -> None:
+    """Go on with smaller batches in a fresh process: this one's memory is in pieces. Returns where that is no way."""
+    if not error.overrides:
+        return
+    print(f"{error.what}: going on with {' '.join(error.overrides)}, the same updates", file=sys.stderr, flush=True)
+    command = ["-m", "improve", "resume", str(error.folder), *error.overrides, "--reason", "out of memory", *flags]
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool) -> None:
+    """Train, and say what came of it."""
+    from improve.progress import TerminalWatcher
+    from improve.run import load
+    from improve.shortage import OutOfMemory
+    from improve.show import show_trained
 
     watcher = TerminalWatcher(quiet)
     try:
-        run = load_run(train_spec(experiment, name or spec.stem, runs, watcher))
+        made = load(work(watcher))
+    except OutOfMemory as error:
+        watcher.close()
+        start_smaller(error, [*(["--json"] if as_json else []), *(["--quiet"] if quiet else [])])
+        raise
     finally:
         watcher.close()
     if as_json:
-        print_json({"folder": str(run.folder), **run.summary})
+        print_json({"folder": str(made.folder), **made.summary})
     else:
-        show_trained(run)
-    if run.status != "finished":
-        raise typer.Exit(STOPPED if run.status == "stopped" else 1)
+        show_trained(made)
+    if made.status == "stopped":
+        raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
+    if made.status != "finished":
+        raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -57,9 +58,9 @@ class Folder(OwnImages):
     @property
     def own_split(self) -> Any:
         folder = Path(self.path)
-        if not (folder / "train").is_dir():
+        if not os.path.isdir(folder / "train"):
             return super().own_split
-        found = {part for name, part in PARTS.items() if (folder / name).is_dir()}
+        found = {part for name, part in PARTS.items() if os.path.isdir(folder / name)}
         return "own" if "validation" in found else {"validation": 0.2} if "test" in found else super().own_split
 
     def facts(self) -> Facts:

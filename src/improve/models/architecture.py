@@ -50,7 +50,7 @@ class Architecture(Part):
         side, why = self.needs()
         if min(height, width) >= side:
             return ""
-        because = f" ({why})" if why else ""
+        because, side = f" ({why})" if why else "", min(side, 1 << 30)  # 2^14,300 and more Python will not print
         return f"{self.name} needs images of at least {side}×{side} pixels{because}, these are {height}×{width}"
 
     def wrong(self, regularization: Regularization) -> tuple[str, str, str] | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from improve.lazy import np
-from improve.parts import Count, Fraction, NonNegative, Positive, ProperFraction
+from improve.parts import Count, Finite, Fraction, NonNegative, Positive, ProperFraction
 from improve.schedules.part import Length, SchedulePart
 
 
@@ -80,7 +80,7 @@ class WarmRestarts(SchedulePart):
 
     name: Literal["warm_restarts"] = "warm_restarts"
     first_decay_epochs: Count = Field(10, description="length of the first descent")
-    t_mul: Annotated[float, Field(ge=1, allow_inf_nan=False)] = Field(2.0, description="each is so much longer")
+    t_mul: Annotated[Finite, Field(ge=1)] = Field(2.0, description="each is so much longer")
     m_mul: Positive = Field(1.0, description="each starts from the rate times this, once more")
     alpha: Fraction = Field(0.0, description="the share of the rate that is left at the end of each")
 

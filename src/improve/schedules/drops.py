@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from improve.lazy import np
-from improve.parts import Count, Flag, NonNegative, Positive, refuse
+from improve.parts import Count, Finite, Flag, NonNegative, Positive, refuse
 from improve.schedules.part import Length, SchedulePart
 
 if TYPE_CHECKING:
@@ -109,10 +109,12 @@ class Plateau(SchedulePart):
     """
 
     name: Literal["plateau"] = "plateau"
-    factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="what the rate is multiplied by")
+    factor: Annotated[Finite, Field(gt=0, lt=1)] = Field(0.1, description="what the rate is multiplied by")
     patience: Count = Field(10, description="epochs without an improvement")
     min_delta: NonNegative = Field(1e-4, description="what counts as an improvement")
-    cooldown: Annotated[int, Field(ge=0)] = Field(0, description="epochs after a drop in which none is counted")
+    cooldown: Annotated[int, Field(strict=True, ge=0)] = Field(
+        0, description="epochs after a drop in which none is counted"
+    )
     min_rate: NonNegative = Field(0.0, description="never below this rate")
 
     def rate(self, learning_rate: float, step: Any, run: Length) -> Any:

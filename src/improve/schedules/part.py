@@ -56,13 +56,14 @@ class SchedulePart(Part):
         ramp = max(1, round(self.warmup * run.steps_per_epoch))
         return np.asarray(self.rate(learning_rate, step, run) * np.minimum(1.0, (step + 1) / ramp))
 
-    def build(self, learning_rate: float, run: Length) -> Any:
-        """A Keras LearningRateSchedule; after the end it keeps the last rate."""
+    def build(self, learning_rate: float, run: Length, first_step: int = 0) -> Any:
+        """A Keras LearningRateSchedule that begins with `first_step`; after the end it keeps the last rate."""
         part, table = self, self.rates(learning_rate, run).astype(np.float32)
 
         class Scheduled(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
             def __call__(self, step: Any) -> Any:
-                return keras.ops.take(table, keras.ops.minimum(keras.ops.cast(step, "int32"), len(table) - 1))
+                place = keras.ops.cast(step, "int32") - first_step
+                return keras.ops.take(table, keras.ops.minimum(place, len(table) - 1))
 
             def get_config(self) -> dict[str, Any]:
                 return {**part.model_dump(), "learning_rate": learning_rate, **run._asdict()}

@@ -1,0 +1,174 @@
+"""A run goes on: after a crash or a stop as if nothing had happened, or with other settings from there on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve import keeping, run, yamlfile
+from improve.batches import steps_per_epoch
+from improve.errors import ImproveError, UsageError
+from improve.keeping import Kept
+from improve.lazy import keras
+from improve.lock import locked
+from improve.prepare import Data, prepare
+from improve.spec import Spec
+from improve.specfile import load as load_spec
+from improve.timeline import Timeline
+from improve.train import Watcher, Work, begin, failing, go, make
+from improve.weights import restore_state
+
+MORE_EPOCHS = re.compile(r"\s*training\.epochs\s*=\s*\+\s*(\d+)\s*")
+ANEW = "improve train SPEC --from {} starts a new run from these weights"
+#: what cannot change while a run goes on, and why
+FIXED = {
+    "seed": "everything random would be drawn anew",
+    "data": "images that have judged the network could train it",
+    "model": "its weights have no place in another network",
+    "optimizer.name": "what one optimizer remembers of the gradients means nothing to another",
+    "evidence": "the tables of the run have one form",
+}
+
+
+class Edit(NamedTuple):
+    """A setting that is another one now."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "") -> Path:
+    """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change.
+
+    Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
+    change cannot.
+    """
+    found = run.load(folder)
+    with locked(folder) as owner:
+        try:
+            kept, damaged = keeping.read(folder)
+        except FileNotFoundError:
+            return start_over(found, overrides, watcher, owner)
+        spec, edits = changed(found, kept, overrides)
+        check_work_left(found, kept, spec, edits)
+        data = prepare(spec, watcher.reading)
+        check_same_data(found, data)
+        line = moved(kept, spec, edits, data)
+        with failing(folder, spec):
+            work = taken_up(spec, data, folder, line, owner, kept)
+            work.about["notes"] = [*damaged, *other_versions(kept), *told(kept, edits)]
+            note_down(work, kept, edits, reason)
+            go(work, watcher)
+    return folder
+
+
+def start_over(found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any]) -> Path:
+    """It died before anything was saved, so it begins once more."""
+    if found.status == "finished":
+        raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
+    if overrides:
+        raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
+    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
+    data = prepare(spec, watcher.reading)
+    with failing(found.folder, spec):
+        begin(spec, data, found.folder, watcher, owner, Path(weights) if weights else None)
+    return found.folder
+
+
+def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, list[Edit]]:
+    """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
+    done = len(kept.about["history"]["rows"])
+    written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
+    spec = load_spec(found.folder / "spec.yaml", written)
+    edits = list(differing(kept.about["spec"], spec.complete()))
+    for edit in edits:
+        key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
+        if key:
+            raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(found.folder))
+        if edit.path == "training.batch_size" and kept.about["passes"]:
+            raise UsageError("training.batch_size can change between epochs only, and the run stopped within one",
+                             fix=f"improve resume {found.folder} first, and stop it between two")  # fmt: skip
+    return spec, edits
+
+
+def differing(old: Any, new: Any, path: str = "") -> Iterator[Edit]:
+    """Leaf by leaf; lists, and parts with another name, as wholes."""
+    same_part = isinstance(old, dict) and isinstance(new, dict) and old.get("name") == new.get("name")
+    if same_part:
+        for key in dict.fromkeys([*old, *new]):
+            yield from differing(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+    elif path == "optimizer":
+        yield Edit("optimizer.name", old["name"], new["name"])
+    elif old != new:
+        yield Edit(path, old, new)
+
+
+def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Edit]) -> None:
+    done, more = len(kept.about["history"]["rows"]), f"improve resume {found.folder} training.epochs=+20"
+    if spec.training.epochs < done or (found.status == "finished" and spec.training.epochs == done):
+        raise UsageError(f"{found.folder} is done with {done} epochs, {spec.training.epochs} are asked for", fix=more)
+    if found.status == "finished" and not edits:
+        raise UsageError(f"{found.folder} is finished: it stopped early after {done} epochs", fix=more)
+    if found.status == "diverged" and not edits:
+        fix = f"improve resume {found.folder} optimizer.learning_rate={spec.optimizer.learning_rate / 10:g}"
+        raise UsageError(f"{found.folder} diverged, and would do so again", fix=fix)
+
+
+def check_same_data(found: run.Run, data: Data) -> None:
+    before = found.fingerprint
+    other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
+    if other:
+        raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
+
+
+def moved(kept: Kept, spec: Spec, edits: list[Edit], data: Data) -> Timeline:
+    """The run's timeline with what the changes move."""
+    line, history = Timeline(**kept.about["timeline"]), kept.about["history"]
+    epoch, done = len(history["rows"]), sum(len(part.loss) for part in kept.passes)
+    if any(edit.path.partition(".")[0] == "schedule" for edit in edits):
+        line = line.with_schedule_from(line.first_step(epoch) + done, epoch + done / line.steps_per_epoch)
+    steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
+    return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
+
+
+def taken_up(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], kept: Kept) -> Work:
+    """The run as it was when `kept` was saved."""
+    work = make(spec, data, folder, line, owner, kept.about["tables"])
+    work.history.take_up(kept.about["history"], kept.passes)
+    work.keeper.take_up(kept)
+    restore_state(work.model, {name: kept.arrays[name] for name in kept.arrays if not name.startswith(keeping.STEPS)})
+    work.model.optimizer.rate_scale.assign(work.history.rate_scale())
+    return work
+
+
+def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
+    """What changed, in the run's summary and its spec, before a step is taken with it."""
+    if not edits:
+        return
+    at: dict[str, Any] = {
+        "epoch": work.history.epoch + round(work.history.done / work.history.timeline.steps_per_epoch, 3)
+    }
+    at |= {"step": work.history.step} | ({"reason": reason} if reason else {})
+    work.keeper.changes += [{**at, "path": edit.path, "from": edit.old, "to": edit.new} for edit in edits]
+    work.history.changed = work.history.epoch
+    lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
+             f"{yamlfile.inline(change['to'])}\n" for change in work.keeper.changes]  # fmt: skip
+    # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
+    run.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
+    work.keeper.save()
+
+
+def other_versions(kept: Kept) -> Iterator[str]:
+    now = {"backend": keras.backend.backend(), "keras": keras.__version__}
+    for what, version in now.items():
+        if kept.about[what] != version:
+            yield f"the run began with {what} {kept.about[what]}, this is {version}: its end will be another"
+
+
+def told(kept: Kept, edits: list[Edit]) -> Iterator[str]:
+    yield f"goes on after {len(kept.about['history']['rows'])} epochs"
+    for edit in edits:
+        yield f"from here on {edit.path}: {yamlfile.inline(edit.new)} (before: {yamlfile.inline(edit.old)})"

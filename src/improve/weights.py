@@ -1,0 +1,112 @@
+"""The variables of a model as arrays by name, and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from improve.errors import ImproveError, UsageError
+from improve.lazy import keras, np
+from improve.store import Arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LOG, SUM = "_log", "gradient_accumulator"  # optimizer variables that a change of the settings makes anew
+
+
+def network_variables(model: Any) -> list[Any]:
+    """Weights, moving statistics and random-generator states; not the metrics."""
+    return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def weights_of(model: Any) -> Arrays:
+    """Every variable of the network, named by its place and path."""
+    return named(network_variables(model))
+
+
+def state_of(model: Any) -> Arrays:
+    """All that training moves: the network's variables and the optimizer's."""
+    network = {f"network/{name}": array for name, array in weights_of(model).items()}
+    return network | {f"optimizer/{name}": array for name, array in named(model.optimizer.variables).items()}
+
+
+def named(variables: list[Any]) -> Arrays:
+    to_numpy = keras.ops.convert_to_numpy
+    return {f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(variables)}
+
+
+def restore(model: Any, arrays: Arrays) -> None:
+    """Put back what `weights_of` gave."""
+    for variable, name in zip(network_variables(model), sorted(arrays), strict=True):
+        variable.assign(arrays[name])
+
+
+def restore_state(model: Any, arrays: Arrays) -> None:
+    """Put back what `state_of` gave. Raises UsageError where it does not fit this model and its optimizer."""
+    for part, variables in (("network", network_variables(model)), ("optimizer", model.optimizer.variables)):
+        put_back(variables, {name.removeprefix(f"{part}/"): arrays[name] for name in arrays if name.startswith(part)})
+
+
+def put_back(variables: list[Any], arrays: Arrays) -> None:
+    by_path: dict[str, list[NDArray[Any]]] = defaultdict(list)
+    for name in sorted(arrays):
+        by_path[name.partition(" ")[2]].append(arrays[name])
+    for variable in variables:
+        waiting = by_path[variable.path]
+        if waiting and waiting[0].shape == tuple(variable.shape):
+            variable.assign(waiting.pop(0))
+        elif not renewed(variable.path):
+            raise misfit(f"{variable.path} of shape {tuple(variable.shape)} is not in it")
+        else:
+            waiting.clear()
+    left = [path for path, waiting in by_path.items() if waiting and not renewed(path)]
+    if left:
+        raise misfit(f"it has {left[0]}, for which there is no place")
+
+
+def renewed(path: str) -> bool:
+    return LOG in path or SUM in path
+
+
+def misfit(why: str) -> UsageError:
+    return UsageError(
+        f"the saved state does not fit this network and optimizer: {why}",
+        fix="improve train SPEC --from RUN starts a new run from these weights",
+    )
+
+
+def begin_from(model: Any, file: Path) -> tuple[int, int]:
+    """Copy the weights of another run's best epoch into layers of the same name and shape; returns how many arrays were
+    copied, of how many. Raises ImproveError where none fits."""
+    wanted = {variable.path: variable for variable in network_variables(model) if "seed_generator" not in variable.path}
+    copied = 0
+    for path, array in weights_in(file):
+        variable = wanted.get(path)
+        if variable is not None and tuple(variable.shape) == array.shape:
+            variable.assign(array)
+            copied += 1
+    if not copied:
+        raise ImproveError(f"no layer of this network has the name and shape of one in {file}", fix="start without it")
+    return copied, len(wanted)
+
+
+def weights_in(file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    with np.load(file, allow_pickle=False) as arrays:
+        yield from (
+            (name.partition(" ")[2], arrays[name]) for name in arrays.files if not name.startswith("probability/")
+        )
+
+
+def state_sha256(model: Any) -> str:
+    """One digest over every array of the end state: weights, generator states, optimizer slots."""
+    hashed = hashlib.sha256()
+    slots = [variable for variable in model.optimizer.variables if LOG not in variable.path]
+    for place, variable in enumerate([*network_variables(model), *slots]):
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        hashed.update(f"{place:04d} {variable.path} {array.dtype} {array.shape}".encode())
+        hashed.update(array.tobytes())
+    return hashed.hexdigest()

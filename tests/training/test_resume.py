@@ -1,0 +1,324 @@
+"""A run goes on: after a stop or a crash as if nothing had happened, or with other settings from there on."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from conftest import Silent
+from improve import keeping, run
+from improve.errors import ImproveError, UsageError
+from improve.resume import resume
+from improve.specfile import load
+from improve.train import train
+
+pytestmark = pytest.mark.trains
+
+SMALL = """\
+data: {source: digits, subset: 400, split: 50/25/25}
+model: {name: cnn, filters: [4], hidden: [8], batch_norm: true}
+regularization: {dropout: 0.3}
+optimizer: {name: adam, learning_rate: 0.01}
+schedule: cosine
+augmentation: [shift]
+training: {epochs: 5, batch_size: 32}
+"""
+STEPS = 7  # per epoch: 200 images in batches of 32
+TIMES = ("seconds", "training_seconds")
+
+
+class Stops(Silent):
+    """Presses Ctrl+C at a step of an epoch."""
+
+    def __init__(self, epoch, step, number=signal.SIGINT):
+        self.at, self.number = (epoch, step), number
+
+    def step(self, *at):
+        if at == self.at:
+            signal.raise_signal(self.number)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    file = tmp_path_factory.mktemp("spec") / "spec.yaml"
+    file.write_text(SMALL)
+    return load(file)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """However short the rest of an epoch is, it is too long to wait for."""
+    monkeypatch.setattr("improve.train.LONG", -1.0)
+
+
+def content(folder):
+    """All that a run left, but for its times."""
+    summary = json.loads((folder / "summary.json").read_text())
+    kept = ("status", "epochs", "best_epoch", "state_sha256", "train", "validation", "test")
+    found = {key: summary.get(key) for key in kept}
+    for name in ("metrics.csv", "steps.csv", *(f"evidence/{table}.csv" for table in ("layers", "kernels", "epochs"))):
+        rows = list(csv.DictReader((folder / name).open()))
+        found[name] = [{key: row[key] for key in row if key not in TIMES} for row in rows]
+    for file in [*sorted(folder.glob("predictions/*.npz")), folder / "evidence" / "last.npz"]:
+        with np.load(file) as arrays:
+            found[file.name] = {name: arrays[name].tolist() for name in arrays.files}
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(spec, tmp_path_factory):
+    return content(train(spec, "whole", tmp_path_factory.mktemp("whole"), Silent()))
+
+
+@pytest.mark.parametrize("stop", [(1, 1), (1, 6), (3, 4), (5, 7)])
+def test_a_run_that_was_stopped_at_any_step_goes_on_to_the_identical_end(spec, whole, tmp_path, at_once, stop):
+    folder = train(spec, "r", tmp_path / "runs", Stops(*stop))
+    found = run.load(folder)
+    assert (found.status, found.summary["epochs"]) == ("stopped", stop[0] - (stop[1] < STEPS))
+    assert "test" not in found.summary  # sealed until the end
+    assert content(resume(folder, [], Silent())) == whole
+
+
+def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, whole, tmp_path, at_once, monkeypatch):
+    monkeypatch.setattr(keeping.Keeper, "due", property(lambda keeper: True))  # after every step
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
+    for stop in ((2, 5), (4, 1)):
+        resume(folder, [], Stops(*stop))
+    assert content(resume(folder, [], Silent())) == whole
+
+
+def test_a_short_epoch_is_finished_first(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
+    assert run.load(folder).summary["epochs"] == 2
+
+
+KILLS = """\
+import os, signal, sys
+from improve import keeping, plots, run, store
+import improve.prepare, improve.train
+prepare, train = sys.modules["improve.prepare"], sys.modules["improve.train"]
+real, left = {module}.{name}, {count}
+
+def kill(*arguments, **options):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+
+{module}.{name} = kill
+keeping.CHEAP = 0.0
+from improve.cli import main
+sys.argv = ["improve", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "count"),
+    [
+        ("store", "write", 8),  # while the third generation is written
+        ("run", "write_arrays", 4),  # between a state and its predictions
+        ("plots", "save", 3),  # while a picture is drawn
+        ("run", "write_summary", 4),
+        ("train", "open_test", 1),  # after the last epoch
+        ("prepare", "census", 1),  # before the first
+    ],
+)
+def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
+    whole, tmp_path, write_spec, monkeypatch, module, name, count
+):
+    monkeypatch.setattr(keeping, "CHEAP", 0.0)
+    arguments = ["train", str(write_spec(SMALL, "killed.yaml")), "--runs", str(tmp_path / "runs"), "--quiet"]
+    script = KILLS.format(module=module, name=name, count=count)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = tmp_path / "runs" / "killed"
+    if not folder.is_dir():  # it had not begun
+        assert module == "prepare"
+        return
+    assert run.load(folder).status == "stopped"
+    assert content(resume(folder, [], Silent())) == whole
+
+
+def test_killed_before_anything_was_saved_it_begins_once_more(spec, whole, tmp_path):
+    folder = run.create(tmp_path / "runs", "r", spec)
+    assert content(resume(folder, [], Silent())) == whole
+    with pytest.raises(UsageError, match="had not begun"):
+        resume(run.create(tmp_path / "runs", "s", spec), ["training.epochs=7"], Silent())
+
+
+def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "CHEAP", 0.0)
+    folder = train(spec, "r", tmp_path / "runs", Stops(3, 7))
+    newest = sorted((folder / "state").iterdir())[-1]
+    (newest / "arrays.npz").write_bytes(b"torn")
+    told = []
+
+    class Listening(Silent):
+        def started(self, folder, spec, data, about):
+            told.extend(about["notes"])
+
+    assert content(resume(folder, [], Listening())) == whole
+    assert told[0].startswith(f"{newest} is damaged: arrays.npz has 4 bytes")
+
+
+def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    before = (folder / "metrics.csv").read_text()
+    resume(folder, ["optimizer.learning_rate=1e-3", "training.epochs=+4", "schedule=constant"], Silent())
+    found = run.load(folder)
+    assert (folder / "metrics.csv").read_text().startswith(before)
+    assert [row["epoch"] for row in found.history] == [1, 2, 3, 4, 5, 6]
+    assert [row["learning_rate"] for row in found.history[2:]] == [0.001] * 4
+    changes = {change["path"]: (change["epoch"], change["from"], change["to"]) for change in found.summary["changes"]}
+    assert changes["optimizer.learning_rate"] == (2, 0.01, 0.001)
+    assert changes["training.epochs"] == (2, 5, 6)
+    assert changes["schedule"][2] == {"name": "constant", "warmup": 0.0}
+    written = (folder / "spec.yaml").read_text()
+    assert "# changed after 2 epochs: optimizer.learning_rate 0.01 → 0.001\n" in written
+    assert yaml.safe_load(written)["optimizer"]["learning_rate"] == 0.001
+    steps = list(csv.DictReader((folder / "steps.csv").open()))
+    assert {row["learning_rate"] for row in steps if int(row["step"]) >= 2 * STEPS} == {"0.001"}
+
+
+def test_a_changed_run_ends_identically_however_often_it_is_stopped(spec, tmp_path, at_once):
+    ends = []
+    for name, stops in (("a", []), ("b", [(3, 2), (5, 1)])):
+        folder = train(spec, name, tmp_path / "runs", Stops(2, 4))
+        overrides = ["optimizer.learning_rate=2e-3", "training.epochs=6"]
+        for stop in stops:
+            resume(folder, overrides, Stops(*stop))
+            overrides = []
+        ends.append(content(resume(folder, overrides, Silent())))
+    assert ends[0] == ends[1]
+
+
+def test_a_schedule_that_is_new_begins_with_the_change(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    resume(folder, ["schedule={name: exponential, decay_rate: 0.5, every: 1, staircase: true}"], Silent())
+    assert [row["learning_rate"] for row in run.load(folder).history[2:]] == [0.01, 0.005, 0.0025]
+
+
+def test_a_longer_schedule_goes_on_from_where_the_run_stands(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Silent())
+    resume(folder, ["training.epochs=10"], Silent())
+    rates = [row["learning_rate"] for row in run.load(folder).history]
+    expected = [0.005 * (1 + np.cos(np.pi * epoch / 10)) for epoch in range(5, 10)]
+    assert rates[5:] == pytest.approx(expected, rel=0.02)
+
+
+def test_the_batch_size_can_change_between_epochs(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    resume(folder, ["training.batch_size=50"], Silent())
+    found = run.load(folder)
+    assert (found.status, found.summary["epochs"]) == ("finished", 5)
+    steps = [int(row["step"]) for row in csv.DictReader((folder / "steps.csv").open())]
+    assert steps == list(range(2 * STEPS + 3 * 4))
+
+
+@pytest.mark.parametrize(
+    ("override", "why"),
+    [
+        ("data.split=60/20/20", "data.split cannot change on the way: images that have judged"),
+        ("model.filters=[8]", "model.filters cannot change on the way: its weights have no place"),
+        ("model=lenet", "model cannot change on the way"),
+        ("seed=1", "seed cannot change on the way"),
+        ("optimizer=sgd", "optimizer.name cannot change on the way: what one optimizer remembers"),
+        ("training.epochs=1", "is done with 2 epochs, 1 are asked for"),
+        ("regularization.dropout=0", "the saved state does not fit this network"),
+    ],
+)
+def test_what_cannot_change_on_the_way_is_refused_with_the_alternative(spec, tmp_path, override, why):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    with pytest.raises(UsageError, match=why) as refused:
+        resume(folder, [override], Silent())
+    assert refused.value.fix
+    assert run.load(folder).status in ("stopped", "failed")
+    assert run.load(resume(folder, [], Silent())).status == "finished"  # nothing is lost
+
+
+def test_a_finished_run_goes_on_only_with_more_to_do(spec, tmp_path):
+    folder = train(spec, "r", tmp_path / "runs", Silent())
+    with pytest.raises(UsageError, match="is done with 5 epochs") as refused:
+        resume(folder, [], Silent())
+    assert refused.value.fix == f"improve resume {folder} training.epochs=+20"
+    resume(folder, ["training.epochs=+2"], Silent())
+    assert run.load(folder).summary["epochs"] == 7
+
+
+def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write_spec, tmp_path):
+    spec = load(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}"])
+    folder = train(spec, "r", tmp_path / "runs", Silent())
+    assert run.load(folder).status == "diverged"
+    with pytest.raises(UsageError, match="would do so again"):
+        resume(folder, [], Silent())
+    resume(folder, ["optimizer.learning_rate=0.01"], Silent())
+    found = run.load(folder)
+    assert (found.status, found.summary["epochs"]) == ("finished", 5)
+    assert all(np.isfinite(row["loss"]) for row in found.history)
+
+
+def test_other_data_than_the_run_began_with_are_refused(tmp_path, write_spec):
+    images, labels = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8), np.arange(100) % 10
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=labels)
+    file = write_spec("data: {source: {name: npz, path: d.npz}}\nmodel: mlp\ntraining: {epochs: 2, batch_size: 20}\n")
+    folder = train(load(file), "r", tmp_path / "runs", Silent())
+    np.savez(tmp_path / "d.npz", x_train=255 - images, y_train=labels)
+    with pytest.raises(UsageError, match="are not those that the run began with"):
+        resume(folder, ["training.epochs=+1"], Silent())
+
+
+def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, write_spec, tmp_path):
+    first = train(spec, "first", tmp_path / "runs", Silent())
+    again = load(write_spec(SMALL), ["training.epochs=1", "optimizer.learning_rate=1e-9", "data.split=60/20/20"])
+    second = run.load(train(again, "second", tmp_path / "runs", Silent(), first))
+    untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
+    assert second.summary["from"] == str(first)
+    assert second.summary["train"]["error"] < untrained.summary["train"]["error"] - 0.2
+    other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
+    with pytest.raises(ImproveError, match="no layer of this network has the name and shape"):
+        train(other, "fourth", tmp_path / "runs", Silent(), first)
+
+
+OWN = """\
+import keras, tensorflow as tf
+
+class Hungry(keras.layers.Layer):
+    def call(self, x, training=False):
+        if training:
+            too_many = tf.greater(tf.shape(x)[0], 16)
+            tf.debugging.Assert(tf.logical_not(too_many), ["OOM when allocating tensor"])
+        return x
+
+def build(images, classes):
+    x = keras.layers.Flatten()(images)
+    return keras.layers.Dense(classes)(Hungry()(x))
+"""
+
+
+def test_out_of_memory_goes_on_with_smaller_batches_and_the_same_updates(tmp_path, write_spec):
+    pytest.importorskip("tensorflow")
+    (tmp_path / "mine.py").write_text(OWN)
+    text = "data: {source: digits, subset: 320, split: 50/25/25}\nmodel: {name: python, target: 'mine.py:build'}\n"
+    text += "training: {epochs: 2, batch_size: 64}\nevidence: light\noptimizer: {name: sgd, learning_rate: 0.001}\n"
+    command = [
+        sys.executable,
+        "-m",
+        "improve",
+        "train",
+        str(write_spec(text, "hungry.yaml")),
+        "--runs",
+        str(tmp_path / "runs"),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = run.load(tmp_path / "runs" / "hungry")
+    assert (found.spec["training"]["batch_size"], found.spec["optimizer"]["gradient_accumulation_steps"]) == (16, 4)
+    assert {change["reason"] for change in found.summary["changes"]} == {"out of memory"}
+    assert "out of memory with batches of 64: going on with training.batch_size=32" in done.stderr
