@@ -128,6 +128,12 @@ def test_m1_brings_images_that_count_into_training_where_it_can(make_run, data, 
         assert change.value == value
 
 
+@pytest.mark.parametrize(("update", "found"), [(4e-4, False), (5e-4, True), (4e-3, True)])
+def test_t13_is_silent_where_the_weights_hardly_moved(make_run, update, found):
+    run = make_run(**{**bad(kernels=kernels(update)), "train": 0.7, "validation": 0.6, "n": 100_000})
+    assert (look(run, "T13") is not None) is found
+
+
 def test_t13_proposes_a_loss_that_does_not_go_after_labels_and_once_it_is_there_nothing(make_run):
     noisy = {"train": 0.3, "validation": 0.1, "n": 100_000}
     change = look(make_run("plain", **noisy, spec=SGD), "T13").changes[0]

@@ -8,7 +8,7 @@ from typing import Any
 from improve.findings.changes import augmented, gentle_augmentation
 from improve.findings.mismatch import OBVIOUS, differences
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
-from improve.findings.signs import chance_level, largest_update, part_of
+from improve.findings.signs import SLOW, chance_level, largest_update, part_of, update_ratio
 from improve.lazy import np
 from improve.recipe import SLACK
 from improve.statistics import auroc, binomial_tail, difference
@@ -134,6 +134,9 @@ class LabelNoise(Rule):
     def look(self, case: Case) -> Finding | None:
         errors = case.errors
         if errors is None or case.at_chance or not case.fits_badly or errors.train.value < NOISE:
+            return None
+        moved = update_ratio(case)
+        if moved is not None and moved < SLOW:  # it has hardly begun to learn: nothing it misses tells of the labels
             return None
         clean = errors.train_dev or errors.validation
         low, high = difference(errors.train, clean)

@@ -6,6 +6,7 @@ from improve.findings.changes import higher_rate, lower_rate, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
 from improve.findings.signs import (
     DEAD,
+    SLOW,
     best_epoch,
     chance_level,
     clipped_share,
@@ -20,7 +21,6 @@ from improve.lazy import np
 from improve.recipe import SLACK
 from improve.statistics import Rate, difference, slope
 
-SLOW = 5e-4  # ‖Δw‖/‖w‖ per step, early; healthy or harmless runs: 2.2e-3 to 1.4e-2
 FAST = 0.1
 CLIPPED_STEPS, CLIPPED_AWAY = 0.5, 0.5  # share of the steps, and of their gradient
 LOW_RATE, LOW_STEPS = 0.05, 0.5  # of the highest rate; share of the steps below that

@@ -10,6 +10,7 @@ from improve.lazy import np
 from improve.statistics import fisher_greater
 
 DEAD = 0.95  # of a layer's units; 68 % silent did no harm
+SLOW = 5e-4  # ‖Δw‖/‖w‖ per step, early; healthy or harmless runs: 2.2e-3 to 1.4e-2
 EARLY = 0.1  # of the run: while a healthy network moves most
 
 
