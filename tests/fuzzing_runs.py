@@ -4,45 +4,69 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from improve import advice, ledger
+from improve.run import load
+from improve.spec import spec_digest
+
 GOLDEN = Path(__file__).parent / "runs"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
-TEXTS = ("", "0", "-1", "1e999", "nan", "null", "true", '"x"', "[]", "{}", "\0", ",", "\n", "9" * 30, "é", "\ufeff", "#", '"', "\x85", "e9", "-", "NaN", "Infinity")
+SCRAPS = (
+    "", "0", "-", "-1", "1e999", "1e-320", "9" * 30, "e9", ".", "nan", "NaN", "Infinity", "null", "true", "[]", "{}", '"', '"x"', "'", ",", ":", "\n", "#",
+    "\0", "\x1b[31m", "\x85", "\u2028", "\ufeff", r"\ud800", "é", "../..",
+)  # fmt: skip
 
 
-def files_of(folder: Path) -> list[str]:
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
-
-
-@st.composite
-def damages(draw: Any) -> list[tuple[str, str, bytes | None]]:
-    """The run, its file and what is in it now; None: it is gone."""
-    found = []
-    for _ in range(draw(st.integers(1, 3))):
-        name = draw(st.sampled_from(NAMES))
-        file = draw(st.sampled_from(files_of(GOLDEN / name)))
-        found.append((name, file, draw(damaged((GOLDEN / name / file).read_bytes()))))
-    return found
+@cache
+def files(name: str) -> dict[str, bytes]:
+    """The files of a golden run, and what lies beside it: the advice that led to it, a learning curve, the ledger."""
+    folder = GOLDEN / name
+    run, other = load(folder), NAMES[NAMES.index(name) - 1]
+    told = {"spec": ledger.experiment(run.spec), "run": other, "code": "T2", "title": "x", "path": "optimizer.learning_rate", "value": 0.1, "because": "x", "expected": 0.1, "error": 0.3, "n": 400}
+    curve = {"digest": spec_digest(run.spec), "sentence": "x", "sizes": [100], "forecasts": [{"high": 0.01}]}
+    seen = ("", "r", "validation", run.fingerprint.get("validation", ""), "abc", "0.3", "400")
+    beside = {advice.FILE: json.dumps(told) + "\n", ledger.FILE: ",".join(ledger.COLUMNS) + "\n" + ",".join(seen) + "\n", "curve/learning_curve.json": json.dumps(curve)}
+    own = {f"{name}/{file.relative_to(folder)}": file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return own | {file: text.encode() for file, text in beside.items()}
 
 
 @st.composite
 def damaged(draw: Any, data: bytes) -> bytes | None:
+    """The same cut, zeroed, with a bit flipped or with something else at some place; None where it is gone."""
+    kind = draw(st.sampled_from(["gone", "cut", "zeroed", "flipped", "other", "other", "other"]))
+    start, bit = draw(st.integers(0, max(0, len(data) - 1))), draw(st.integers(0, 7))
+    end = start + draw(st.integers(0, 40) | st.integers(0, len(data)))
+    if kind == "gone":
+        return None
+    if kind == "cut":
+        return data[:start]
+    new = {
+        "zeroed": bytes(len(data[start:end])),
+        "flipped": bytes(byte ^ 1 << bit for byte in data[start : start + 1]),
+        "other": draw(st.sampled_from(SCRAPS)).encode(),
+    }[kind]
+    return data[:start] + new + data[end if kind == "zeroed" else start + draw(st.integers(0, 12)) if kind == "other" else start + 1 :]
+
+
+@st.composite
+def folders(draw: Any) -> tuple[str, dict[str, bytes | None]]:
+    """The name of a run, and all files of a folder of two runs, of which one to three are damaged."""
+    name = draw(st.sampled_from(NAMES))
+    found: dict[str, bytes | None] = {**files(NAMES[NAMES.index(name) - 1]), **files(name)}
     for _ in range(draw(st.integers(1, 3))):
-        kind = draw(st.sampled_from(["gone", "cut", "zeroed", "flipped", "replaced", "replaced"]))
-        start = draw(st.integers(0, len(data)))
-        length = draw(st.integers(0, 40) | st.integers(0, len(data)))
-        if kind == "gone":
-            return None
-        if kind == "cut":
-            data = data[:start]
-        elif kind == "zeroed":
-            data = data[:start] + bytes(min(length, len(data) - start)) + data[start + length :]
-        elif kind == "flipped" and start < len(data):
-            data = data[:start] + bytes([data[start] ^ 1 << draw(st.integers(0, 7))]) + data[start + 1 :]
-        else:
-            data = data[:start] + draw(st.sampled_from(TEXTS)).encode() + data[start + draw(st.integers(0, 12)) :]
-    return data
+        file = draw(st.sampled_from([*files(name)]))
+        data = found[file]
+        found[file] = data and draw(damaged(data))
+    return name, found
+
+
+def put(folder: Path, found: dict[str, bytes | None]) -> None:
+    for name, data in found.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if data is not None:
+            (folder / name).write_bytes(data)

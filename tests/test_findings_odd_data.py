@@ -122,6 +122,16 @@ def test_a_run_that_diverged_in_its_first_epoch_is_diagnosed_all_the_same(make_r
             Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
 
 
+def test_kernels_that_have_numbers_in_different_steps_are_compared_where_both_have(make_run):
+    """The first kernel is no number from step 3 on; before that it gets a thousandth of the last one's gradient."""
+    rows = kernels(first=0.001)
+    for row in rows:
+        if row["kernel"] == "conv/kernel" and row["step"] > 2:
+            row["update_ratio"] = row["gradient_norm"] = float("nan")
+    finding = look(make_run(**bad(kernels=rows)), "T5")
+    assert finding.evidence["gradient_ratio"] == pytest.approx(0.001)
+
+
 def test_a_torn_table_is_read_up_to_its_last_whole_line(make_run):
     run = make_run(**bad())
     with (run.folder / "steps.csv").open("a") as stream:

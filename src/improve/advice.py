@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from improve import yamlfile
+from improve.errors import ImproveError
 from improve.findings.rule import Change, Finding
 from improve.lazy import np
 from improve.ledger import append, experiment
 from improve.paired import paired
+from improve.recorded import Advice, fault
 from improve.run import Run, load
 from improve.statistics import Rate, difference
 
@@ -32,7 +34,7 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
 def advised(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     """The latest advice that led to this spec, in this folder of runs."""
     try:
-        lines = (runs / FILE).read_text(encoding="utf-8").splitlines()
+        lines = (runs / FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     wanted = experiment(spec)
@@ -41,8 +43,8 @@ def advised(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
             found = json.loads(line)
         except ValueError:  # torn
             continue
-        if isinstance(found, dict) and found.get("spec") == wanted:
-            return found
+        if not fault(Advice, found) and found["spec"] == wanted:
+            return dict(found)
     return None
 
 
@@ -63,10 +65,10 @@ def outcome(run: Run) -> dict[str, Any] | None:
 
 def both(run: Run, parent: str) -> tuple[float, float, float] | None:
     """The difference on the same images, where the run before is still there and was judged by them."""
-    folder = run.folder.parent / parent
-    if not (folder / "summary.json").is_file():
+    try:
+        other = load(run.folder.parent / parent)
+    except ImproveError:  # it is gone, or damaged
         return None
-    other = load(folder)
     first, second = other.evidence.best("validation"), run.evidence.best("validation")
     same = other.fingerprint.get("validation") == run.fingerprint.get("validation")
     if not same or first is None or second is None or not np.array_equal(first.label, second.label):

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from improve import npzfile
 from improve.errors import ImproveError, UsageError
 from improve.findings.comparison import weigh
 from improve.findings.rule import Finding
 from improve.lazy import np
-from improve.npzfile import DAMAGED
 from improve.paired import Candidate, Paired, wrong
 from improve.run import Run, load
 from improve.spec import SHELVES
@@ -122,9 +122,8 @@ def candidates(runs: Sequence[Run]) -> list[Candidate | None]:
 def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
     """Which validation images (n,) the run gets wrong, by id; None where that cannot be read or the ids are others."""
     try:
-        with np.load(run.folder / "predictions" / "validation.npz", allow_pickle=False) as archive:
-            own, missed = wrong(archive)
-    except (*DAMAGED, KeyError):
+        own, missed = wrong(npzfile.load(run.folder / "predictions" / "validation.npz"))
+    except (*npzfile.DAMAGED, KeyError):
         return None
     return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
 

@@ -46,7 +46,12 @@ class SpecError(UsageError):
         super().__init__("; ".join(f"{problem.where} {problem.what}" for problem in self.problems))
 
 
+def visible(text: str) -> str:
+    """`text` on one line, its control characters as dots: whatever others have named can hold terminal escapes."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "·" for char in text)
+
+
 def printable(text: str, limit: int = 160) -> str:
-    """`text` with control characters made visible (a spec can hold terminal escapes) and cut to `limit`."""
-    shown = "".join(char if char.isprintable() else "·" for char in text[: limit + 1])
+    """`text` with its control characters made visible, and cut to `limit`."""
+    shown = visible(text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from improve import npzfile
 from improve.lazy import np
+from improve.recorded import Start, fault
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
+WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
 
 
 class Predictions(NamedTuple):
@@ -46,35 +51,35 @@ class Evidence:
             found = json.loads((self.folder / "evidence" / "start.json").read_text(encoding="utf-8"))
         except DAMAGED:
             return {}
-        return numbers(found) if isinstance(found, dict) else {}
+        return {} if fault(Start, found) else numbers(found)
 
     @cached_property
     def steps(self) -> dict[str, NDArray[Any]]:
         """Columns of steps.csv: step, loss, learning_rate, gradient_norm, penalty, clipped."""
-        return columns(self.folder / "steps.csv")
+        return as_columns(rows(self.folder / "steps.csv", "step", "loss"))
 
     @cached_property
     def epochs(self) -> dict[str, NDArray[Any]]:
         """Columns of epochs.csv; NaN where a column was not measured."""
-        return columns(self.folder / "evidence" / "epochs.csv")
+        measured = (f"{mode}_{what}" for mode in ("clean", "training_mode") for what in ("error", "cross_entropy"))
+        return as_columns(rows(self.folder / "evidence" / "epochs.csv", "epoch", *measured))
 
     @cached_property
     def layers(self) -> list[dict[str, Any]]:
         """Rows of layers.csv: epoch 0 is the untrained network."""
-        return list(rows(self.folder / "evidence" / "layers.csv"))
+        return rows(self.folder / "evidence" / "layers.csv", "epoch", "layer", "activation", "silent", "saturated")
 
     @cached_property
     def kernels(self) -> dict[str, dict[str, NDArray[Any]]]:
         """By kernel, in the order of the network: columns of kernels.csv."""
-        by_name = grouped(rows(self.folder / "evidence" / "kernels.csv"))
+        needed = ("step", "kernel", "update_ratio", "gradient_norm", "weight_norm")
+        by_name = grouped(rows(self.folder / "evidence" / "kernels.csv", *needed))
         return {name: as_columns(mine) for name, mine in by_name.items()}
 
     def best(self, part: str) -> Predictions | None:
         """With the weights of the best epoch."""
         if part not in self._best:
-            arrays = load(self.folder / "predictions" / f"{part}.npz")
-            known = Predictions(arrays["label"], arrays["probability"]) if "probability" in arrays else None
-            self._best[part] = known
+            self._best[part] = predictions(load(self.folder / "predictions" / f"{part}.npz"))
         return self._best[part]
 
     @cached_property
@@ -84,9 +89,7 @@ class Evidence:
 
     def last(self, part: str) -> Predictions | None:
         """With the weights of the last epoch."""
-        if f"{part}_probability" not in self._last:
-            return None
-        return Predictions(self._last[f"{part}_label"], self._last[f"{part}_probability"])
+        return predictions(self._last, f"{part}_")
 
     @cached_property
     def _last(self) -> dict[str, NDArray[Any]]:
@@ -107,25 +110,29 @@ def numbers(value: Any) -> Any:
     return float("nan") if value is None else value
 
 
-def rows(file: Path) -> list[dict[str, Any]]:
-    """A table as mappings; numbers where a cell is one. A torn last line is ignored."""
+def rows(file: Path, key: str, *others: str) -> list[dict[str, Any]]:
+    """A table as mappings, in the order of `key`, a number. Nothing where one of these columns is missing or `key` goes
+    back; a torn last line is ignored."""
     try:
         text = file.read_text(encoding="utf-8")
-    except DAMAGED:
+        table = [cells(row) for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())]
+    except (*DAMAGED, csv.Error):
         return []
-    whole = text[: text.rfind("\n") + 1].splitlines()
-    return [{key: number(cell) for key, cell in row.items() if key} for row in csv.DictReader(whole)]
+    table = [row for row in table if math.isfinite(row.get(key, math.nan))]
+    whole = all(name in row for row in table[:1] for name in others)
+    return table if whole and all(one[key] <= later[key] for one, later in pairwise(table)) else []
 
 
-def number(cell: str | None) -> Any:
+def cells(row: dict[str, str | None]) -> dict[str, Any]:
+    return {key: cell or "" if key in WORDS else number(cell) for key, cell in row.items() if key}
+
+
+def number(cell: str | None) -> float:
+    """NaN where there is none."""
     try:
-        return float(cell) if cell else float("nan")
+        return float(cell or "nan")
     except ValueError:
-        return cell
-
-
-def columns(file: Path) -> dict[str, NDArray[Any]]:
-    return as_columns(rows(file))
+        return math.nan
 
 
 def as_columns(table: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
@@ -140,9 +147,19 @@ def grouped(table: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def load(file: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a file; nothing is unpickled."""
+    """All arrays of a file whose check sums are right; nothing is unpickled."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with zipfile.ZipFile(file) as archive:
+            return {} if archive.testzip() else npzfile.load(file)
     except DAMAGED:
         return {}
+
+
+def predictions(arrays: dict[str, NDArray[Any]], prefix: str = "") -> Predictions | None:
+    """Where there are labels, and probabilities of each of their classes."""
+    try:
+        found = Predictions(arrays[f"{prefix}label"], arrays[f"{prefix}probability"])
+        right = found.label.shape == found.probability.shape[:1] and found.probability.ndim == 2
+        return found if right and 0 <= found.label.min() <= found.label.max() < found.probability.shape[1] else None
+    except DAMAGED:  # ValueError: no labels at all
+        return None

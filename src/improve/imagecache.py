@@ -2,7 +2,8 @@
 
 In the cache folder ($IMPROVE_CACHE, $XDG_CACHE_HOME/improve or ~/.cache/improve) lie, for what was read,
 images-KEY.npy and images-KEY.json (what could not be read, and why), and index-FOLDER.json, which says as git's index
-does what each file's contents were, so that only new and changed files are read again. All of it may be removed.
+does what each file's contents were, so that only new and changed files are read again. All of it may be removed. The
+folder is the user's own, mode 0700; one that others may write to is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +56,7 @@ def cached(
     `tick(done, total)` counts the decoded files, a few times a second. Raises UsageError for images that cannot be
     read (unless they are skipped), images of different sizes where no size is given, and a cache without room.
     """
-    cache, recipe, began = cache_folder(), Recipe(size, color, resize), time.time_ns()
+    cache, recipe, began = own(cache_folder()), Recipe(size, color, resize), time.time_ns()
     index_file = cache / f"index-{digest(os.fsencode(folder.resolve()))}.json"
     index = read_index(index_file)
     lines = None if index is None else fileindex.lines(folder, listing.files, index)
@@ -75,6 +77,24 @@ def cache_folder() -> Path:
     """Where decoded images are kept."""
     mine, users = os.environ.get("IMPROVE_CACHE"), os.environ.get("XDG_CACHE_HOME")
     return Path(mine).expanduser() if mine else (Path(users) if users else Path.home() / ".cache") / "improve"
+
+
+def own(cache: Path) -> Path:
+    """The folder, if it is there yet. Raises UsageError where somebody else may put images into it."""
+    try:
+        found = cache.lstat()
+    except OSError:
+        return cache
+    if stat.S_ISLNK(found.st_mode):
+        why = f"is a link to {os.readlink(cache)}"
+    elif hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        why = "belongs to another user"
+    elif hasattr(os, "geteuid") and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        why = "can be written to by others"
+    else:
+        return cache
+    fix = "set IMPROVE_CACHE to a folder that is yours alone (chmod 700)"
+    raise UsageError(f"the cache {cache} {why}: the images in it cannot be trusted", fix=fix)
 
 
 def _chosen(folder: Path, listing: Listing, images: NDArray[np.uint8], bad: Bad, on_bad_image: str) -> Cached:
@@ -124,8 +144,8 @@ def _room(cache: Path, needed: int) -> Iterator[None]:
     """Say so, before or after, where `needed` bytes cannot be written to the cache."""
     fix = "make room or set IMPROVE_CACHE to a folder on a larger disk; a smaller size: needs less"
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(cache).free
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free = shutil.disk_usage(own(cache)).free
         if needed > free:
             raise UsageError(
                 f"the images need {needed / MB:,.0f} MB in {cache}, which has {free / MB:,.0f} MB", fix=fix

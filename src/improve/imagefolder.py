@@ -165,6 +165,10 @@ def _check_stray(folder: Path, content: Content) -> None:
 def _classes(folder: Path) -> tuple[str, ...]:
     content = _content(folder)
     _check_stray(folder, content)
+    for name in content.folders:
+        if not is_text(name):
+            what = f"the name of the class folder {printable(name)} in {folder} is not UTF-8"
+            raise UsageError(what, fix="rename it")
     if not content.folders:
         raise UsageError(f"{folder} has no class folders", fix=LAYOUT.format(folder))
     if len(content.folders) == 1:
@@ -172,6 +176,15 @@ def _classes(folder: Path) -> tuple[str, ...]:
             f"{folder} has only one class folder, {_some(content.folders)}", fix="give at least two classes"
         )
     return tuple(content.folders)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name can be written down: on Linux it may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_known(place: Path, names: list[str], train: Path, class_names: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve import __version__, run, store
+from improve.errors import ImproveError
 from improve.history import History
 from improve.lazy import keras
 from improve.measure import Measured
@@ -49,6 +50,17 @@ def accepted(folder: Path, files: dict[str, bytes]) -> Kept:
     return Kept(store.unpacked(files[ARRAYS]), store.unpacked(files[BEST]), about)
 
 
+def best_weights(folder: Path) -> Arrays:
+    """Of a run's best epoch, as `weights_of` gives them. Raises ImproveError where there are none."""
+    try:
+        best = read(folder)[0].best
+    except FileNotFoundError:
+        best = {}
+    if not best:
+        raise ImproveError(f"{folder} has no weights of a best epoch", fix="take a run that has trained for an epoch")
+    return {name.removeprefix(WEIGHTS): array for name, array in best.items() if name.startswith(WEIGHTS)}
+
+
 class Keeper:
     """Saves the state of a run that trains."""
 
@@ -64,8 +76,7 @@ class Keeper:
         self.best = weights | {PROBABILITY + name: result.probability for name, result in measured.items()}
 
     def restore_best(self) -> None:
-        of_network = {name.removeprefix(WEIGHTS): self.best[name] for name in self.best if name.startswith(WEIGHTS)}
-        restore(self.model, of_network)
+        restore(self.model, {k.removeprefix(WEIGHTS): v for k, v in self.best.items() if k.startswith(WEIGHTS)})
 
     @property
     def due(self) -> bool:

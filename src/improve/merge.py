@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from improve.vocabulary import LISTS, shelf_at
-from improve.yamlfile import Path, Place, Tree, parse
+from improve.yamlfile import MAX_DEPTH, Path, Place, Tree, parse
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of bytes on a command line that are no UTF-8
 
@@ -16,13 +16,14 @@ def override(text: str) -> Tree:
     """`training.epochs=5` as a tree of its own; an item of a list is named by its number (augmentation.0.width)."""
     written, equals, value = text.partition("=")
     words = written.strip().split(".")
-    if not equals or not all(words) or SURROGATE.search(text):
+    if not equals or not all(words) or len(words) > MAX_DEPTH or SURROGATE.search(text):
         place = Place(text or "''", text, 1, 1, max(1, len(text)))
         what = "an override is UTF-8 text" if SURROGATE.search(text) else "an override is written key=value"
         return Tree({}, problems=[place.problem(what, "such as training.epochs=5")])
     parsed = parse(" " * (len(written) + 1) + value, text)
     path: Path = tuple(
-        int(word) if word.isdecimal() and before in LISTS else word for before, word in pairwise(["", *words])
+        int(word) if word.isdecimal() and len(word) < 10 and before in LISTS else word
+        for before, word in pairwise(["", *words])
     )
     tree = Tree(parsed.value, problems=parsed.problems)
     tree.values = {(*path, *at): _in_override(place, text) for at, place in parsed.values.items()}

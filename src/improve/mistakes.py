@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from improve.errors import Problem
+from improve.errors import Problem, SpecError
 from improve.sense import complaints
 from improve.spec import SHELVES, Spec
 from improve.vocabulary import known_keys, section_at, sections_in, shelf_at
@@ -15,13 +15,16 @@ from improve.yamlfile import Path, Place, Tree, write
 
 NOWHERE = Place("command line", "", 1, 1, 1)
 ABSENT = object()
+MOST = 100  # mistakes that are told one by one: each takes a search for what was meant
 PART_NAMES = {part.key() for parts in SHELVES.values() for part in parts}
 
 
 def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
     """The Spec, and every mistake. What is wrong is taken out, so that the rest can be judged in the same pass."""
     errors = _errors(tree.value)
-    problems = [_problem(tree, path, error) for path, error in errors]
+    problems = [_problem(tree, path, error) for path, error in errors[:MOST]]
+    if len(errors) > MOST:
+        problems.append(_at(tree, (errors[MOST][0],)).problem(f"and {len(errors) - MOST:,} more mistakes"))
     wrong = [path[:-1] if error["type"] == "missing" else path for path, error in errors]
     value = _without(tree.value, set(wrong))
     while left := _errors(value):  # not expected; each round cuts one step higher, so it ends
@@ -30,6 +33,14 @@ def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
     judged = (complaint for complaint in complaints(spec) if not _touches(complaint.paths, wrong))
     problems += [_at(tree, complaint.paths).problem(complaint.what, complaint.fix) for complaint in judged]
     return spec, problems
+
+
+def understood(tree: Tree) -> Spec:
+    """The Spec, whatever has become of its data. Raises SpecError."""
+    errors = _errors(tree.value)
+    if tree.problems or errors:
+        raise SpecError(tree.problems + [_problem(tree, path, error) for path, error in errors[:MOST]])
+    return Spec.model_validate(tree.value)
 
 
 def _errors(value: Any) -> list[tuple[Path, dict[str, Any]]]:

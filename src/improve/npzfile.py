@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +17,11 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# RuntimeError: an encrypted member, or a compression that zipfile does not know
-DAMAGED = (ValueError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, zlib.error)
+# RuntimeError: an encrypted member, or a compression that zipfile does not know; MemoryError and TokenError: a header
+# that is nested too deep, or no Python literal
+DAMAGED = (
+    ValueError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, MemoryError, tokenize.TokenError, zlib.error,
+)  # fmt: skip
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
 WANTED = "x_train and y_train, and x_validation, y_validation, x_test and y_test where there are such sets"
 
@@ -52,7 +58,7 @@ def header(file: Path, name: str) -> Header:
                 shape, _, dtype = reader(stream)
                 expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
         except DAMAGED as error:
-            raise UsageError(f"{name} in {file} is damaged: {error}", fix="write the file again") from error
+            raise UsageError(f"{name} in {file} is damaged: {_reason(error)}", fix="write the file again") from error
         if dtype.hasobject:
             raise UsageError(
                 f"{name} in {file} holds Python objects, which are not unpickled",
@@ -60,6 +66,8 @@ def header(file: Path, name: str) -> Header:
             )
         if archive.getinfo(f"{name}.npy").file_size != expected:
             raise UsageError(f"{name} in {file} is not as large as it says", fix="write the file again")
+        if expected > memory():
+            raise UsageError(f"{name} in {file} {_too_large(expected)}", fix="save fewer or smaller images")
     if name.startswith("x") and len(shape) not in (3, 4):
         raise UsageError(
             f"{name} in {file} has the shape {shape}",
@@ -73,10 +81,38 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     names = [f"{letter}_{part}" for part in PARTS for letter in "xy"]
     names = [name for name in names if header(file, name).dtype]
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
+        return load(file, names)
     except DAMAGED as error:
-        raise UsageError(f"{file} is damaged: {error}", fix="write the file again") from error
+        raise UsageError(f"{file} cannot be read: {_reason(error)}", fix="write the file again") from error
+
+
+def _reason(error: BaseException) -> str:
+    """In one line; NumPy's others advise to trust the file."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def load(file: Path, names: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of these names, or all. Raises one of DAMAGED, before anything is read that no memory could hold."""
+    archive: Any = np.load(file, allow_pickle=False)
+    if not hasattr(archive, "zip"):
+        raise ValueError("it is one array, not an .npz file")
+    with archive:
+        size = sum(member.file_size for member in archive.zip.infolist())
+        if size > memory():
+            raise ValueError(_too_large(size))
+        return {name: archive[name] for name in names or archive.files}
+
+
+def _too_large(size: int) -> str:
+    return f"unpacks to {size / 1e9:,.1f} GB, this machine has {memory() / 1e9:,.1f} GB"
+
+
+def memory() -> float:
+    """Bytes that this machine has; infinite where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | None) -> dict[str, NDArray[Any]]:

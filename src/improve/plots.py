@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from improve.errors import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -75,7 +77,7 @@ def draw_changes(axes: tuple[Axes, Axes], changes: Sequence[dict[str, Any]]) -> 
     by_epoch: dict[float, list[str]] = {}
     for change in changes:
         name = str(change["path"]).rpartition(".")[2]
-        by_epoch.setdefault(change["epoch"], []).append(f"{name} {change['to']}"[:40])
+        by_epoch.setdefault(change["epoch"], []).append(printable(f"{name} {change['to']}", 40))
     for number, (epoch, told) in enumerate(by_epoch.items()):
         for one in axes:
             one.axvline(epoch + 0.5, color="#7F3C8D", linestyle=":", linewidth=1.2)
@@ -190,6 +192,6 @@ def _tile(axes: Axes, image: Any, row: Row, place: int) -> None:
     axes.imshow(image.squeeze(axis=-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
     axes.set_axis_off()
     if row.names:
-        axes.set_title(row.names[place][:12], fontsize=8, pad=2)
+        axes.set_title(printable(row.names[place], 12), fontsize=8, pad=2)
     if place == 0:
         axes.annotate(row.label, (-0.15, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9)

@@ -59,6 +59,7 @@ def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "
         line = moved(kept, spec, edits, data)
         with failing(folder, spec):
             work = taken_up(spec, data, folder, line, owner, kept)
+            work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
             work.about["notes"] = [*damaged, *other_versions(kept), *told(kept, edits)]
             note_down(work, kept, edits, reason)
             go(work, watcher)

@@ -7,7 +7,7 @@ from typing import Any
 
 from improve import yamlfile
 from improve.diagnose import Diagnosis
-from improve.errors import ImproveError
+from improve.errors import ImproveError, visible
 from improve.findings.rule import Change, Finding
 from improve.spec import Spec
 
@@ -22,7 +22,7 @@ def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
 
 def revise(spec: dict[str, Any], change: Change) -> str:
     """The YAML of `spec` with the change applied, its reason in a comment on top; it is a valid spec."""
-    return f"# {change.path}: {change.because}\n{yamlfile.write(revised(spec, change))}"
+    return f"# {visible(f'{change.path}: {change.because}')}\n{yamlfile.write(revised(spec, change))}"
 
 
 def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:

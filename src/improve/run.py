@@ -20,12 +20,19 @@ from improve import ledger, lock, yamlfile
 from improve.errors import ImproveError, UsageError
 from improve.evidence import Evidence
 from improve.lazy import np
+from improve.mistakes import understood
+from improve.recorded import Environment, Recorded, Summary, fault
 from improve.spec import Spec, spec_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: every spec.yaml of a run has these, whatever version wrote it
+SECTIONS = (
+    "seed", "data", "model", "regularization", "optimizer", "schedule", "augmentation", "training", "diagnosis",
+    "evidence",
+)  # fmt: skip
 METRICS = (
     "epoch", "seconds", "learning_rate", "loss", "cross_entropy", "penalty",
     "train_error", "train_cross_entropy", "validation_error", "validation_cross_entropy",
@@ -228,15 +235,12 @@ def steps_table(folder: Path, size: int | None = None) -> Table:
 def load(folder: str | Path) -> Run:
     """Read a run. Raises ImproveError where `folder` is none, or is damaged."""
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir it is False for what cannot be a name
         raise UsageError(f"there is no run {folder}", fix="improve compare runs/* lists the runs there are")
-    if not (folder / "summary.json").is_file():
+    if not os.path.isfile(folder / "summary.json"):
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        spec = yamlfile.parse((folder / "spec.yaml").read_text(encoding="utf-8"), str(folder / "spec.yaml")).value
-        if not isinstance(summary, dict) or not isinstance(spec, dict):
-            raise ValueError("summary.json or spec.yaml holds no mapping")
+        spec, summary = read_spec(folder / "spec.yaml"), read_json(folder / "summary.json", Summary)
         return Run(folder, spec, summary, read_metrics(folder / "metrics.csv"), read_environment(folder))
     except ImproveError:
         raise
@@ -244,10 +248,25 @@ def load(folder: str | Path) -> Run:
         raise ImproveError(f"the run {folder} is damaged: {error}", fix="train it again") from error
 
 
+def read_spec(file: Path) -> dict[str, Any]:
+    """The complete spec: one that an older version wrote gets the defaults of what came later."""
+    tree = yamlfile.parse(file.read_text(encoding="utf-8"), str(file))
+    lost = [name for name in SECTIONS if not isinstance(tree.value, dict) or name not in tree.value]
+    if lost:
+        raise ValueError(f"spec.yaml was cut short, '{lost[0]}' is missing")
+    return understood(tree).complete()
+
+
+def read_json(file: Path, kind: type[Recorded]) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if wrong := fault(kind, value):
+        raise ValueError(f"{file.name}: {wrong}")
+    return value
+
+
 def read_environment(folder: Path) -> dict[str, Any]:
     file = folder / "environment.json"
-    value = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return value if isinstance(value, dict) else {}
+    return read_json(file, Environment) if file.is_file() else {}
 
 
 def read_metrics(file: Path) -> list[dict[str, float]]:
@@ -257,8 +276,15 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
     with file.open(newline="", encoding="utf-8") as stream:
         text = stream.read()
     whole = text[: text.rfind("\n") + 1].splitlines()
-    rows = []
-    for row in csv.DictReader(whole):
-        numbers = {key: float(value) for key, value in row.items() if key and value}
-        rows.append({**numbers, "epoch": int(numbers["epoch"])})
-    return rows
+    try:
+        return [read_epoch(row) for row in csv.DictReader(whole)]
+    except (csv.Error, KeyError, OverflowError) as error:
+        raise ValueError(f"{file.name}: {error}") from error
+
+
+def read_epoch(row: Mapping[str, str | None]) -> dict[str, float]:
+    numbers = {key: float(value) for key, value in row.items() if key and value}
+    errors = [name for name in numbers if name.endswith("_error") and not 0 <= numbers[name] <= 1]
+    if errors:
+        raise ValueError(f"metrics.csv: {errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")
+    return {**numbers, "epoch": int(numbers["epoch"])}

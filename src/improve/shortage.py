@@ -14,7 +14,7 @@ WORDS = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OOM when allocating", "out 
 GENERATIONS = 3  # of a run's state are on the disk while one is written
 
 
-class OutOfMemory(ImproveError):
+class OutOfMemoryError(ImproveError):
     """Training ran out of memory; `overrides` need less of it and make the same updates."""
 
     def __init__(self, folder: Path, spec: Spec):

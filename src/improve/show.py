@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-from improve.errors import ImproveError, SpecError, printable
+from improve.errors import ImproveError, SpecError, printable, visible
 from improve.run import Run
 
 UNBOUNDED = 4000  # columns
+MOST_MISTAKES = 20  # shown
+
+
+class Terminal(Console):
+    """Rich's console; it gives every text as one line, without any control character but Rich's own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        if isinstance(renderable, str):
+            renderable = visible(renderable)
+        elif isinstance(renderable, Text) and not renderable.plain.isprintable():
+            renderable = renderable.copy()
+            renderable.plain = visible(renderable.plain)
+        return super().render(renderable, options)
 
 
 def console(stderr: bool = False) -> Console:
-    """Rich's console; a pipe or file is as wide as its lines, so that nothing is cut."""
+    """A pipe or file is as wide as its lines, so that nothing is cut."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else UNBOUNDED
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
+    return Terminal(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def percent(fraction: float) -> str:
@@ -50,9 +65,11 @@ def show_error(error: ImproveError) -> None:
     if isinstance(error, SpecError):
         show_problems(error)
         return
-    where = f"{error.where}   " if error.where else ""
-    what = "\n".join(printable(line, 600) for line in error.what.splitlines())
-    out.print(Text.assemble((f"{printable(where, 400)}", "bold"), what))
+    where = f"{printable(error.where, 400)}   " if error.where else ""
+    first, *others = error.what.splitlines() or [""]
+    out.print(Text.assemble((where, "bold"), printable(first, 600)))
+    for line in others:  # set in, so that a name with a line break in it cannot begin one
+        out.print(Text(f"    {printable(line.strip(), 600)}"))
     if error.fix:
         out.print(Text(f"    {printable(error.fix, 600)}", "dim"))
 
@@ -60,7 +77,7 @@ def show_error(error: ImproveError) -> None:
 def show_problems(error: SpecError) -> None:
     """Every mistake: place, what, the source line, a caret, the remedy."""
     out = console(stderr=True)
-    for problem in error.problems:
+    for problem in error.problems[:MOST_MISTAKES]:
         out.print(Text.assemble((problem.where, "bold"), f"   {problem.what}"))
         if problem.text:
             out.print(Text.assemble((f"{problem.line:>5} | ", "dim"), problem.text.rstrip()))
@@ -68,7 +85,8 @@ def show_problems(error: SpecError) -> None:
         elif problem.fix:
             out.print(Text(f"      {problem.fix}"))
     count = len(error.problems)
-    out.print(f"{count} mistake{'s' if count > 1 else ''}; nothing was started.")
+    shown = f", the first {MOST_MISTAKES} of which are shown" if count > MOST_MISTAKES else ""
+    out.print(f"{count:,} mistake{'s' if count > 1 else ''}{shown}; nothing was started.")
 
 
 def show_trained(run: Run) -> None:

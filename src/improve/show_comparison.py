@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -9,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from improve.compare import MISSING, Comparison, Row
-from improve.errors import printable
+from improve.errors import printable, visible
 from improve.findings.rule import Finding
 from improve.paired import Paired
 from improve.show import console, duration, interval, percent, size
 from improve.yamlfile import inline
+
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet takes for the start of one (OWASP, CSV injection)
+MARKUP = re.compile(r"[\\`*<&|$~]|(?<=\])[(\[:]")  # what Markdown takes for code, HTML, a formula, a link
 
 
 def columns(comparison: Comparison, test: bool) -> list[str]:
@@ -72,9 +76,9 @@ def show_comparison(comparison: Comparison, test: bool) -> None:
     out = console()
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns(comparison, test):
-        table.add_column(Text(name), no_wrap=True)
+        table.add_column(Text(printable(name)), no_wrap=True)
     for row in comparison.rows:
-        table.add_row(*(Text(cell) for cell in cells(row, comparison, test)))
+        table.add_row(*(Text(printable(cell)) for cell in cells(row, comparison, test)))
     out.print(table, soft_wrap=True)
     out.print(Text(footnote(comparison)))
     if test:
@@ -109,3 +113,20 @@ def comparison_rows(comparison: Comparison, test: bool) -> Iterable[list[str]]:
     yield ["run", *head[1:]]
     for row in comparison.rows:
         yield cells(row, comparison, test)
+
+
+def csv_cell(text: str) -> str:
+    """A text that a spreadsheet would take for a formula gets a ' in front; a number does not."""
+    return f"'{visible(text)}" if text.startswith(FORMULA) and not _is_number(text) else visible(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isprintable()
+
+
+def markdown_cell(text: str) -> str:
+    return MARKUP.sub(r"\\\g<0>", visible(text))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import ledger, plots, run
+from improve import keeping, ledger, plots, run
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
@@ -26,7 +26,7 @@ from improve.measure import averaged, measure
 from improve.prepare import Data, prepare
 from improve.probes import Probes
 from improve.record import step_callback, steps_of
-from improve.shortage import FULL, OutOfMemory, check_room, disk_full, is_out_of_memory
+from improve.shortage import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
 from improve.spec import Spec
 from improve.timeline import Timeline, timeline
 from improve.weights import begin_from, state_of, state_sha256
@@ -75,7 +75,7 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
 
 @contextmanager
 def failing(folder: Path, spec: Spec) -> Iterator[None]:
-    """What goes wrong stands in summary.json; what is saved stays. Raises OutOfMemory where that was it."""
+    """What goes wrong stands in summary.json; what is saved stays. Raises OutOfMemoryError where that was it."""
     try:
         yield
     except BaseException as error:
@@ -84,7 +84,7 @@ def failing(folder: Path, spec: Spec) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in FULL:
             raise disk_full(folder) from error
         if is_out_of_memory(error) and not spec.training.deterministic:
-            raise OutOfMemory(folder, spec) from error
+            raise OutOfMemoryError(folder, spec) from error
         raise
 
 
@@ -95,8 +95,9 @@ def begin(
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     work = make(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
-        copied = begin_from(work.model, weights)
-        work.about["notes"] = ["{} of {} arrays of weights are those of {}".format(*copied, weights)]
+        copied, count = begin_from(work.model, keeping.best_weights(weights))
+        work.keeper.about["from"] = str(weights.absolute())
+        work.about["notes"] = [f"{copied} of {count} arrays of weights are those of {weights}"]
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
     work.probes.start()
     work.keeper.save()

@@ -45,7 +45,7 @@ def check(target: str, given: int, options: Mapping[str, Any]) -> None:
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
         raise UsageError(f"there is no {file.name} beside the spec", fix=f"put it into {file.parent}") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
         where = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UsageError(f"{file.name}{where} cannot be read: {error}", fix="mend the file") from error
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve.errors import ImproveError, UsageError
@@ -79,26 +77,21 @@ def misfit(why: str) -> UsageError:
     )
 
 
-def begin_from(model: Any, file: Path) -> tuple[int, int]:
-    """Copy the weights of another run's best epoch into layers of the same name and shape; returns how many arrays were
-    copied, of how many. Raises ImproveError where none fits."""
+def begin_from(model: Any, weights: Arrays) -> tuple[int, int]:
+    """Copy `weights` (as of `weights_of`) into variables of the same name and shape; returns how many were copied, of
+    how many variables. Raises ImproveError where none fits."""
     wanted = {variable.path: variable for variable in network_variables(model) if "seed_generator" not in variable.path}
     copied = 0
-    for path, array in weights_in(file):
-        variable = wanted.get(path)
+    for name, array in weights.items():
+        variable = wanted.get(name.partition(" ")[2])
         if variable is not None and tuple(variable.shape) == array.shape:
             variable.assign(array)
             copied += 1
     if not copied:
-        raise ImproveError(f"no layer of this network has the name and shape of one in {file}", fix="start without it")
-    return copied, len(wanted)
-
-
-def weights_in(file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    with np.load(file, allow_pickle=False) as arrays:
-        yield from (
-            (name.partition(" ")[2], arrays[name]) for name in arrays.files if not name.startswith("probability/")
+        raise ImproveError(
+            "no layer of this network has the name and shape of one in that run", fix="train without --from"
         )
+    return copied, len(wanted)
 
 
 def state_sha256(model: Any) -> str:

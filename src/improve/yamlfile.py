@@ -49,8 +49,7 @@ class Place:
     length: int
 
     def problem(self, what: str, fix: str = "") -> Problem:
-        shown = self.text if len(self.text) <= WIDEST else ""
-        text = "".join(char if char.isprintable() else " " for char in shown)
+        text = self.text if len(self.text) <= WIDEST else ""
         return Problem(
             printable(what, 400), fix, printable(self.source, 4096), self.line, self.column, self.length, text
         )
@@ -213,12 +212,22 @@ InlineWriter.add_representer(str, _write_words)
 
 def inline(value: Any) -> str:
     """`value` as YAML on one line."""
-    text: str = yaml.dump(
-        value, Dumper=InlineWriter, sort_keys=False, allow_unicode=True, default_flow_style=True, width=math.inf
-    )
+    text = dumped(value, InlineWriter, True, math.inf)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def write(value: Any) -> str:
     """`value` as YAML, in the order it has."""
-    return yaml.dump(value, Dumper=Writer, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
+    return dumped(value, Writer, False, 120)
+
+
+def dumped(value: Any, writer: type[Writer], flow: bool, width: float) -> str:
+    """PyYAML escapes terminal controls but not those of the writing direction; both writers quote what holds any."""
+    text: str = yaml.dump(
+        value, Dumper=writer, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=width
+    )
+    return "".join(char if char.isprintable() or char == "\n" else escaped(char) for char in text)
+
+
+def escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 1 << 16 else f"\\U{ord(char):08x}"

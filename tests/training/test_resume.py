@@ -147,6 +147,7 @@ def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
 
 
 def test_killed_before_anything_was_saved_it_begins_once_more(spec, whole, tmp_path):
+    (tmp_path / "runs").mkdir()
     folder = run.create(tmp_path / "runs", "r", spec)
     assert content(resume(folder, [], Silent())) == whole
     with pytest.raises(UsageError, match="had not begun"):
@@ -280,7 +281,7 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, writ
     second = run.load(train(again, "second", tmp_path / "runs", Silent(), first))
     untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
     assert second.summary["from"] == str(first)
-    assert second.summary["train"]["error"] < untrained.summary["train"]["error"] - 0.2
+    assert second.summary["train"]["error"] < untrained.summary["train"]["error"] - 0.1
     other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
     with pytest.raises(ImproveError, match="no layer of this network has the name and shape"):
         train(other, "fourth", tmp_path / "runs", Silent(), first)
@@ -296,9 +297,8 @@ class Hungry(keras.layers.Layer):
             tf.debugging.Assert(tf.logical_not(too_many), ["OOM when allocating tensor"])
         return x
 
-def build(images, classes):
-    x = keras.layers.Flatten()(images)
-    return keras.layers.Dense(classes)(Hungry()(x))
+def build(input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), Hungry(), keras.layers.Dense(classes)])
 """
 
 

@@ -241,14 +241,14 @@ def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
     assert (summary["status"], summary["error"]) == ("failed", "ZeroDivisionError: division by zero")
 
 
-def test_ctrl_c_keeps_the_epochs_that_are_done(write_spec, tmp_path):
+def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_path):
     class Impatient(Silent):
         def step(self, epoch, step):
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)
 
     made = run.load(train(load(write_spec(SMALL)), "r", tmp_path / "runs", Impatient()))
-    assert (made.status, made.summary["epochs"], len(made.history)) == ("stopped", 2, 2)
+    assert (made.status, made.summary["epochs"], len(made.history)) == ("stopped", 3, 3)
     assert "validation" in made.summary
 
 

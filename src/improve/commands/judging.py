@@ -41,7 +41,7 @@ def diagnose(
         loaded = load(run or Path())
         diagnosis = diagnose_run(loaded, test)
         write_diagnosis(loaded.folder, diagnosis.as_json())
-        if test:
+        if test and "test" in loaded.summary:
             opened(loaded)
     if as_json:
         print_json(diagnosis.as_json())
@@ -66,7 +66,7 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
     from improve.advice import remember
     from improve.diagnose import diagnose as diagnose_run
     from improve.revise import best_change, edit, revise, revised
-    from improve.run import bring_code, load
+    from improve.run import load
     from improve.show import console
     from improve.spec import Spec
 
@@ -74,12 +74,24 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
     finding, change = best_change(diagnose_run(loaded))
     text = revise(loaded.spec, change)
     if output is not None and loaded.spec["model"]["name"] == "python":
-        bring_code(loaded.folder / loaded.spec["model"]["target"].partition(":")[0], output.parent)
+        bring_own_code(loaded, output.parent)
     out = console(stderr=True)
     remember(loaded, finding, change, Spec.model_validate(revised(loaded.spec, change)).complete())
     out.print(f"{finding.code} {finding.title}: {change.path}: {change.because}")
-    out.print(edit(loaded.spec, text))
+    for line in edit(loaded.spec, text).splitlines():
+        out.print(line)
     put(text, output)
+
+
+def bring_own_code(run: Run, folder: Path) -> None:
+    """Put the file of the user's own model beside the next spec; only one that lies in the run itself."""
+    from improve.run import bring_code
+    from improve.usercode import located, split
+
+    file, _ = split(located(run.spec["model"]["target"], run.folder))
+    if not file.is_file():
+        raise UsageError(f"there is no {file.name} in {run.folder}", fix="put it back")
+    bring_code(file, folder)
 
 
 def compare(
@@ -102,13 +114,14 @@ def compare(
     if as_json:
         print_json(comparison.as_json(test))
         return
-    from improve.show_comparison import comparison_rows, show_comparison
+    from improve.show_comparison import comparison_rows, csv_cell, markdown_cell, show_comparison
 
     if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(comparison_rows(comparison, test))
+        rows = ([csv_cell(cell) for cell in cells] for cells in comparison_rows(comparison, test))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
     elif markdown:
-        head, *body = comparison_rows(comparison, test)
+        head, *body = ([markdown_cell(cell) for cell in cells] for cells in comparison_rows(comparison, test))
         for cells in (head, ["---"] * len(head), *body):
-            print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            print(f"| {' | '.join(cells)} |")
     else:
         show_comparison(comparison, test)

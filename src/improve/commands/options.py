@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from improve.errors import UsageError
+from improve.errors import UsageError, visible
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="the experiment, a YAML file")]
 Overrides = Annotated[
@@ -31,7 +31,8 @@ STOPPED, TERMINATED = 130, 75
 def print_json(value: Any) -> None:
     from improve.run import finite
 
-    print(json.dumps(finite(value), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
+    print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 
 def put(text: str, output: Path | None) -> None:
@@ -44,4 +45,4 @@ def put(text: str, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}", fix="give another file to -o") from error
-    print(output)
+    print(visible(str(output)))

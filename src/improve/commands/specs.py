@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from improve.commands.options import Json, NoCode, Output, Overrides, SpecFile, print_json, put
-from improve.errors import UsageError
+from improve.errors import UsageError, visible
 
 
 def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) -> None:
@@ -18,7 +19,7 @@ def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) 
     from improve.specfile import load
 
     load(spec, overrides, code=not no_code)
-    print(f"{spec} is valid")
+    print(visible(f"{spec} is valid"))
 
 
 def show(spec: SpecFile, overrides: Overrides = None) -> None:
@@ -37,7 +38,7 @@ def init(
     from improve.template import starter
 
     text = starter(model)
-    if output is not None and output.exists():
+    if output is not None and os.path.lexists(output):
         raise UsageError(f"{output} is there already", fix="give another name, or remove it")
     put(text, output)
 
@@ -58,7 +59,7 @@ def preview(
     if not as_json or output is not None:
         picture = output or Path(f"{spec.stem}_preview.png")
         draw(experiment, found, picture)
-        print(picture, file=sys.stderr if as_json else sys.stdout)
+        print(visible(str(picture)), file=sys.stderr if as_json else sys.stdout)
 
 
 def schema(output: Output = None) -> None:

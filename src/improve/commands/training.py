@@ -27,7 +27,7 @@ from improve.commands.options import (
 
 if TYPE_CHECKING:
     from improve.progress import TerminalWatcher
-    from improve.shortage import OutOfMemory
+    from improve.shortage import OutOfMemoryError
 
 From = Annotated[
     Path | None, typer.Option("--from", metavar="RUN", help="start from the weights of this run's best epoch")
@@ -66,7 +66,7 @@ def resume(
     show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason), as_json, quiet)
 
 
-def start_smaller(error: OutOfMemory, flags: list[str]) -> None:
+def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
     """Go on with smaller batches in a fresh process: this one's memory is in pieces. Returns where that is no way."""
     if not error.overrides:
         return
@@ -79,13 +79,13 @@ def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool
     """Train, and say what came of it."""
     from improve.progress import TerminalWatcher
     from improve.run import load
-    from improve.shortage import OutOfMemory
+    from improve.shortage import OutOfMemoryError
     from improve.show import show_trained
 
     watcher = TerminalWatcher(quiet)
     try:
         made = load(work(watcher))
-    except OutOfMemory as error:
+    except OutOfMemoryError as error:
         watcher.close()
         start_smaller(error, [*(["--json"] if as_json else []), *(["--quiet"] if quiet else [])])
         raise

@@ -76,4 +76,5 @@ class Folder(OwnImages):
         folder = Path(self.path)
         found = listed(folder)
         kept = cached(folder, found, self.size, self.color, self.resize, self.on_bad_image, tick)
-        return Source((kept.images,), kept.labels, Counts(*kept.sizes), found.class_names, str(folder), tuple(kept.bad))
+        bad = tuple((name.encode(errors="backslashreplace").decode(), reason) for name, reason in kept.bad)
+        return Source((kept.images,), kept.labels, Counts(*kept.sizes), found.class_names, str(folder), bad)

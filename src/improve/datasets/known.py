@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import math
 import os
 import sys
 import zlib
@@ -22,6 +23,7 @@ from improve.splits import Counts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LARGEST = 1 << 30  # bytes; a gzip file can unpack to a thousand times its size
 SYSTEM = Path("/usr/share/datasets")
 IDX = {"train": "train-{}-idx{}-ubyte.gz", "test": "t10k-{}-idx{}-ubyte.gz"}
 
@@ -97,13 +99,13 @@ def read_idx(file: Path) -> NDArray[Any]:
     """An array of bytes in IDX format: two zeros, the type (8: unsigned byte), the dimensions, big-endian sizes."""
     try:
         with gzip.open(file) as stream:
-            data = stream.read()
+            data = stream.read(LARGEST)
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{file} cannot be read: {error}", fix="four IDX .gz files belong here") from error
     dimensions = data[3] if len(data) > 4 else 0
     shape = tuple(int.from_bytes(data[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(dimensions))
     start = 4 + 4 * dimensions
-    if data[:3] != b"\0\0\x08" or len(data) - start != int(np.prod(shape)):
+    if data[:3] != b"\0\0\x08" or dimensions not in (1, 3) or len(data) - start != math.prod(shape):
         raise UsageError(f"{file} is not an IDX file of bytes, or is cut short")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 

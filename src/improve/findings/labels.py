@@ -21,6 +21,7 @@ CALM = 0.1  # ‖Δw‖/‖w‖ per step
 RENAMED = 0.2  # of the validation images, that exchanging classes would make right
 AS_GOOD = 0.85  # of the training accuracy, with classes exchanged
 NOISE = 0.03  # training error from where on noise can be told
+ENOUGH = 100  # training images: with fewer, what is missed is a handful
 SETTLED = 200  # steps: before that a network is unsure of everything
 UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
 UNLIKELY = 1.0  # of 1/K: the median probability of the labels it misses; on clean labels 1.8 to 2.7, with noise 0.4
@@ -178,6 +179,8 @@ def unrelated(case: Case) -> float | None:
     """AUROC of the confidence for right against wrong, where the training labels that it misses look like noise."""
     seen, steps = case.evidence.best("train"), case.evidence.steps.get("step")
     if seen is None or steps is None or not len(steps) or steps[-1] < SETTLED or not NOISE <= seen.wrong.mean() <= 0.5:
+        return None
+    if len(seen.label) < ENOUGH:
         return None
     wrong, classes = seen.wrong, seen.probability.shape[1]
     of_label = seen.probability[np.arange(len(wrong)), seen.label][wrong]

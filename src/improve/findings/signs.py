@@ -47,13 +47,17 @@ def largest_update(case: Case, share: float = EARLY) -> float | None:
 
 
 def gradient_ratio(case: Case) -> float | None:
-    """Gradient norm of the first kernel over that of the last one: the median over the first half of the run."""
+    """Gradient norm of the first kernel over that of the last one: the median over the first half of the run, in the
+    steps that both have numbers for."""
     found = kernels(case)
     if len(found) < 2:
         return None
-    first, last = (early(columns, "gradient_norm", 0.5) for columns in (found[0], found[-1]))
+    first, last = found[0], found[-1]
+    steps, at_first, at_last = np.intersect1d(first["step"], last["step"], return_indices=True)
+    half = steps < 0.5 * (max(first["step"][-1], last["step"][-1]) + 1)
     with np.errstate(invalid="ignore"):
-        ratio = float(np.median(first / np.maximum(last, 1e-30)))
+        ratios = first["gradient_norm"][at_first] / np.maximum(last["gradient_norm"][at_last], 1e-30)
+    ratio = float(np.median(ratios[half])) if half.any() else math.nan
     return ratio if math.isfinite(ratio) else None
 
 

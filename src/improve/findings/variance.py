@@ -8,6 +8,7 @@ from improve.findings.changes import augmented, gentle_augmentation, more_data, 
 from improve.findings.rule import Case, Change, Finding, Rule, above, points
 from improve.findings.signs import best_epoch
 from improve.recipe import SLACK, Gap
+from improve.recorded import Curve, fault
 from improve.statistics import Rate, mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
@@ -142,7 +143,7 @@ class DataLimited(Rule):
 
     def foretold(self, case: Case) -> Finding | None:
         curve = case.run.learning_curve if case.run else None
-        if not curve or case.errors is None:
+        if not curve or fault(Curve, curve) or case.errors is None:
             return None
         twice = next(iter(curve.get("forecasts", [])), None)  # the first one is for twice the images
         if twice is None or twice["high"] is None or case.errors.validation.value - twice["high"] < HELPS - SLACK:
