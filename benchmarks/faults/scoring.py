@@ -89,16 +89,19 @@ def hurts(errors: list[float], base: list[float]) -> bool:
 
 
 def after_patch(world: World, case: Case, base: Errors, hurt: dict[str, bool]) -> dict[str, Any]:
-    """The share of the lost error that the first change wins back; a run without a change stays what it is."""
+    """The share of the lost error that the first change wins back; a run without a change stays what it is, one whose
+    change was not trained does not count."""
     part = "test" if hurt["test"] else "validation"
     before, after, trained = [], [], 0
     for (_, folder), (_, target) in zip(seeds(world, case), patched(world, case), strict=False):
         first = found(diagnosed(case, folder))[:1]
         done = bool(first) and tried(first[0], target)
+        if not done and first and first[0].changes:
+            continue
         trained += done
         before.append(error(folder, part))
         after.append(error(target if done else folder, part))
-    lost = np.mean(before) - np.mean(base[part])
+    lost = np.mean(before) - np.mean(base[part]) if before else 0.0
     return {"recovered": float((np.mean(before) - np.mean(after)) / lost) if lost > 0 else None, "patches": trained}
 
 
