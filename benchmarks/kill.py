@@ -176,6 +176,8 @@ def rows(file: Path) -> list[list[str]]:
 
 
 def report(count: int, same: int, kills: int, repeated: list[int], saving: list[float]) -> list[str]:
+    median = statistics.median(repeated)
+    default, often = (f"{100 * one:.1f} %" for one in saving)
     return [
         HEADING,
         "",
@@ -184,10 +186,8 @@ def report(count: int, same: int, kills: int, repeated: list[int], saving: list[
         "`python benchmarks/kill.py`.",
         "",
         f"- equal to the uninterrupted run in state, metrics, steps, evidence and predictions: **{same} of {count}**",
-        f"- steps of whole epochs that had to be repeated after a kill: median {statistics.median(repeated):.0f}, at most "
-        f"{max(repeated)}",
-        f"- saving took {100 * saving[0]:.1f} % of the training time by default; {100 * saving[1]:.1f} % saved every 0.2 s,",
-        "as the killed ones were",
+        f"- steps of whole epochs that had to be repeated after a kill: median {median:.0f}, at most {max(repeated)}",
+        f"- saving took {default} of the training time by default, {often} where the state is saved every 0.2 s, as here",
         "",
     ]
 
