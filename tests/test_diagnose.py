@@ -7,6 +7,7 @@ import pytest
 from conftest import part
 from improve.diagnose import diagnose
 from improve.errors import ImproveError, UsageError
+from improve.lock import locked
 from improve.revise import best_change, edit, revise
 from improve.run import load
 from improve.specfile import load as load_spec
@@ -68,7 +69,7 @@ def test_a_run_that_was_stopped_or_leaks_says_so(make_run):
 
 @pytest.mark.parametrize(
     ("summary", "what"),
-    [({"status": "running"}, "has no results yet"), ({"status": "failed", "error": "MemoryError: x"}, "MemoryError"),
+    [({"status": "running"}, "stopped before its first epoch"), ({"status": "failed", "error": "MemoryError: x"}, "MemoryError"),
      ({"status": "stopped"}, "stopped before its first epoch")],
 )  # fmt: skip
 def test_a_run_without_results_says_why(make_run, summary, what):
@@ -196,3 +197,10 @@ def test_a_failing_layer_is_told_from_a_rate_that_is_too_low(make_run):
     """Dead units leave no gradient, so the weights hardly move: the units are the cause."""
     dead = {**bad(layers=layers(before=1.0, silent=1.0), kernels=kernels(update=1e-6)), "train": 0.9, "validation": 0.9}
     assert next(iter(statuses(make_run(**dead)).items())) == ("T7", "found")
+
+
+def test_a_run_that_is_at_work_has_no_results_yet(make_run):
+    run = make_run()
+    (run.folder / "summary.json").write_text(json.dumps({"status": "running"}))
+    with locked(run.folder), pytest.raises(ImproveError, match="has no results yet"):
+        diagnose(load(run.folder))
