@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -14,10 +15,11 @@ from improve import advice, ledger
 from improve.run import load
 from improve.spec import spec_digest
 
+WORD, LINE = re.compile(rb"[-+.\w]+"), re.compile(rb"[^\n]*\n")
 GOLDEN = Path(__file__).parent / "runs"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
 SCRAPS = (
-    "", "0", "-", "-1", "1e999", "1e-320", "9" * 30, "e9", ".", "nan", "NaN", "Infinity", "null", "true", "[]", "{}", '"', '"x"', "'", ",", ":", "\n", "#",
+    "", "0", "-", "-1", "1", "2", "7", "1e999", "1e308", "5e-324", "9" * 30, "e9", ".", "nan", "NaN", "Infinity", "null", "true", "[]", "{}", '"', '"x"', "'", ",", ":", "\n", "#",
     "\0", "\x1b[31m", "\x85", "\u2028", "\ufeff", r"\ud800", "é", "../..",
 )  # fmt: skip
 
@@ -27,30 +29,49 @@ def files(name: str) -> dict[str, bytes]:
     """The files of a golden run, and what lies beside it: the advice that led to it, a learning curve, the ledger."""
     folder = GOLDEN / name
     run, other = load(folder), NAMES[NAMES.index(name) - 1]
-    told = {"spec": ledger.experiment(run.spec), "run": other, "code": "T2", "title": "x", "path": "optimizer.learning_rate", "value": 0.1, "because": "x", "expected": 0.1, "error": 0.3, "n": 400}
+    told = {
+        "spec": ledger.experiment(run.spec),
+        "run": other,
+        "code": "T2",
+        "title": "x",
+        "path": "optimizer.learning_rate",
+        "value": 0.1,
+        "because": "x",
+        "expected": 0.1,
+        "error": 0.3,
+        "n": 400,
+    }
     curve = {"digest": spec_digest(run.spec), "sentence": "x", "sizes": [100], "forecasts": [{"high": 0.01}]}
     seen = ("", "r", "validation", run.fingerprint.get("validation", ""), "abc", "0.3", "400")
-    beside = {advice.FILE: json.dumps(told) + "\n", ledger.FILE: ",".join(ledger.COLUMNS) + "\n" + ",".join(seen) + "\n", "curve/learning_curve.json": json.dumps(curve)}
-    own = {f"{name}/{file.relative_to(folder)}": file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    beside = {
+        advice.FILE: json.dumps(told) + "\n",
+        ledger.FILE: ",".join(ledger.COLUMNS) + "\n" + ",".join(seen) + "\n",
+        "curve/learning_curve.json": json.dumps(curve),
+    }
+    own = {
+        f"{name}/{file.relative_to(folder)}": file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
+    }
     return own | {file: text.encode() for file, text in beside.items()}
 
 
 @st.composite
 def damaged(draw: Any, data: bytes) -> bytes | None:
-    """The same cut, zeroed, with a bit flipped or with something else at some place; None where it is gone."""
-    kind = draw(st.sampled_from(["gone", "cut", "zeroed", "flipped", "other", "other", "other"]))
-    start, bit = draw(st.integers(0, max(0, len(data) - 1))), draw(st.integers(0, 7))
-    end = start + draw(st.integers(0, 40) | st.integers(0, len(data)))
+    """The same cut, zeroed, with a bit flipped or something else in the place of a word or a line; None: it is gone."""
+    kind = draw(st.sampled_from(["gone", "cut", "zeroed", "flipped", "line", *5 * ["word"]]))
     if kind == "gone":
         return None
-    if kind == "cut":
-        return data[:start]
+    start = draw(st.integers(0, max(0, len(data) - 1)))
+    end = min(len(data), start + draw(st.integers(1, 40) | st.integers(1, len(data) or 1)))
+    if kind in ("word", "line"):
+        start, end = next((at.span() for at in {"word": WORD, "line": LINE}[kind].finditer(data, start)), (start, end))
     new = {
-        "zeroed": bytes(len(data[start:end])),
-        "flipped": bytes(byte ^ 1 << bit for byte in data[start : start + 1]),
-        "other": draw(st.sampled_from(SCRAPS)).encode(),
+        "cut": b"",
+        "zeroed": bytes(end - start),
+        "flipped": bytes(byte ^ 1 << draw(st.integers(0, 7)) for byte in data[start : start + 1]),
+        "line": draw(st.sampled_from([0, 2])) * data[start:end],
+        "word": draw(st.sampled_from(SCRAPS)).encode(),
     }[kind]
-    return data[:start] + new + data[end if kind == "zeroed" else start + draw(st.integers(0, 12)) if kind == "other" else start + 1 :]
+    return data[:start] + new + {"cut": b"", "flipped": data[start + 1 :]}.get(kind, data[end:])
 
 
 @st.composite

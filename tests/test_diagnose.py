@@ -69,8 +69,8 @@ def test_a_run_that_was_stopped_or_leaks_says_so(make_run):
 
 @pytest.mark.parametrize(
     ("summary", "what"),
-    [({"status": "running"}, "stopped before its first epoch"), ({"status": "failed", "error": "MemoryError: x"}, "MemoryError"),
-     ({"status": "stopped"}, "stopped before its first epoch")],
+    [({"status": "running"}, "stopped before its first epoch"), ({"status": "stopped"}, "before its first epoch"),
+     ({"status": "failed", "error": "MemoryError: x"}, "MemoryError")],
 )  # fmt: skip
 def test_a_run_without_results_says_why(make_run, summary, what):
     run = make_run()

@@ -1,6 +1,7 @@
 """What others have named, written or packed is refused, or shown as it is; it commands nothing."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import imagecache, npzfile, yamlfile
+from improve import imagecache, npzfile, show, yamlfile
 from improve.datasets.arrays import Npz
+from improve.datasets.known import read_idx
 from improve.errors import UsageError, visible
 from improve.findings.rule import Change
 from improve.imagefolder import listing
@@ -74,7 +76,8 @@ def test_no_command_that_reads_runs_lets_a_name_speak_for_it(improve, hostile_ru
     runs = [hostile_run(text), hostile_run(text, 1)]
     (runs[1] / "summary.json").write_text(json.dumps({"status": text, "error": text}))
     code, told, _ = improve("diagnose", runs[0])
-    assert (code, f"no training image of '{visible(text)}', " in told) == (0, True)
+    shown = visible(re.sub("[\a\r]", "", text))  # Rich leaves these two out
+    assert (code, f"no training image of '{shown}', " in told) == (0, True)
     for command in ("diagnose {0}", "diagnose {0} --json", "diagnose {1}", "next {0}", "next {1}", "resume {1}",
                     "compare {0} {1}", "compare {0} {1} --json", "compare {0} {1} --csv", "compare {0} {1} --md",
                     "compare {0}/no", "diagnose {0}/no"):  # fmt: skip
@@ -98,13 +101,20 @@ def test_on_a_terminal_too_every_escape_is_one_of_richs_own(improve, hostile_run
         assert_harmless(STYLE.sub("", out + err))
 
 
+def test_a_command_to_type_next_is_one_whatever_the_run_is_called(improve, hostile_run):
+    run = hostile_run("a; touch b $(id)")
+    (run / "curves.png").write_bytes(b"")
+    assert f"improve next '{run}' -o 'a; touch b $(id)_next.yaml'   &&" in improve("diagnose", run)[1]
+
+
 @every_hostile_text
 def test_no_mistake_in_a_spec_lets_the_spec_speak(improve, write_spec, text):
     quoted = json.dumps(text)
-    for line in (f"{quoted}: 1", f"seed: {quoted}", f"model: {quoted}", f"model: {{name: {quoted}}}",
+    source = f"data: {{source: {{name: npz, path: {quoted}}}}}"
+    for line in (f"{quoted}: 1", f"seed: {quoted}", f"model: {quoted}", f"model: {{name: {quoted}}}", source,
                  f"extends: {quoted}", f"data: {{split: {quoted}}}", f"optimizer: {{{quoted}: 1}}",
-                 f"data: {{source: {{name: npz, path: {quoted}}}}}", f"data: {{source: {{name: folder, path: {quoted}}}}}",
-                 f"model: {{name: python, target: {quoted}}}", f"{quoted}: 1\n{quoted}: 2", text):  # fmt: skip
+                 source.replace("npz", "folder"), f"model: {{name: python, target: {quoted}}}",
+                 f"{quoted}: 1\n{quoted}: 2", text):  # fmt: skip
         code, out, err = improve("check", write_spec(line))
         assert (code, out) == (2, "")
         assert_harmless(err)
@@ -116,10 +126,24 @@ def test_no_mistake_in_a_spec_lets_the_spec_speak(improve, write_spec, text):
 def test_a_files_name_is_shown_and_no_more(improve, tmp_path, text):
     file = tmp_path / (text.replace("/", "")[:200] + ".yaml")
     for command in (["init", "-o", file], ["check", file], ["check", f"{file}.no"], ["schema", "-o", file / "no"],
-                    ["list", text], ["explain", text], ["diagnose", "--errors", text], ["compare", text, "--sort", text],
-                    ["train", file, "--runs", file / "runs"], ["lr", file, "--name", text]):  # fmt: skip
+                    ["list", text], ["explain", text], ["diagnose", "--errors", text], ["compare", text],
+                    ["compare", file, "--sort", text], ["train", file, "--runs", file / "runs"],
+                    ["lr", file, "--name", text], ["learning-curve", file, "--name", text]):  # fmt: skip
         assert_harmless("".join(improve(*command)[1:]))
     assert file.exists()
+
+
+def test_there_is_one_console_and_it_is_the_careful_one():
+    package = Path(show.__file__).parent
+    assert [file.name for file in package.rglob("*.py") if " Console(" in file.read_text()] == []
+    assert type(show.console()) is type(show.console(stderr=True)) is show.Terminal
+
+
+@pytest.mark.parametrize("name", ["link.yaml", "p" * 5000])
+def test_init_writes_no_file_but_a_new_one(improve, tmp_path, name):
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+    assert improve("init", "-o", tmp_path / name)[:2] == (2, "")
+    assert not (tmp_path / "elsewhere.yaml").exists()
 
 
 @every_hostile_text
@@ -182,7 +206,7 @@ def test_a_flood_of_mistakes_is_told_in_a_screen_or_two_and_at_once(improve, wri
     code, out, err = improve("check", file)
     assert (code, out, len(err) < 20_000) == (2, "", True)
     assert err.count(str(file)) <= 20
-    assert time.process_time() - before < 3  # 0.5 s where nothing else runs; more than ten minutes once
+    assert time.process_time() - before < 3  # half a second of its own
 
 
 @pytest.mark.parametrize(
@@ -208,10 +232,11 @@ def test_an_archive_that_unpacks_to_more_than_the_memory_is_refused_before_it_is
     zeros = {"x_train": np.zeros((2_000, 32, 32, 3), np.uint8), "y_train": np.arange(2_000) % 2}
     file = packed(tmp_path / "bomb.npz", **zeros)
     assert file.stat().st_size < 30_000
+    assert sys.platform == "win32" or 1e8 < npzfile.memory() < 1e15
     assert Npz(path=str(file)).load().counts.train == 2_000
     monkeypatch.setattr(npzfile, "memory", lambda: 5e6)
     for look in (Npz.facts, Npz.load):
-        with pytest.raises(UsageError, match="unpacks to 0.0 GB, this machine has 0.0 GB"):
+        with pytest.raises(UsageError, match=r"x_train in .* unpacks to"):
             look(Npz(path=str(file)))
     monkeypatch.setattr(npzfile, "memory", lambda: 6_150_000)  # each array has room, but not both
     with pytest.raises(UsageError, match="unpacks to"):
@@ -221,9 +246,19 @@ def test_an_archive_that_unpacks_to_more_than_the_memory_is_refused_before_it_is
 @pytest.mark.parametrize("header", [b"-" * 9000 + b"1", b"(" * 9000, b"[" * 90_000, b"__import__('os').abort()"])
 def test_a_header_is_data_and_never_code_however_deep_it_is(tmp_path, header):
     member = b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
-    with pytest.raises(UsageError, match="x_train in .* is damaged: [^\n]+$") as error:
+    with pytest.raises(UsageError, match=r"x_train in .* is damaged: [^\n]+$") as error:
         Npz(path=str(packed(tmp_path / "data.npz", x_train=member))).facts()
     assert "trust" not in error.value.what
+
+
+@pytest.mark.parametrize(
+    "data", [b"\0\0\x08\x01" + b"\0\0\x07\xd0" + bytes(2_000), b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"x"]
+)
+def test_a_gzip_file_that_unpacks_to_too_much_or_has_too_many_dimensions_is_refused(tmp_path, monkeypatch, data):
+    monkeypatch.setattr("improve.datasets.known.LARGEST", 1_500)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(data))
+    with pytest.raises(UsageError, match="not an IDX file of bytes, or is cut short"):
+        read_idx(tmp_path / "a.gz")
 
 
 class Touches:
@@ -241,12 +276,12 @@ def test_nothing_in_a_run_folder_is_unpickled(improve, make_run, tmp_path):
     poison = np.array([Touches(tmp_path / "touched")], dtype=object)
     for file in ("predictions/train", "predictions/validation", "evidence/images", "evidence/last"):
         packed(runs[0].folder / f"{file}.npz", id=poison, label=poison, probability=poison, train_hash=poison)
-        np.save(runs[1].folder / f"{file}.npy", poison)
+        np.save(runs[1].folder / f"{file}.npy", np.zeros(3))  # no archive at all
         (runs[1].folder / f"{file}.npy").rename(runs[1].folder / f"{file}.npz")
     for command in (["diagnose", runs[0].folder], ["diagnose", runs[1].folder], ["compare", *(r.folder for r in runs)]):
         assert improve(*command)[0] == 0
     assert not (tmp_path / "touched").exists()
-    assert np.load(runs[1].folder / "predictions/train.npz", allow_pickle=True).size == 1  # it would have worked
+    assert len(np.load(runs[0].folder / "predictions/train.npz", allow_pickle=True)["id"]) == 1  # it would have worked
     assert (tmp_path / "touched").exists()
 
 
@@ -345,8 +380,8 @@ def test_the_cache_is_for_its_user_alone(photos, tmp_path, monkeypatch):
 @linux
 @pytest.mark.parametrize("why", ["is a link to", "belongs to another user", "can be written to by others"])
 def test_a_cache_that_somebody_else_may_have_filled_is_not_trusted(photos, tmp_path, monkeypatch, why):
-    (tmp_path / "real").mkdir(mode=0o700)
     cache = tmp_path / "real"
+    assert len(read_cached(photos, cache, monkeypatch).images) == 12
     if why == "is a link to":
         cache = tmp_path / "cache"
         cache.symlink_to(tmp_path / "real")
@@ -358,7 +393,6 @@ def test_a_cache_that_somebody_else_may_have_filled_is_not_trusted(photos, tmp_p
     with pytest.raises(UsageError, match=why) as error:
         read_cached(photos, cache, monkeypatch)
     assert "IMPROVE_CACHE" in error.value.fix
-    assert list((tmp_path / "real").iterdir()) == []
 
 
 @linux

@@ -134,7 +134,7 @@ def test_no_whole_state_is_an_error_and_never_a_silent_start_from_zero(tmp_path)
     for number in (1, 2):
         store.save(tmp_path, generation(number))
         (tmp_path / f"00000{number}" / "arrays.npz").write_bytes(b"nothing")
-    with pytest.raises(ImproveError, match="no state of this run is whole: .*000002.*000001"):
+    with pytest.raises(ImproveError, match=r"no state of this run is whole: .*000002.*000001"):
         loaded(tmp_path)
 
 

@@ -258,7 +258,10 @@ def read_spec(file: Path) -> dict[str, Any]:
 
 
 def read_json(file: Path, kind: type[Recorded]) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from error
     if wrong := fault(kind, value):
         raise ValueError(f"{file.name}: {wrong}")
     return value
@@ -278,7 +281,7 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
     whole = text[: text.rfind("\n") + 1].splitlines()
     try:
         return [read_epoch(row) for row in csv.DictReader(whole)]
-    except (csv.Error, KeyError, OverflowError) as error:
+    except (ValueError, csv.Error, KeyError, OverflowError) as error:
         raise ValueError(f"{file.name}: {error}") from error
 
 
@@ -286,5 +289,5 @@ def read_epoch(row: Mapping[str, str | None]) -> dict[str, float]:
     numbers = {key: float(value) for key, value in row.items() if key and value}
     errors = [name for name in numbers if name.endswith("_error") and not 0 <= numbers[name] <= 1]
     if errors:
-        raise ValueError(f"metrics.csv: {errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")
+        raise ValueError(f"{errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")
     return {**numbers, "epoch": int(numbers["epoch"])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from shlex import quote
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -98,13 +99,13 @@ def show_trained(run: Run) -> None:
     if run.status in ("stopped", "diverged"):
         out.print(Text(f"go on   {going_on(run)}"))
     if summary.get("best_epoch") or run.status == "diverged":
-        out.print(Text(f"next    improve diagnose {run.folder}"))
+        out.print(Text(f"next    improve diagnose {quote(str(run.folder))}"))
 
 
 def going_on(run: Run) -> str:
     """What to type to go on: as it was, or with a lower rate."""
     lower = f"optimizer.learning_rate={run.spec['optimizer']['learning_rate'] / 10:g}"
-    command = f"improve resume {run.folder}"
+    command = f"improve resume {quote(str(run.folder))}"
     return f"{command} {lower}" if run.status == "diverged" else f"{command}     or changed: {command} {lower}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -59,8 +61,8 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         if diagnosis.run.summary.get("best_epoch"):
             out.print(Text(f"curves   {diagnosis.run.folder / 'curves.png'}"))
         if any(finding.changes for finding in diagnosis.findings):
-            name = f"{diagnosis.run.name}_next.yaml"
-            out.print(Text(f"next     improve next {diagnosis.run.folder} -o {name}   &&   improve train {name}"))
+            folder, name = quote(str(diagnosis.run.folder)), quote(f"{diagnosis.run.name}_next.yaml")
+            out.print(Text(f"next     improve next {folder} -o {name}   &&   improve train {name}"))
 
 
 def headline(diagnosis: Diagnosis) -> str:

@@ -228,7 +228,8 @@ def finish(work: Work, status: str, interrupt: Interrupt) -> None:
             more |= {"test": open_test(model, data, work.folder)}
         deliverable(model).save(work.folder / "model.keras")
         more["model_bytes"] = (work.folder / "model.keras").stat().st_size
-        more["seconds_per_image"] = seconds_per_image(model, data)
+        if status != "stopped":  # who stops it does not want to wait
+            more["seconds_per_image"] = seconds_per_image(model, data)
     work.keeper.write_reached(status, **more)
     write_down(work)
 

@@ -283,7 +283,7 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, writ
     assert second.summary["from"] == str(first)
     assert second.summary["train"]["error"] < untrained.summary["train"]["error"] - 0.1
     other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
-    with pytest.raises(ImproveError, match="no layer of this network has the name and shape"):
+    with pytest.raises(ImproveError, match="no kernel of this network has the name and shape"):
         train(other, "fourth", tmp_path / "runs", Silent(), first)
 
 
