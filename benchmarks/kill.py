@@ -187,7 +187,7 @@ def report(count: int, same: int, kills: int, repeated: list[int], saving: list[
         "",
         f"- equal to the uninterrupted run in state, metrics, steps, evidence and predictions: **{same} of {count}**",
         f"- steps of whole epochs that had to be repeated after a kill: median {median:.0f}, at most {max(repeated)}",
-        f"- saving took {default} of the training time by default, {often} where the state is saved every 0.2 s, as here",
+        f"- saving took {default} of the training time by default, {often} where it is done every 0.2 s, as here",
         "",
     ]
 

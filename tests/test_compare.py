@@ -67,7 +67,7 @@ def test_a_run_without_results_stands_last(make_run):
     other = make_run("b")
     (other.folder / "summary.json").write_text(json.dumps({"status": "running"}))
     found = compare([other.folder, made.folder])
-    assert [(row.name, row.status) for row in found.rows] == [("a", "finished"), ("b", "running")]
+    assert [(row.name, row.status) for row in found.rows] == [("a", "finished"), ("b", "stopped")]
 
 
 def test_runs_on_other_validation_images_are_told(make_run):

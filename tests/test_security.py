@@ -17,16 +17,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import imagecache, npzfile, show, yamlfile
+from improve import imagecache, ledger, npzfile, show, yamlfile
 from improve.datasets.arrays import Npz
 from improve.datasets.known import read_idx
 from improve.errors import UsageError, visible
 from improve.findings.rule import Change
 from improve.imagefolder import listing
+from improve.lock import locked
 from improve.plots import Row, draw_preview
 from improve.progress import TerminalWatcher
 from improve.revise import revise
-from improve.run import checked_name, create
+from improve.run import checked_name, create, write_arrays, write_summary
 from improve.show_comparison import csv_cell, markdown_cell
 from improve.spec import Spec
 
@@ -312,6 +313,16 @@ def test_a_link_that_lies_where_a_run_is_to_be_made_is_left_alone(tmp_path, targ
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_link_in_a_run_folder_is_not_written_through(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    for name in (".lock", ".p.png.tmp"):
+        (tmp_path / name).symlink_to(tmp_path / "mine.txt")
+    draw_preview(tmp_path / "p.png", [0.1, 0.01], 1, [Row("original", np.zeros((1, 4, 4, 3)))])
+    with pytest.raises(UsageError, match=r"\.lock cannot be opened"), locked(tmp_path):
+        pass
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
 def test_next_brings_no_file_from_outside_the_run(improve, make_run, tmp_path):
     (tmp_path / "secret.py").write_text("def build(*arguments): ...")
     for number, target in enumerate(("../../secret.py:build", f"{tmp_path}/secret.py:build", "link.py:build")):
@@ -419,3 +430,22 @@ def test_folders_and_files_of_any_name_are_trained_on_and_diagnosed(improve, wri
         code, out, err = improve(*command, run, *(["-o", tmp_path / "p.png"] if command == ["preview"] else []))
         assert code == 0
         assert_harmless(out + err)
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.txt", "Com1", "lpt9.old", "a.", "trailing.."])
+def test_names_that_no_file_can_have_elsewhere_name_no_run(name):
+    with pytest.raises(UsageError, match="cannot name a run"):
+        checked_name(name)
+
+
+def test_what_is_written_into_a_run_and_beside_it_follows_no_link(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    for link in (".summary.json.tmp", ".a.tmp.npz", ".advice.jsonl"):
+        (tmp_path / link).symlink_to(mine)
+    write_summary(tmp_path, {"status": "finished"})
+    write_arrays(tmp_path / "a.npz", {"x": np.zeros(2)})
+    with pytest.raises(OSError, match=r"\.advice\.jsonl"):
+        ledger.append(tmp_path / ".advice.jsonl", "line")
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "summary.json").is_symlink()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
+LARGEST = 1e100  # sums and squares of what is below do not overflow
 WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
 
 
@@ -128,11 +129,12 @@ def cells(row: dict[str, str | None]) -> dict[str, Any]:
 
 
 def number(cell: str | None) -> float:
-    """NaN where there is none."""
+    """NaN where there is none; infinite where it is larger than anything that float32 brings forth."""
     try:
-        return float(cell or "nan")
+        value = float(cell or "nan")
     except ValueError:
         return math.nan
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else value
 
 
 def as_columns(table: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:

@@ -32,9 +32,12 @@ def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: s
 
 def append(file: Path, line: str) -> None:
     """In one write, on disk when it returns: processes that share the file do not mix their lines."""
-    with file.open("ab", buffering=0) as stream:
-        stream.write((line + "\n").encode())
-        os.fsync(stream.fileno())
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        os.write(handle, f"{line}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def tried(runs: Path, part: str, fingerprint: str | None) -> int:

@@ -24,7 +24,7 @@ FILE = ".lock"
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[dict[str, Any]]:
     """Hold the folder; gives who does: pid, host, since. Raises UsageError where another process holds it."""
-    with (folder / FILE).open("a+", encoding="utf-8") as file:
+    with opened(folder / FILE) as file:
         if not taken(file):
             raise UsageError(f"{folder} is in use: {owner(file)}", fix="wait for it, or stop it there")
         me = {
@@ -36,6 +36,16 @@ def locked(folder: Path) -> Iterator[dict[str, Any]]:
         file.write(json.dumps(me))
         file.flush()
         yield me
+
+
+def opened(file: Path) -> IO[str]:
+    """A link is not followed: what it names would be written over."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return open(os.open(file, flags, 0o666), "a+", encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{file} cannot be opened: {reason}", fix="remove it, or see who may write there") from error
 
 
 def taken(file: IO[str]) -> bool:

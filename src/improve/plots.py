@@ -32,6 +32,7 @@ def figure(height: float) -> Any:
 def save(made: Any, file: Path) -> None:
     """Written beside and moved into place: a viewer never sees half a picture."""
     temporary = file.with_name(f".{file.name}.tmp")
+    temporary.unlink(missing_ok=True)  # a link that lies there would be written through
     made.savefig(temporary, format="png")
     temporary.replace(file)
 

@@ -40,13 +40,15 @@ class Edit(NamedTuple):
     new: Any
 
 
-def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "") -> Path:
-    """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change.
+def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True) -> Path:
+    """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change. Without
+    `code` a model of the user's own is refused.
 
     Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
     change cannot.
     """
     found = run.load(folder)
+    load_spec(found.folder / "spec.yaml", code=code)
     with locked(folder) as owner:
         try:
             kept, damaged = keeping.read(folder)

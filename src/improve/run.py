@@ -33,6 +33,7 @@ SECTIONS = (
     "seed", "data", "model", "regularization", "optimizer", "schedule", "augmentation", "training", "diagnosis",
     "evidence",
 )  # fmt: skip
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no files under Windows
 METRICS = (
     "epoch", "seconds", "learning_rate", "loss", "cross_entropy", "penalty",
     "train_error", "train_cross_entropy", "validation_error", "validation_cross_entropy",
@@ -108,7 +109,7 @@ def writable(runs: Path) -> Path:
 
 
 def checked_name(name: str) -> str:
-    if not NAME.fullmatch(name) or ".." in name:
+    if not NAME.fullmatch(name) or ".." in name or DEVICE.fullmatch(name) or name.endswith("."):
         raise UsageError(
             f"{name!r} cannot name a run",
             fix="use up to 100 letters, digits, '.', '_' and '-', a letter or digit first",
@@ -150,7 +151,9 @@ def bring_code(file: Path, folder: Path) -> None:
 def write_text(file: Path, text: str) -> None:
     """Write all of it or nothing: a temporary file, moved into place."""
     temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.unlink(missing_ok=True)  # a link that somebody put there is not followed
+    with temporary.open("x", encoding="utf-8") as stream:
+        stream.write(text)
     os.replace(temporary, file)
 
 
@@ -190,7 +193,9 @@ def write_failure(folder: Path, status: str, message: str) -> None:
 
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     temporary = file.with_name(f".{file.stem}.tmp.npz")
-    np.savez(temporary, allow_pickle=False, **arrays)
+    temporary.unlink(missing_ok=True)
+    with temporary.open("xb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
     os.replace(temporary, file)
 
 

@@ -12,6 +12,8 @@ import yaml
 
 from conftest import Silent
 from improve import keeping, run
+from improve.compare import compare
+from improve.diagnose import diagnose
 from improve.errors import ImproveError, UsageError
 from improve.resume import resume
 from improve.specfile import load
@@ -142,7 +144,11 @@ def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
     if not folder.is_dir():  # it had not begun
         assert module == "prepare"
         return
-    assert run.load(folder).status == "stopped"
+    found = run.load(folder)
+    assert found.status == "stopped"
+    assert [row.status for row in compare([folder]).rows] == ["stopped"]
+    if found.history and found.summary.get("best_epoch"):
+        assert "the run stopped" in diagnose(found).notes[0]
     assert content(resume(folder, [], Silent())) == whole
 
 
@@ -285,6 +291,33 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, writ
     other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
     with pytest.raises(ImproveError, match="no kernel of this network has the name and shape"):
         train(other, "fourth", tmp_path / "runs", Silent(), first)
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(spec, whole, tmp_path, monkeypatch):
+    now = [2e9]
+
+    def earlier():
+        now[0] -= 3600
+        return now[0]
+
+    monkeypatch.setattr("time.time", earlier)
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    assert content(resume(folder, [], Silent())) == whole
+    assert all(row["seconds"] > 0 for row in run.load(folder).history)
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(whole, tmp_path, write_spec):
+    """A file may have no more than 30 kB: steps.csv and the tables grow until one has."""
+    script = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
+    script += "from improve import keeping; keeping.CHEAP = 0.0\nfrom improve.cli import main; main()"
+    arguments = ["train", str(write_spec(SMALL, "full.yaml")), "--runs", str(tmp_path / "runs"), "--quiet"]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    folder = tmp_path / "runs" / "full"
+    assert "the disk is full: " in done.stderr
+    assert f"make room, then improve resume {folder}" in done.stderr.replace("\n", " ")
+    assert run.load(folder).status == "failed"
+    assert content(resume(folder, [], Silent())) == whole
 
 
 OWN = """\

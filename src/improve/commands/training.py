@@ -57,13 +57,14 @@ def resume(
     run: RunFolder,
     overrides: Overrides = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with what changes")] = "",
+    no_code: NoCode = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
     from improve.resume import resume as resume_run
 
-    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason), as_json, quiet)
+    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason, not no_code), as_json, quiet)
 
 
 def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
@@ -71,7 +72,17 @@ def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
     if not error.overrides:
         return
     print(f"{error.what}: going on with {' '.join(error.overrides)}, the same updates", file=sys.stderr, flush=True)
-    command = ["-m", "improve", "resume", str(error.folder), *error.overrides, "--reason", "out of memory", *flags]
+    command = [
+        "-P",
+        "-m",
+        "improve",
+        "resume",
+        str(error.folder),
+        *error.overrides,
+        "--reason",
+        "out of memory",
+        *flags,
+    ]
     os.execv(sys.executable, [sys.executable, *command])
 
 
