@@ -39,10 +39,8 @@ def of_world(name: str, found: dict[str, Any]) -> str:
     about = found["scores"]
     head = (
         f"### {name}\n\n{about['faults']} faults, {about['healthy']} healthy cases, {about['hard_negatives']} hard "
-        f"negatives, up to {about['seeds']} seeds each."
+        f"negatives, {about['seeds']} seeds each, {about['seeds_of_base']} of `base`."
     )
-    if about["seeds"] < 4:
-        head += " **Too few seeds** for the test: the means alone decide what hurts."
     if about["untested_changes"]:
         head += f" {about['untested_changes']} changes on cases without a fault are untested and count as useless."
     return "\n\n".join([head, scores(about), rules(found["rules"]), missed(found["cases"]), alarming(found["cases"])])

@@ -96,7 +96,8 @@ def scores(found: list[Scored]) -> dict[str, Any]:
         "false_alarm_hard_negatives": alarms([one for one in others if one.case.kind != "healthy"]),
     }
     return {
-        "seeds": max(len(one.said) for one in found),
+        "seeds": Counter(len(one.said) for one in found).most_common(1)[0][0],
+        "seeds_of_base": max(len(one.said) for one in found),
         "faults": len(faults),
         "healthy": sum(one.case.kind == "healthy" for one in found),
         "hard_negatives": sum(one.case.kind != "healthy" for one in others),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from worlds import World
 CHANCE = 0.9  # the error of a run that ended before its first epoch did
 LEAST = 0.01  # what a fault must cost on average
 LEVEL = 0.05  # of the one-sided test of Mann and Whitney
-ENOUGH_SEEDS = 4  # fewer cannot reach the level; then the means alone decide
 PART_OF_LOSS = 0.8  # what a patch must win back
 
 Errors = dict[str, list[float]]
@@ -83,9 +83,14 @@ def score(world: World, case: Case, base: Errors) -> Scored | None:
 
 def hurts(errors: list[float], base: list[float]) -> bool:
     costs = np.mean(errors) - np.mean(base) >= LEAST
-    if min(len(errors), len(base)) < ENOUGH_SEEDS:
+    if not can_tell(len(errors), len(base)):
         return bool(costs)
     return bool(costs and mannwhitneyu(errors, base, alternative="greater").pvalue < LEVEL)
+
+
+def can_tell(seeds: int, of_base: int) -> bool:
+    """Whether so few seeds can reach the level at all; else the means alone decide."""
+    return 1 / comb(seeds + of_base, seeds) < LEVEL
 
 
 def after_patch(world: World, case: Case, base: Errors, hurt: dict[str, bool]) -> dict[str, Any]:
