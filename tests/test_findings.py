@@ -137,6 +137,23 @@ def test_v1_does_not_blame_a_gap_under_ten_points_where_what_helps_is_done(make_
     assert ("more data may be all that helps" in finding.says) is (status != "found")
 
 
+@pytest.mark.parametrize(
+    ("train", "validation", "human", "found"),
+    [
+        (0.1, 0.199, 0.0, False),
+        (0.1, 0.2, 0.0, True),
+        (0.1, 0.201, 0.0, True),
+        (0.1, 0.15, 0.05, True),
+        (0.1, 0.149, 0.05, False),
+    ],
+)
+def test_v1_waits_where_more_of_the_error_is_there_on_training_images(make_run, train, validation, human, found):
+    """The recipe: bias first. The gap against training error − human error; n = 100,000."""
+    spec = {**SGD, "diagnosis": {"human_error": human}}
+    finding = only(make_run(train=train, validation=validation, n=100_000, spec=spec), "V1")
+    assert ("that comes first" in finding.says) is not found
+
+
 @pytest.mark.parametrize("train", [0.0, 0.3])
 def test_r5_names_outputs_that_are_probabilities_whether_they_do_harm_or_not(make_run, train):
     """Without harm the run is not broken: its gaps mean something."""

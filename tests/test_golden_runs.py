@@ -26,7 +26,7 @@ SAID = {
     "digits_nan_rate": ("broken", "R1", "optimizer.learning_rate"),
     "digits_noise20": ("high_bias", "T13", "training.loss"),
     "digits_tiny_net": ("high_bias", "T17", "model.hidden"),
-    "fashion_base": ("high_variance", "V1", "augmentation"),
+    "fashion_base": ("high_variance", None, None),  # training error 10.9 %: bias comes first
     "fashion_imbalance50": ("high_variance", "V5", "training.sampling"),
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
-LARGEST = 1e100  # sums and squares of what is below do not overflow
+LARGEST = 1e100  # what is above counts as infinite: float32 does not get there, and sums and squares overflow
 WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
 
 
@@ -129,11 +129,14 @@ def cells(row: dict[str, str | None]) -> dict[str, Any]:
 
 
 def number(cell: str | None) -> float:
-    """NaN where there is none; infinite where it is larger than anything that float32 brings forth."""
+    """NaN where there is none."""
     try:
-        value = float(cell or "nan")
+        return bounded(float(cell or "nan"))
     except ValueError:
         return math.nan
+
+
+def bounded(value: float) -> float:
     return math.copysign(math.inf, value) if abs(value) > LARGEST else value
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from improve import ledger, lock, yamlfile
 from improve.errors import ImproveError, UsageError
-from improve.evidence import Evidence
+from improve.evidence import Evidence, bounded
 from improve.lazy import np
 from improve.mistakes import understood
 from improve.recorded import Environment, Recorded, Summary, fault
@@ -291,7 +291,7 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
 
 
 def read_epoch(row: Mapping[str, str | None]) -> dict[str, float]:
-    numbers = {key: float(value) for key, value in row.items() if key and value}
+    numbers = {key: bounded(float(value)) for key, value in row.items() if key and value}
     errors = [name for name in numbers if name.endswith("_error") and not 0 <= numbers[name] <= 1]
     if errors:
         raise ValueError(f"{errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")

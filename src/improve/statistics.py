@@ -156,9 +156,12 @@ class Slope(NamedTuple):
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
-    """Ordinary least squares, with Student's t at n − 2 degrees of freedom. Under 3 points p is 1."""
+    """Ordinary least squares, with Student's t at n − 2 degrees of freedom. Under 3 points p is 1; where one is no
+    number the slope is none."""
     from scipy.special import stdtr
 
+    if not np.isfinite(y).all():
+        return Slope(math.nan, math.inf, 1.0)
     across, up = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
     value = float((across * up).sum() / (across * across).sum())
     freedom = len(across) - 2

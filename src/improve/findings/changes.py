@@ -26,7 +26,7 @@ def own_code(case: Case) -> bool:
 
 def power_of_ten(factor: float, least: int = 1, most: int = 3) -> float:
     """The nearest power of ten, within limits."""
-    return float(10 ** min(most, max(least, round(math.log10(max(factor, 1e-30))))))
+    return float(10 ** min(most, max(least, round(math.log10(min(max(factor, 1e-30), 1e30))))))
 
 
 def rounded(value: float) -> float:

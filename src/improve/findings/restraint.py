@@ -84,7 +84,8 @@ def dropout(case: Case) -> Iterator[Brake]:
 
 def decay(case: Case) -> Iterator[Brake]:
     given = case.setting("optimizer.weight_decay") or 0.0
-    left = [float(columns["weight_norm"][-1] / max(columns["weight_norm"][0], 1e-30)) for columns in kernels(case)]
+    norms = [columns["weight_norm"].tolist() for columns in kernels(case)]
+    left = [norm[-1] / max(norm[0], 1e-30) for norm in norms]
     if given >= DECAY and left and min(left) < SHRUNK:
         yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size",
                     Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW"))  # fmt: skip
