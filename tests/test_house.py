@@ -16,8 +16,8 @@ PACKAGE = ROOT / "src" / "improve"
 FLOORS = [
     ["errors", "__init__"],
     ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded"],
-    ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder", "parallel",
-     "layers"],
+    ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
+     "parallel", "layers"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
      "power_law", "census", "evidence"],
     ["imagearray"],
