@@ -144,6 +144,12 @@ def improve(monkeypatch, capfd):
     return run
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """However short the rest of an epoch is after Ctrl+C, it is too long to wait for."""
+    monkeypatch.setattr("improve.train.LONG", -1.0)
+
+
 class Silent:
     """A watcher that says nothing."""
 

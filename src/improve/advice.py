@@ -80,6 +80,9 @@ def both(run: Run, parent: str) -> tuple[float, float, float] | None:
 def sentence(found: Mapping[str, Any]) -> str:
     """What to tell the reader of it."""
     change = f"{found['path']}: {yamlfile.inline(found['value'])}"
+    if found["path"] == "data.duplicates":
+        hidden = f"{-100 * found['recovered']:.1f} [{-100 * found['high']:.1f}, {-100 * found['low']:.1f}]"
+        return f"advised by {found['run']} ({found['code']}): {change}; the leak had hidden {hidden} points"
     said = f"advised by {found['run']} ({found['code']}): {change}"
     said += f", to recover about {100 * found['expected']:.0f} points"
     interval = f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]"

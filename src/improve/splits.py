@@ -44,7 +44,7 @@ class Split(Section):
     def text(self) -> Any:
         if self.shares is None:
             return "own" if self.validation is None else {"validation": self.validation}
-        train, validation, test = (f"{share:.12g}" for share in self.shares)
+        train, validation, test = (repr(share).removesuffix(".0") for share in self.shares)
         return f"{train}/{validation}/{test}" if self.shares[2] else f"{train}/{validation}"
 
 

@@ -31,6 +31,7 @@ SIMPLE: dict[Any, SearchStrategy[Any]] = {bool: st.booleans(), str: words, type(
 #: options whose validators say more than their types
 OWN: dict[str, SearchStrategy[Any]] = {
     "split": st.sampled_from(("60/20/20", "70/30", "99.5/0.25/0.25", "1/1/98"))
+    | st.floats(0, 100).map(lambda share: f"{100 - share}/{share}")
     | st.fixed_dictionaries({"validation": percent | st.integers(1, 900)}),
     "class_weights": st.sampled_from(("none", "balanced")) | st.dictionaries(words, st.floats(0, 1e300), max_size=3),
     "train_size": st.none() | percent | st.integers(1, 900),

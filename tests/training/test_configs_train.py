@@ -31,7 +31,7 @@ def made_up(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: str(file.relative_to(CONFIGS)))
-def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path):
+def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path, at_once):
     monkeypatch.setenv("IMPROVE_DATA", str(made_up))
 
     class TwoSteps(Silent):

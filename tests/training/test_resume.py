@@ -52,12 +52,6 @@ def spec(tmp_path_factory):
     return load(file)
 
 
-@pytest.fixture
-def at_once(monkeypatch):
-    """However short the rest of an epoch is, it is too long to wait for."""
-    monkeypatch.setattr("improve.train.LONG", -1.0)
-
-
 def content(folder):
     """All that a run left, but for its times."""
     summary = json.loads((folder / "summary.json").read_text())
