@@ -16,7 +16,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, settings
 
-from fuzzing.runs import Folder
+from fuzzing.runs import Files, before, lay_out
 from fuzzing.specs import MODULE
 from fuzzing.texts import BENT, configs
 from improve import yamlfile
@@ -109,10 +109,10 @@ def commands(run: Path, other: Path) -> Iterator[tuple[str, Any]]:
     yield "compare --md", lambda: judging.compare([run, other], sort="name", markdown=True)
 
 
-def is_read_or_refused(folder: Folder) -> None:
-    with TemporaryDirectory() as place:
-        folder.lay_out(Path(place))
-        for command, call in commands(Path(place, folder.name), Path(place, folder.other)):
+def is_read_or_refused(name: str, files: Files) -> None:
+    with TemporaryDirectory() as folder:
+        lay_out(Path(folder), files)
+        for command, call in commands(Path(folder, name), Path(folder, before(name))):
             try:
                 with quiet(), warnings.catch_warnings():
                     warnings.simplefilter("error", RuntimeWarning)  # NumPy's would stand on the terminal

@@ -1,4 +1,4 @@
-"""Run folders that were damaged: files cut, zeroed, overwritten or gone, anywhere; and values that none can have."""
+"""Run folders that were damaged: files cut, zeroed, overwritten or gone, anywhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -18,6 +16,8 @@ from fuzzing.texts import paths, planted
 from improve import advice, ledger
 from improve.run import Run, load
 from improve.spec import spec_digest
+
+Files = dict[str, bytes | None]  # None: it is gone
 
 GOLDEN = Path(__file__).parent.parent / "runs"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
@@ -31,32 +31,6 @@ VALUES = (
     None, True, -1, 0, 0.5, 1, 2, 7, 10**14, 10**30, 5e-324, 1e308, float("nan"), float("inf"), "", "x", "\ud800", [],
     {}, [1],
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder of two golden runs, the second one called `name`, and what lies beside them. `changed`: the files that
-    are not as they were; None where one is gone."""
-
-    name: str
-    changed: dict[str, bytes | None] = field(default_factory=dict)
-
-    @property
-    def other(self) -> str:
-        return before(self.name)
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        return {**files(self.other), **files(self.name)}
-
-    def lay_out(self, place: Path) -> None:
-        for file, data in (self.files | self.changed).items():
-            (place / file).parent.mkdir(parents=True, exist_ok=True)
-            if data is not None:
-                (place / file).write_bytes(data)
-
-    def changed_in(self, file: str, data: bytes | None) -> Folder:
-        return replace(self, changed={**self.changed, file: data})
 
 
 def before(name: str) -> str:
@@ -84,51 +58,61 @@ def beside(run: Run) -> dict[str, bytes]:
     return {file: f"{text}\n".encode() for file, text in texts.items()}
 
 
-def damaged(random: Random) -> Folder:
-    """One to three files of one run, of the other one or beside them are damaged."""
-    folder = Folder(random.choice(NAMES))
-    for _ in range(random.choice((1, 1, 2, 3))):
-        file = random.choice(sorted(files(random.choice((folder.name, folder.name, folder.other)))))
-        change = random.choice((torn, reworded, *3 * [{".csv": tabled, ".json": valued}.get(Path(file).suffix, torn)]))
-        folder = folder.changed_in(file, change(random, folder.files[file]))
-    return folder
+def whole(name: str) -> tuple[str, Files]:
+    """The name of a run, and all files of a folder of two runs."""
+    return name, {**files(before(name)), **files(name)}
 
 
-def torn(random: Random, data: bytes) -> bytes | None:
-    """The same cut, zeroed or with a bit flipped somewhere; or gone."""
-    start = random.randrange(len(data))
-    end = random.choice((len(data), min(len(data), start + random.randrange(40))))
-    flipped = bytes([data[start] ^ 1 << random.randrange(8)])
-    zeroed = bytes(end - start)
-    return random.choice(
-        (None, data[:start], data[:start] + zeroed + data[end:], data[:start] + flipped + data[start + 1 :])
-    )
+@st.composite
+def damaged(draw: Any, data: bytes) -> bytes | None:
+    """The same cut, zeroed, with a bit flipped, or with something else in the place of a word or a line; or gone."""
+    kind = draw(st.sampled_from(("gone", "cut", "zeroed", "flipped", "line", "word", "word", "word")))
+    start = draw(st.integers(0, max(0, len(data) - 1)))
+    end = min(len(data), start + draw(st.integers(1, 40) | st.integers(1, len(data) or 1)))
+    if kind == "gone":
+        return None
+    if kind == "cut":
+        return data[:start]
+    if kind == "zeroed":
+        return data[:start] + bytes(end - start) + data[end:]
+    if kind == "flipped":
+        flipped = bytes(byte ^ 1 << draw(st.integers(0, 7)) for byte in data[start : start + 1])
+        return data[:start] + flipped + data[start + 1 :]
+    found = (WORD if kind == "word" else LINE).search(data, start)
+    start, end = found.span() if found else (start, end)
+    new = draw(st.sampled_from(SCRAPS)).encode() if kind == "word" else draw(st.sampled_from((0, 2))) * data[start:end]
+    return data[:start] + new + data[end:]
 
 
-def reworded(random: Random, data: bytes) -> bytes:
-    """Something else in the place of a word, or a line that is gone or there twice."""
-    new, start = random.choice(SCRAPS).encode(), random.randrange(len(data))
-    word, line = (pattern.search(data, start) or re.search(rb"\Z", data) for pattern in (WORD, LINE))
-    at, new = random.choice(((word, new), (word, new), (line, b""), (line, 2 * line[0])))
-    return data[: at.start()] + new + data[at.end() :]
-
-
-def valued(random: Random, data: bytes) -> bytes:
-    """JSON with another value in some place."""
-    value = json.loads(data)
-    return json.dumps(planted(value, random.choice([*paths(value)]), random.choice(VALUES))).encode()
-
-
-def tabled(random: Random, data: bytes) -> bytes:
-    """A table with another value in one row of a column, its head included, or in all rows."""
-    rows = [*csv.reader(data.decode().splitlines())]
-    column, row, new = random.randrange(len(rows[0])), random.randrange(len(rows)), str(random.choice(VALUES))
-    for cells in random.choice((rows[:1], rows[row : row + 1], rows[1:])):
-        cells[column] = new
+@st.composite
+def revalued(draw: Any, file: str, data: bytes) -> bytes:
+    """JSON with another value in some place, a table with another value in one row of a column, or in all."""
+    new = draw(st.sampled_from(VALUES))
+    if file.endswith(".json"):
+        value = json.loads(data)
+        return json.dumps(planted(value, draw(st.sampled_from([*paths(value)])), new)).encode()
+    table = [*csv.reader(data.decode().splitlines())]
+    column, row = draw(st.integers(0, len(table[0]) - 1)), draw(st.integers(0, len(table) - 1))
+    for cells in draw(st.sampled_from((table[row : row + 1], table[1:]))):
+        cells[column] = str(new)
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows(table)
     return text.getvalue().encode("utf-8", "surrogatepass")
 
 
-#: each from a seed: every file and every place is as likely
-folders = st.integers(0, 2**64 - 1).map(Random).map(damaged)
+@st.composite
+def folders(draw: Any) -> tuple[str, Files]:
+    """The name of a run, and all files of a folder of two runs, of which one to three are damaged."""
+    name, found = whole(draw(st.sampled_from(NAMES)))
+    for file in draw(st.lists(st.sampled_from([*files(name)]), min_size=1, max_size=3, unique=True)):
+        data = files(name)[file]
+        values = file.endswith((".json", ".csv")) and draw(st.booleans())
+        found[file] = draw(revalued(file, data) if values else damaged(data))
+    return name, found
+
+
+def lay_out(folder: Path, found: Files) -> None:
+    for name, data in found.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if data is not None:
+            (folder / name).write_bytes(data)

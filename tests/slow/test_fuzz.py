@@ -43,6 +43,6 @@ def test_overrides_of_any_kind_give_a_valid_spec_or_their_mistakes_are_told(name
 
 
 @slow
-@given(runs.folders)
+@given(runs.folders())
 def test_a_damaged_run_is_read_as_far_as_it_goes_or_refused(damaged):
-    fuzzing.is_read_or_refused(damaged)
+    fuzzing.is_read_or_refused(*damaged)
