@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -23,6 +23,8 @@ MAX_DEPTH = 40
 MAX_NODES = 50_000
 LARGEST = 2**63 - 1  # beyond it a whole number is a float: no setting is that large, and arithmetic overflows
 WIDEST = 1000  # columns: a longer line is not shown with its mistakes, of which it can hold thousands
+
+ASIDE: Path = ("a value without a place",)  # where what is refused is read past
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,8 +40,7 @@ CONSTANTS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A stretch of a source: line and column count from 1."""
 
     source: str
@@ -88,21 +89,20 @@ def parse(text: str, source: str) -> Tree:
     """Read YAML `text`; `source` names it in messages. Raises SpecError where it is no YAML at all."""
     reader = Reader(text, source)
     try:
-        reader.inspect()
-        node = yaml.compose(text, Loader=LOADER)
+        reader.document()
     except yaml.YAMLError as error:
         raise SpecError([reader.syntax(error)]) from None
-    if node is not None:
-        reader.tree.value = reader.construct(node, ())
     return reader.tree
 
 
 class Reader:
-    """Turns PyYAML's nodes into a Tree."""
+    """Turns PyYAML's events into a Tree, in one pass: what a spec never needs is refused before anything is built."""
 
     def __init__(self, text: str, source: str):
         self.lines = text.splitlines() or [""]
-        self.text, self.source, self.tree = text, source, Tree()
+        self.source, self.tree = source, Tree()
+        self.events: Any = yaml.parse(text, Loader=LOADER)
+        self.depth = self.nodes = 0
 
     def place(self, start: Any, end: Any = None) -> Place:
         line = self.lines[min(start.line, len(self.lines) - 1)]
@@ -121,48 +121,70 @@ class Reader:
             return Problem(f"this is not YAML: {what}", fix, self.source)
         return replace(self.place(mark).problem(f"this is not YAML: {what}", fix), length=1)
 
-    def inspect(self) -> None:
-        """Refuse what a spec never needs, before anything is built from it."""
-        depth = nodes = 0
-        event: Any  # the stubs know neither tag nor style
-        for event in yaml.parse(self.text, Loader=LOADER):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                self.refuse(event.start_mark, "anchors and aliases (& and *) are not read here", "write the value out")
-            if isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            elif isinstance(event, yaml.NodeEvent):
-                nodes += 1
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                if tag := getattr(event, "tag", None):
-                    self.refuse(event.start_mark, f"tags such as {tag} are not read here", "leave the tag out")
-                if depth > MAX_DEPTH or nodes > MAX_NODES:
-                    self.refuse(event.start_mark, "this is nested too deep or holds too much to be a spec")
+    def document(self) -> None:
+        """One at most, and nothing after it."""
+        next(self.events)  # the stream starts
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            return
+        self.tree.value = self.construct(next(self.events), ())
+        next(self.events)  # the document ends
+        after = next(self.events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self.refuse(after.start_mark, "a second document starts here", "one file, one spec: take the '---' out")
 
-    def construct(self, node: Any, path: Path) -> Any:
-        self.tree.values[path] = self.place(node.start_mark, node.end_mark)
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.construct(child, (*path, index)) for index, child in enumerate(node.value)]
-        return scalar(node.value) if not node.style else node.value
+    def checked(self, event: Any) -> Any:
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            self.refuse(event.start_mark, "anchors and aliases (& and *) are not read here", "write the value out")
+        if event.tag:
+            self.refuse(event.start_mark, f"tags such as {event.tag} are not read here", "leave the tag out")
+        self.nodes += 1
+        if self.depth > MAX_DEPTH or self.nodes > MAX_NODES:
+            self.refuse(event.start_mark, "this is nested too deep or holds too much to be a spec")
+        return event
 
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def construct(self, event: Any, path: Path) -> Any:
+        event = self.checked(event)
+        if isinstance(event, yaml.ScalarEvent):
+            self.tree.values[path] = self.place(event.start_mark, event.end_mark)
+            return scalar(event.value) if not event.style else event.value
+        self.depth += 1
+        read = self.mapping if isinstance(event, yaml.MappingStartEvent) else self.sequence
+        value, end = read(path)
+        self.depth -= 1
+        self.tree.values[path] = self.place(event.start_mark, end.end_mark)
+        return value
+
+    def sequence(self, path: Path) -> tuple[list[Any], Any]:
+        """The list, and the event that ends it."""
+        result: list[Any] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            result.append(self.construct(event, (*path, len(result))))
+        return result, event
+
+    def mapping(self, path: Path) -> tuple[dict[str, Any], Any]:
+        """The mapping, and the event that ends it; of a key that stands there twice the first counts."""
         result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            place = self.place(key_node.start_mark, key_node.end_mark)
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.tree.problems.append(place.problem("a key must be a word", "write keys as 'key: value'"))
-                continue
-            key = key_node.value
-            if key in result:
-                first = self.tree.keys[(*path, key)].line
-                self.tree.problems.append(
-                    place.problem(f"'{key}' stands here twice, first in line {first}", "keep one")
-                )
-                continue
-            self.tree.keys[(*path, key)] = place
-            result[key] = self.construct(value_node, (*path, key))
-        return result
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.key(event, path, result)
+            value = self.construct(next(self.events), (*path, key) if key is not None else ASIDE)
+            if key is not None:
+                result[key] = value
+        return result, event
+
+    def key(self, event: Any, path: Path, known: dict[str, Any]) -> str | None:
+        """The key that `event` starts; None, with the problem noted, where it cannot be one."""
+        place = self.place(event.start_mark, event.end_mark)
+        if not isinstance(event, yaml.ScalarEvent):
+            self.construct(event, ASIDE)
+            self.tree.problems.append(place.problem("a key must be a word", "write keys as 'key: value'"))
+            return None
+        key = str(self.checked(event).value)
+        if key in known:
+            first = self.tree.keys[(*path, key)].line
+            self.tree.problems.append(place.problem(f"'{key}' stands here twice, first in line {first}", "keep one"))
+            return None
+        self.tree.keys[(*path, key)] = place
+        return key
 
 
 class Writer(yaml.SafeDumper):
