@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -9,8 +10,9 @@ import typer
 
 from improve import __version__
 from improve.commands import experiments, judging, shelves, specs, training
-from improve.commands.options import STOPPED
-from improve.errors import ImproveError
+from improve.commands.options import STOPPED, TERMINATED
+from improve.errors import ImproveError, visible
+from improve.interrupt import BrokenOff
 
 app = typer.Typer(
     add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -27,6 +29,9 @@ def main() -> None:
 
         show_error(error)
         sys.exit(error.exit_code)
+    except BrokenOff as stop:
+        print("interrupted", *map(visible, getattr(stop, "__notes__", [])), sep="\n", file=sys.stderr)
+        sys.exit(TERMINATED if stop.signal == signal.SIGTERM else STOPPED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(STOPPED)

@@ -1,4 +1,7 @@
-"""Ctrl+C and SIGTERM as a request: the first one lets the batch in hand finish, the second one breaks off."""
+"""Ctrl+C and SIGTERM as a request: the first one lets the batch in hand finish, the second one breaks off.
+
+Before the first batch there is nothing to finish, and compiling may take half a minute: the first one breaks off.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,23 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupt:
-    """Whether the run was asked to stop, and by which signal."""
+class BrokenOff(BaseException):
+    """Out now; `signal` is what said so. No KeyboardInterrupt: Typer would swallow that."""
 
-    requested = False
+    def __init__(self, signal: signal.Signals):
+        super().__init__(f"broken off by {signal.name}")
+        self.signal = signal
+
+
+class Interrupt:
+    """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done."""
+
+    requested = begun = False
     signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
+        if self.requested or not self.begun:
+            raise BrokenOff(signal.Signals(number))
         self.requested, self.signal = True, signal.Signals(number)
 
 

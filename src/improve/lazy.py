@@ -7,7 +7,9 @@ No other file names keras or tensorflow at import time. Import what you need fro
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
@@ -51,6 +53,7 @@ def load_keras() -> None:
     # It changes the numbers, so environment.json records it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    atexit.register(gc.freeze)  # without it Python takes TensorFlow's graphs apart at its end: 3 s for a ResNet
     with without_banner():
         importlib.import_module("keras")
         if backend == "tensorflow":

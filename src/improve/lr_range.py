@@ -147,6 +147,7 @@ def range_test(spec: Spec, watcher: Watcher) -> Sweep | None:
             batches.epoch, index = divmod(number, whole)  # whole batches only: another shape would compile anew
             model.optimizer.rate_scale.assign(rate / spec.optimizer.learning_rate)
             losses.append(float(model.train_on_batch(*batches[index], return_dict=True)["loss"]))
+            interrupt.begun = True
             if interrupt.requested:
                 return None
             if left(losses):

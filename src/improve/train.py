@@ -18,7 +18,7 @@ from improve.environment import describe
 from improve.findings import CAUSES
 from improve.findings.rule import Case
 from improve.history import History, numbers
-from improve.interrupt import Interrupt, interruptible
+from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.keeping import Keeper
 from improve.lazy import keras
 from improve.lock import locked
@@ -80,7 +80,10 @@ def failing(folder: Path, spec: Spec) -> Iterator[None]:
         yield
     except BaseException as error:
         message = f"{type(error).__name__}: {error}"
-        run.write_failure(folder, "stopped" if isinstance(error, KeyboardInterrupt) else "failed", message)
+        stopped = isinstance(error, BrokenOff | KeyboardInterrupt)
+        run.write_failure(folder, "stopped" if stopped else "failed", message)
+        if stopped:
+            error.add_note(f"go on   improve resume {folder}")
         if isinstance(error, OSError) and error.errno in FULL:
             raise disk_full(folder) from error
         if is_out_of_memory(error) and not spec.training.deterministic:
@@ -191,7 +194,11 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
             rest = (left - done) * (time.monotonic() - began) / done
             return bool(done < left and (work.keeper.due or (interrupt.requested and rest > LONG)))
 
-        every_step = step_callback(lambda done: on_step(history.done + done), breaks_off)
+        def told(done: int) -> None:
+            interrupt.begun = True
+            on_step(history.done + done)
+
+        every_step = step_callback(told, breaks_off)
         work.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
         history.add_pass(steps_of(work.model, first), time.monotonic() - began)
         if not history.finite:

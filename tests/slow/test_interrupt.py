@@ -51,6 +51,23 @@ def test_one_signal_stops_the_run_keeps_it_and_says_what_to_type(started, number
     assert (summary["status"], summary["signal"], "validation" in summary) == ("stopped", number.name, True)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_before_the_first_batch_one_signal_ends_it_at_once_and_it_can_be_resumed(write_spec, tmp_path, number, code):
+    """Eighty layers take seconds to compile; the state is saved before."""
+    file = write_spec(f"data: {{source: digits}}\nmodel: {{name: mlp, hidden: {[16] * 80}}}\n", "deep.yaml")
+    command = [sys.executable, "-m", "improve", "train", str(file), "--runs", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "deep"
+    while process.poll() is None and not list(folder.glob("state/0*/MANIFEST*")):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    assert f"interrupted\ngo on   improve resume {folder}" in err
+    assert json.loads((folder / "summary.json").read_text())["status"] == "stopped"
+
+
 def test_the_second_signal_ends_it_at_once_and_the_last_state_is_whole(started):
     process, folder = started()
     process.send_signal(signal.SIGINT)
