@@ -132,7 +132,7 @@ def test_compare_prints_a_table_json_csv_and_markdown(improve, make_run):
     assert out.splitlines()[1].startswith("b  ")
     assert "test" not in out
     assert [row["name"] for row in json.loads(improve("compare", *folders, "--json")[1])["runs"]] == ["b", "a"]
-    assert improve("compare", *folders, "--csv")[1].splitlines()[1].startswith('b,1,"20.0 % [17.6, 22.6]"')
+    assert improve("compare", *folders, "--csv")[1].splitlines()[1].startswith("b,finished,1,0.2,0.1763")
     assert improve("compare", *folders, "--md")[1].splitlines()[2].startswith("| b | 1 | 20.0 % [17.6, 22.6] |")
 
 

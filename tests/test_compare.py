@@ -1,10 +1,13 @@
 """Runs side by side."""
 
+import csv
+import io
 import json
 
 import numpy as np
 import pytest
 
+from conftest import part
 from improve.compare import compare
 from improve.errors import UsageError
 from improve.show_comparison import against, comparison_rows, footnote
@@ -159,3 +162,103 @@ def test_the_footnote_tells_how_many_runs_on_which_images(make_run):
 def test_no_run_at_all_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="none of these is a run"):
         compare([tmp_path])
+
+
+def test_what_satisfies_the_conditions_comes_first_then_the_best(make_run):
+    make_run("slow", validation=0.1, seconds_per_image=0.05, model_bytes=1_000_000)
+    make_run("good", validation=0.2, seconds_per_image=0.004, model_bytes=2_000_000, spec={"seed": 1})
+    last = make_run("poor", validation=0.3, seconds_per_image=0.001, model_bytes=1_000_000, spec={"seed": 2})
+    folders = sorted(last.folder.parent.iterdir())
+    found = compare(folders, where=["seconds_per_image<=10ms", "model_bytes <= 5MB"])
+    assert [(row.name, row.broken) for row in found.rows] == [
+        ("good", ()), ("poor", ()), ("slow", ("seconds_per_image<=10ms",)),
+    ]  # fmt: skip
+    head, first, _, third = comparison_rows(found, test=False)
+    assert head[-2:] == ["seconds_per_image", "model_bytes"]
+    assert first[-2:] == ["4 ms", "2 MB"]
+    assert third[0] == "slow  ✗ seconds_per_image<=10ms"
+
+
+def test_a_setting_can_be_a_condition_and_an_order(make_run):
+    runs = [make_run(name, spec={"regularization": {"dropout": rate}}) for name, rate in (("a", 0.5), ("b", 0.25))]
+    found = compare([run.folder for run in runs], where=["regularization.dropout<0.5"])
+    assert [(row.name, row.broken) for row in found.rows] == [("b", ()), ("a", ("regularization.dropout<0.5",))]
+
+
+def test_more_images_per_second_are_better(make_run):
+    runs = [make_run("a", images_per_second=100.0), make_run("b", images_per_second=900.0)]
+    assert [row.name for row in compare([run.folder for run in runs], "images_per_second").rows] == ["b", "a"]
+
+
+def test_an_unknown_condition_names_its_neighbours(make_run):
+    with pytest.raises(UsageError, match="'seconds_per_imge'") as caught:
+        compare([make_run().folder], where=["seconds_per_imge<1"])
+    assert "seconds_per_image" in caught.value.fix
+
+
+@pytest.mark.parametrize("asked", [{"sort": "test_error"}, {"where": ["test_error<0.5"]}])
+def test_the_test_part_judges_only_when_it_is_opened(make_run, asked):
+    folder = make_run(test=part(0.3, 100)).folder
+    with pytest.raises(UsageError, match="opens the test part"):
+        compare([folder], **asked)
+    assert compare([folder], **asked, test=True).rows[0].chosen == {
+        "test_error": 0.3,
+        **({} if "sort" in asked else {"validation_error": 0.02}),
+    }
+
+
+def test_every_look_at_a_test_part_is_written_down(make_run, improve):
+    run, other = make_run("a", test=part(0.3, 100)), make_run("b")
+    improve("compare", run.folder, other.folder, run.folder.parent / "none")
+    assert not (run.folder.parent / ".evaluations.csv").exists()
+    improve("compare", run.folder, other.folder, run.folder.parent / "none", "--test")
+    lines = (run.folder.parent / ".evaluations.csv").read_text().splitlines()
+    assert [("a" in line, "test" in line) for line in lines[1:]] == [(True, True)]
+
+
+def test_p_values_are_adjusted_for_all_pairs(make_run):
+    """Alone wrong 30 : 10 each against the best (p = 0.0022); three pairs, and the other two do not differ."""
+    best = predicting(make_run("best", validation=0.1), range(100))
+    second = predicting(make_run("second", validation=0.12, spec={"seed": 1}), [*range(10, 100), *range(500, 530)])
+    third = predicting(make_run("third", validation=0.12, spec={"seed": 2}), [*range(10, 100), *range(600, 630)])
+    found = compare([best, second, third])
+    assert [pair[:2] for pair in found.pairs] == [("best", "second"), ("best", "third"), ("second", "third")]
+    assert [pair.seen.p for pair in found.pairs] == pytest.approx([3 * 0.0022, 3 * 0.0022, 1.0], abs=2e-4)
+    assert "p for 3 pairs (Holm)" in footnote(found)
+    assert [pair["verdict"] for pair in found.as_json(False)["pairs"]] == ["worse", "worse", "not distinguishable"]
+
+
+def test_recipes_with_several_seeds_are_told_with_their_spread(make_run, improve):
+    folders = []
+    for seed in range(3):
+        for name, wrong, model in (("good", 100, "lenet"), ("bad", 200, "mlp")):
+            run = make_run(f"{name}{seed}", validation=wrong / 1000 + seed / 100, fingerprint=f"{seed}",
+                           spec={"seed": seed, "model": model})  # fmt: skip
+            folders.append(predicting(run, range(wrong + 10 * seed)))
+    out = improve("compare", *folders)[1]
+    assert "good0       3      11.0 ± 1.0 %  –" in out
+    assert "bad0        3      21.0 ± 1.0 %  worse +10.0 [10.0, 10.0]  0.000" in out
+    document = json.loads(improve("compare", *folders, "--json")[1])
+    assert [recipe["runs"] for recipe in document["recipes"]] == [["good0", "good1", "good2"], ["bad0", "bad1", "bad2"]]
+
+
+def test_runs_on_other_images_are_named_by_their_images(make_run):
+    runs = [make_run("a", fingerprint="x", n=500), make_run("b", fingerprint="y"), make_run("c", fingerprint="y")]
+    told = footnote(compare([run.folder for run in runs]))
+    assert told.endswith("across   a (n=500) | b, c (n=1,000)")
+
+
+def test_the_luck_of_the_best_of_many_is_told(make_run):
+    """Three equals with 10 % errors on 1,000 images each: 0.846 sd of √(0.1 · 0.9 / 1000) = 0.8 points."""
+    runs = [make_run(name, validation=0.1, spec={"seed": seed}) for seed, name in enumerate("abc")]
+    assert "chosen among 3: expect the best to look 0.8 points too good" in footnote(compare([r.folder for r in runs]))
+
+
+def test_csv_holds_plain_numbers(make_run, improve):
+    best = predicting(make_run("best", validation=0.1, seconds_per_image=0.01), range(100))
+    rival = predicting(make_run("rival", validation=0.15, spec={"seed": 1}), range(20, 170))
+    head, first, second = csv.reader(io.StringIO(improve("compare", best, rival, "--csv")[1]))
+    assert dict(zip(head, first, strict=True))["seconds_per_image"] == "0.01"
+    row = dict(zip(head, second, strict=True))
+    assert (row["run"], row["seed"], row["validation_error"], row["verdict"]) == ("rival", "1", "0.15", "worse")
+    assert float(row["difference"]) == pytest.approx(0.05)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from improve.findings.comparison import weigh
-from improve.paired import Candidate, over_seeds, paired, seeds_needed, students_t
+from improve.paired import Candidate, paired
+from improve.recipes import over_seeds, seeds_needed, students_t
 from improve.spec import Spec
 
 
@@ -102,8 +103,8 @@ def test_c2_speaks_where_the_seeds_make_the_difference(gap, found):
 def test_c2_says_how_many_seeds_would_settle_it():
     """16 · (0.01 / 0.01)² = 16."""
     finding = only(seeds("a", [0.09, 0.10, 0.11]) + seeds("b", [0.10, 0.11, 0.12], **BIG), "C2")
-    assert finding.evidence["seeds_needed"] == 16
-    assert finding.evidence["sd"] == pytest.approx(0.01)
+    assert (finding.evidence["needed"], finding.evidence["unit"]) == (16, "seeds of each")
+    assert finding.evidence["recipes"][0]["sd"] == pytest.approx(0.01)
     assert finding.confirm.startswith("16 seeds of each")
     assert finding.status == "found"
     assert "b0 (3 seeds) has 1.0 points [-1.3, 3.3] more errors than a0 (3 seeds)" in finding.says

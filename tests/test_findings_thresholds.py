@@ -6,7 +6,7 @@ import test_comparison_findings as several_runs
 from improve import findings
 from improve.diagnose import diagnose
 from improve.findings.comparison import COMPARISON, MANY, TRIED
-from improve.paired import over_seeds
+from improve.recipes import over_seeds
 from improve.revise import apply
 from improve.spec import Spec
 from improve.statistics import mcnemar

@@ -186,7 +186,7 @@ def test_a_number_and_a_plain_text_are_left_as_they_are(text):
 def test_compare_prints_cells_that_do_nothing_in_a_spreadsheet_or_a_page(improve, make_run):
     runs = [make_run(name, spec={"seed": seed}).folder for seed, name in enumerate(("=cmd()", "<img src=x>|[a](b)`"))]
     rows = list(csv.reader(io.StringIO(improve("compare", *runs, "--csv")[1])))
-    assert [row[:2] for row in rows] == [["run", "seed"], ["<img src=x>|[a](b)`", "1"], ["'=cmd()", "0"]]
+    assert [row[:3:2] for row in rows] == [["run", "seed"], ["<img src=x>|[a](b)`", "1"], ["'=cmd()", "0"]]
     assert r"| \<img src=x>\|[a]\(b)\` | 1 |" in improve("compare", *runs, "--md")[1]
 
 

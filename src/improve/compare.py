@@ -6,26 +6,29 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from improve import npzfile
+from improve.criteria import METRICS, MORE_IS_BETTER, Condition, condition, is_sealed, measured, unknown
 from improve.errors import ImproveError, UsageError
-from improve.findings.comparison import weigh
+from improve.findings.comparison import luck, weigh
 from improve.findings.rule import Finding
 from improve.lazy import np
 from improve.paired import Candidate, Paired, wrong
+from improve.pairs import Family, Pair, families
+from improve.recipes import Against, Recipe, against, recipes
 from improve.run import Run, load
-from improve.spec import SHELVES
+from improve.settings import MISSING, differences, flat
 
-MISSING = "–"
-ALWAYS_TOLD = ("learning_rate", "path")  # options that say something even at their default
-SORTS = ("validation_error", "train_error", "test_error", "best_epoch", "parameters", "seconds", "name")
+NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
+MANY = 30  # recipes; of more, only the best are put side by side
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: the settings in which the runs differ, and its numbers; None where a run has none. `against`: its
-    validation error against that of the table's first run, where both were measured on the same images."""
+    """One run: the settings in which the runs differ, and its numbers; None where a run has none. `broken`: the
+    conditions that do not hold. `against`: its validation error against that of the table's first run, where both were
+    measured on the same images. `chosen`: what it was sorted by and what was asked of it, beside the usual columns."""
 
     name: str
     status: str
@@ -36,6 +39,10 @@ class Row:
     best_epoch: int | None
     parameters: int | None
     seconds: float | None
+    seconds_per_image: float | None
+    model_bytes: int | None
+    chosen: dict[str, Any]
+    broken: tuple[str, ...] = ()
     against: Paired | None = None
 
     def as_json(self, test: bool) -> dict[str, Any]:
@@ -43,15 +50,41 @@ class Row:
         return value if test else {key: item for key, item in value.items() if key != "test"}
 
 
+class Standing(NamedTuple):
+    """A recipe over its seeds, against the best one (None for that one, and where nothing can be said)."""
+
+    recipe: Recipe
+    against: Against | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.recipe.as_json(), "against": self.against.as_json() if self.against else None}
+
+
+class Images(NamedTuple):
+    """The runs that were measured on the same validation images."""
+
+    fingerprint: str | None
+    n: int | None
+    runs: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """All readable runs, sorted; `skipped` names the rest with the reason."""
+    """All readable runs: those that meet every condition first, sorted; `skipped` names the rest with the reason.
+    `optimism`: by how much the best is expected to look better than it is, for having been chosen among many."""
 
     rows: tuple[Row, ...]
     settings: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
-    same_validation: bool
+    images: tuple[Images, ...]
+    pairs: tuple[Pair, ...] = ()
+    recipes: tuple[Standing, ...] = ()
+    optimism: float = 0.0
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def same_validation(self) -> bool:
+        return len(self.images) == 1
 
     def as_json(self, test: bool) -> dict[str, Any]:
         return {
@@ -59,28 +92,77 @@ class Comparison:
             "settings": self.settings,
             "skipped": self.skipped,
             "same_validation": self.same_validation,
+            "images": [images._asdict() for images in self.images],
+            "pairs": [pair.as_json() for pair in self.pairs],
+            "recipes": [standing.as_json() for standing in self.recipes],
+            "optimism": self.optimism,
             "findings": [asdict(finding) for finding in self.findings],
         }
 
 
-def compare(folders: Iterable[Path], sort: str = "validation_error") -> Comparison:
-    """Read the runs and put them side by side. Raises UsageError where none can be read, or `sort` is unknown."""
-    if sort not in SORTS:
-        raise UsageError(f"runs cannot be sorted by '{sort}'", fix=f"one of {', '.join(SORTS)}")
+def compare(
+    folders: Iterable[Path], sort: str = "validation_error", where: Sequence[str] = (), test: bool = False
+) -> Comparison:
+    """Read the runs and put them side by side: those that meet the conditions `where` first, then by `sort`.
+
+    Raises UsageError where no run can be read, a metric is unknown, or the test part is asked for without `test`.
+    """
+    conditions = [condition(text) for text in where]
+    check_sort(sort)
     runs, skipped = _loaded(folders)
     settings = {run.folder: flat(run.spec) for run in runs}
+    check_opened([sort, *(one.subject for one in conditions)], settings.values(), test)
     differing = tuple(differences(list(settings.values())))
-    rows = [row(run, {key: settings[run.folder].get(key, MISSING) for key in differing}) for run in runs]
+    rows = [row(run, settings[run.folder], differing, sort, conditions) for run in runs]
     pairs = sorted(zip(rows, candidates(runs), strict=True), key=lambda pair: _rank(pair[0], sort))
-    first = pairs[0][1]
-    against = [one.against(first) if first and one and one is not first else None for _, one in pairs]
+    return judged(tuple(row for row, _ in pairs), [one for _, one in pairs if one], differing, skipped, grouped(runs))
+
+
+def judged(
+    rows: tuple[Row, ...], found: list[Candidate], settings: tuple[str, ...], skipped: Any, images: tuple[Images, ...]
+) -> Comparison:
+    """What may be said of rows in their order, and of the runs among them that have results, in the same."""
+    kin = families(found)
+    seen = {pair.second: pair.seen for one in kin if rows[0].name in one.names for pair in of_first(one, rows[0].name)}
+    ranked = sorted(found, key=lambda run: (run.error, run.name))
     return Comparison(
-        tuple(replace(one, against=seen) for (one, _), seen in zip(pairs, against, strict=True)),
-        differing,
+        tuple(replace(one, against=seen.get(one.name)) for one in rows),
+        settings,
         skipped,
-        len({fingerprint(run) for run in runs}) == 1,
-        weigh([one for _, one in pairs if one]),
+        images,
+        tuple(pair for one in kin for pair in one.pairs()),
+        standings(ranked),
+        luck(ranked)[2] if len(ranked) > 1 else 0.0,
+        weigh(found),
     )
+
+
+def of_first(kin: Family, first: str) -> list[Pair]:
+    return [kin.pair(first, name) for name in kin.names if name != first]
+
+
+def standings(ranked: Sequence[Candidate]) -> tuple[Standing, ...]:
+    """The recipes, the best first; none where each has but one seed, of which the table tells all there is."""
+    found = recipes(ranked) if ranked else []
+    if all(len(recipe.runs) == 1 for recipe in found):
+        return ()
+    best, *others = found[:MANY]
+    return (Standing(best, None), *(Standing(recipe, against(recipe, best)) for recipe in others))
+
+
+def check_sort(sort: str) -> None:
+    if sort != "name" and sort not in METRICS:
+        raise unknown(sort, (*METRICS, "name"), "runs cannot be sorted by")
+
+
+def check_opened(subjects: Iterable[str], settings: Iterable[dict[str, Any]], test: bool) -> None:
+    """Every subject is a metric or somebody's setting, and of the test part only where it may be opened."""
+    known = {*METRICS, "name", *(key for one in settings for key in one)}
+    for subject in subjects:
+        if subject not in known:
+            raise unknown(subject, tuple(sorted(known)), "no run has a number or a setting")
+        if is_sealed(subject) and not test:
+            raise UsageError(f"{subject} opens the test part", fix="choose by validation; --test opens it")
 
 
 def _loaded(folders: Iterable[Path]) -> tuple[list[Run], tuple[tuple[str, str], ...]]:
@@ -88,13 +170,24 @@ def _loaded(folders: Iterable[Path]) -> tuple[list[Run], tuple[tuple[str, str], 
     runs, skipped = [], []
     for folder in folders:
         try:
-            runs.append(load(folder))
+            runs.append(load(folder, history=False))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
     if not runs:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise UsageError(f"none of these is a run: {reasons}", fix="improve train makes runs")
     return runs, tuple(skipped)
+
+
+def grouped(runs: Sequence[Run]) -> tuple[Images, ...]:
+    """The runs by their validation images, in the order given."""
+    groups: dict[str | None, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(fingerprint(run), []).append(run)
+    return tuple(
+        Images(key, (group[0].summary.get("validation") or {}).get("n"), tuple(run.name for run in group))
+        for key, group in groups.items()
+    )
 
 
 def fingerprint(run: Run) -> str | None:
@@ -128,61 +221,27 @@ def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
     return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
 
 
-def row(run: Run, settings: dict[str, Any]) -> Row:
+def row(
+    run: Run, settings: dict[str, Any], differing: Iterable[str], sort: str, conditions: Sequence[Condition]
+) -> Row:
     summary = run.summary
-    parts = (summary.get(part) for part in ("validation", "train", "test"))
-    numbers = (summary.get(key) for key in ("best_epoch", "parameters", "seconds"))
-    return Row(run.name, run.status, settings, *parts, *numbers)
+    asked = {
+        one: measured(summary, one) if one in METRICS else settings.get(one)
+        for one in (*(condition.subject for condition in conditions), sort)
+        if one != "name"
+    }
+    return Row(
+        run.name,
+        run.status,
+        {key: settings.get(key, MISSING) for key in differing},
+        **{key: summary.get(key) for key in NUMBERS},
+        chosen=asked,
+        broken=tuple(one.text for one in conditions if not one.holds(asked[one.subject])),
+    )
 
 
-def _rank(item: Row, sort: str) -> tuple[bool, Any, str]:
-    part, _, kind = sort.rpartition("_")
-    value = (getattr(item, part) or {}).get("error") if kind == "error" else getattr(item, sort)
-    return value is None, value if value is not None else 0, item.name
-
-
-def flat(spec: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted settings; a part is its name plus the options that are not its defaults, a list one word per part."""
-    settings: dict[str, Any] = {}
-    for key, value in spec.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, list):
-            settings[path] = ", ".join(_short(item) for item in value) or MISSING
-        elif not isinstance(value, dict):
-            settings[path] = MISSING if value is None else value
-        elif "name" in value:
-            settings[path] = value["name"]
-            settings |= {f"{path}.{option}": _plain(given) for option, given in _not_default(value).items()}
-        else:
-            settings |= flat(value, f"{path}.")
-    return settings
-
-
-def _plain(value: Any) -> Any:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _short(item: Any) -> str:
-    if not isinstance(item, dict):
-        return str(item)
-    options = ", ".join(f"{key} {value}" for key, value in _not_default(item).items())
-    return f"{item.get('name')}({options})" if options else str(item.get("name"))
-
-
-def _not_default(part: dict[str, Any]) -> dict[str, Any]:
-    """The options of a part that differ from its defaults, and those that every part of the shelf may well share."""
-    known = next((cls for shelf in SHELVES.values() for cls in shelf if cls.key() == part.get("name")), None)
-    fields = known.model_fields if known else {}
-    plain = {key: value for key, value in part.items() if key != "name"}
-    return {key: value for key, value in plain.items()
-            if key in ALWAYS_TOLD or key not in fields or not _same(value, fields[key].default)}  # fmt: skip
-
-
-def _same(given: Any, default: Any) -> bool:
-    return bool(given == (list(default) if isinstance(default, tuple) else default))
-
-
-def differences(settings: list[dict[str, Any]]) -> list[str]:
-    """The keys whose values are not the same in all runs, in the order of the spec."""
-    keys = list(dict.fromkeys(key for one in settings for key in one))
-    return [key for key in keys if len({str(one.get(key, MISSING)) for one in settings}) > 1]
+def _rank(item: Row, sort: str) -> tuple[int, bool, Any, str]:
+    """Those that meet most conditions first, then by what is sorted by, then those that have no such number."""
+    value = item.chosen.get(sort)
+    value = -value if value is not None and sort in MORE_IS_BETTER else value
+    return len(item.broken), value is None and sort != "name", value if value is not None else 0, item.name

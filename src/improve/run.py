@@ -237,8 +237,8 @@ def steps_table(folder: Path, size: int | None = None) -> Table:
     return Table(folder / "steps.csv", STEPS, size)
 
 
-def load(folder: str | Path) -> Run:
-    """Read a run. Raises ImproveError where `folder` is none, or is damaged."""
+def load(folder: str | Path, history: bool = True) -> Run:
+    """Read a run, its epochs where `history` is wanted. Raises ImproveError where `folder` is none, or is damaged."""
     folder = Path(folder)
     if not os.path.isdir(folder):  # unlike Path.is_dir it is False for what cannot be a name
         raise UsageError(f"there is no run {folder}", fix="improve compare runs/* lists the runs there are")
@@ -246,7 +246,8 @@ def load(folder: str | Path) -> Run:
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     try:
         spec, summary = read_spec(folder / "spec.yaml"), read_json(folder / "summary.json", Summary)
-        return Run(folder, spec, summary, read_metrics(folder / "metrics.csv"), read_environment(folder))
+        rows = read_metrics(folder / "metrics.csv") if history else []
+        return Run(folder, spec, summary, rows, read_environment(folder))
     except ImproveError:
         raise
     except (OSError, ValueError) as error:

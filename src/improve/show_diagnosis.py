@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from improve.compare import MISSING
 from improve.diagnose import Diagnosis, Link, symptom
 from improve.findings.rule import Finding
 from improve.recipe import Gap
+from improve.settings import MISSING
 from improve.show import console, interval, percent
 from improve.yamlfile import inline
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from improve.compare import MISSING
 from improve.selftest import HOW, not_scored
+from improve.settings import MISSING
 from improve.show import console
 
 ENOUGH_SEEDS = 4  # for a one-sided Mann-Whitney test at 5 %

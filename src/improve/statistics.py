@@ -88,6 +88,25 @@ def mcnemar(only_first_wrong: int, only_second_wrong: int) -> float:
     return min(1.0, 2 * _upper_tail((discordant - steps) / (steps + 1), more))
 
 
+def mcnemar_all(only_first_wrong: NDArray[np.int64], only_second_wrong: NDArray[np.int64]) -> Floats:
+    """The same for many pairs (m,) at once: each number of discordant images has one distribution."""
+    total, fewer = only_first_wrong + only_second_wrong, np.minimum(only_first_wrong, only_second_wrong)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total.max(initial=0) + 1)))])  # ln i!
+    order = np.argsort(total, kind="stable")
+    p = np.ones(len(total))
+    for count, places in zip(*_runs_of(total[order], order), strict=True):
+        i = np.arange(fewer[places].max() + 1)
+        below = np.cumsum(np.exp(logs[count] - logs[i] - logs[count - i] - count * math.log(2)))
+        p[places] = np.minimum(1.0, 2 * below[fewer[places]])
+    return p
+
+
+def _runs_of(ascending: NDArray[np.int64], order: NDArray[np.int64]) -> tuple[list[int], list[NDArray[np.int64]]]:
+    """Every value of `ascending` (m,), and the part of `order` (m,) that it covers."""
+    values, starts = np.unique(ascending, return_index=True)
+    return [int(value) for value in values], np.split(order, starts[1:]) if len(values) else []
+
+
 def paired_difference(only_first_wrong: int, only_second_wrong: int, n: int, z: float = Z) -> tuple[float, float]:
     """Interval of first − second error on the same n examples: Agresti and Min (2005), Wald's with half an example
     added to each of the four cells. Unlike Newcombe's for paired data (1998) it needs no count of both wrong."""
@@ -106,13 +125,13 @@ def fisher_greater(wrong: int, n: int, rest_wrong: int, rest_n: int) -> float:
     return _upper_tail(ratios, wrong - fewest)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | Floats) -> list[float]:
     """p-values adjusted for their number, in the order given: Holm's step-down method (1979)."""
-    adjusted, reached = [1.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        reached = max(reached, (len(p_values) - rank) * p_values[index])
-        adjusted[index] = min(1.0, reached)
-    return adjusted
+    p = np.asarray(p_values, float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order]))
+    return list(adjusted.tolist())
 
 
 def ranks(values: Floats) -> Floats:

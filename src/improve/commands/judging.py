@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from improve.commands.options import Json, Output, RunFolder, print_json, put
-from improve.errors import UsageError
+from improve.errors import ImproveError, UsageError
 
 if TYPE_CHECKING:
     from improve.run import Run
@@ -61,6 +62,16 @@ def opened(run: Run) -> None:
     ledger.write_down(run.folder.parent, run.name, "test", *digests, run.summary["test"])
 
 
+def opened_if_measured(folder: Path) -> None:
+    """The same for one of many folders, which need not be a run."""
+    from improve.run import load
+
+    with contextlib.suppress(ImproveError):
+        run = load(folder, history=False)
+        if "test" in run.summary:
+            opened(run)
+
+
 def next_spec(run: RunFolder, output: Output = None) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
     from improve.advice import remember
@@ -97,12 +108,13 @@ def bring_own_code(run: Run, folder: Path) -> None:
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders, such as runs/*")],
     sort: Annotated[
-        str,
-        typer.Option(
-            metavar="METRIC", help="validation_error, train_error, test_error, best_epoch, parameters, seconds or name"
-        ),
+        str, typer.Option(metavar="METRIC", help="such as validation_error, seconds_per_image, model_bytes or name")
     ] = "validation_error",
-    test: Annotated[bool, typer.Option("--test", help="show the test error as well")] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="what has to hold, such as 'model_bytes<=10MB'; can be repeated"),
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="open the test sets, and write that down")] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
     markdown: Annotated[bool, typer.Option("--md", help="print a Markdown table")] = False,
@@ -110,14 +122,17 @@ def compare(
     """Put runs side by side: only the settings that differ, and what they brought."""
     from improve.compare import compare as compare_runs
 
-    comparison = compare_runs(runs, sort)
+    comparison = compare_runs(runs, sort, where or (), test)
+    if test:
+        for run in runs:
+            opened_if_measured(run)
     if as_json:
         print_json(comparison.as_json(test))
         return
-    from improve.show_comparison import comparison_rows, csv_cell, markdown_cell, show_comparison
+    from improve.show_comparison import comparison_rows, csv_cell, markdown_cell, show_comparison, table_rows
 
     if as_csv:
-        rows = ([csv_cell(cell) for cell in cells] for cells in comparison_rows(comparison, test))
+        rows = ([csv_cell(cell) for cell in cells] for cells in table_rows(comparison, test))
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
     elif markdown:
         head, *body = ([markdown_cell(cell) for cell in cells] for cells in comparison_rows(comparison, test))

@@ -9,18 +9,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from improve.findings.rule import Change, Finding, Rule
-from improve.paired import (
-    Candidate,
-    OverSeeds,
-    Paired,
-    Recipe,
-    binomial_noise,
-    frozen,
-    noise,
-    over_seeds,
-    recipes,
-    seeds_needed,
-)
+from improve.paired import Candidate, Paired, binomial_noise, noise
+from improve.recipes import Against, Recipe, against, recipes
 from improve.spec import Spec
 from improve.statistics import Z, expected_optimism
 
@@ -41,7 +31,7 @@ class Comparing(Rule):
         raise NotImplementedError
 
 
-def _points(seen: Paired | OverSeeds) -> str:
+def _points(seen: Paired | Against) -> str:
     return f"{100 * seen.value:.1f} points [{100 * seen.low:.1f}, {100 * seen.high:.1f}]"
 
 
@@ -75,7 +65,8 @@ class WithinSeedNoise(Comparing):
     """The best two recipes differ by no more than the same recipe does from seed to seed.
 
     Seen as: runs that differ in nothing but `seed` are one recipe; the 95 % interval of the difference between the two
-    best means contains 0 (Welch's t, 1947). 16 · (sd / difference)² seeds of each would show it in 80 % of the cases
+    best means contains 0 (Welch's t, 1947; paired where the seeds share their validation images, and then the bootstrap
+    over images and seeds has to agree). 16 · (sd / difference)² seeds of each would show it in 80 % of the cases
     (Lehr, 1992). With one seed of a recipe nobody knows how far its results spread: McNemar's test tells two trained
     models apart, not two recipes. Fix: train both with 3 seeds or more, the seed of the split included.
     """
@@ -89,17 +80,15 @@ class WithinSeedNoise(Comparing):
         best, second = ranked[:2]
         if min(len(best.errors), len(second.errors)) < 2:
             return self._single(best, second)
-        seen = over_seeds(second.errors, best.errors)
-        if seen.low > 0:
+        seen = against(second, best)
+        if seen is None or seen.verdict == "worse":
             return None
-        seeds = seeds_needed(seen.sd, seen.value)
-        enough = max(seeds, len(best.errors) + 1, len(second.errors) + 1) if seeds else None
         return self.found(
             f"{second.name} ({len(second.errors)} seeds) has {_points(seen)} more errors than {best.name} "
-            f"({len(best.errors)} seeds); one recipe spreads by {100 * seen.sd:.1f} points",
+            f"({len(best.errors)} seeds); one recipe spreads by {100 * max(best.sd or 0, second.sd or 0):.1f} points",
             harm=max(0.0, -seen.low),
-            evidence={"recipes": [best._asdict(), second._asdict()], **seen._asdict(), "seeds_needed": enough},
-            confirm=f"{enough:,} seeds of each would show this difference, if it is one" if enough else "",
+            evidence={"recipes": [best.as_json(), second.as_json()], **seen.as_json()},
+            confirm=f"{seen.needed:,} {seen.unit} would show this difference, if it is one" if seen.needed else "",
         )
 
     def _single(self, best: Recipe, second: Recipe) -> Finding:
@@ -108,7 +97,7 @@ class WithinSeedNoise(Comparing):
             f"{alone[0]} has one seed only" if len(alone) == 1 else f"{' and '.join(alone)} have one seed each",
             harm=abs(second.mean - best.mean),
             status="not_enough_evidence",
-            evidence={"recipes": [best._asdict(), second._asdict()]},
+            evidence={"recipes": [best.as_json(), second.as_json()]},
             confirm=f"train each with {SEEDS} seeds or more: seed=1, seed=2 …",
         )
 
@@ -128,20 +117,26 @@ class WinnersCurse(Comparing):
     def weigh(self, runs: Sequence[Candidate]) -> Finding | None:
         if not runs or runs[0].fingerprint is None:
             return None
-        best = runs[0]
-        specs = {(frozen(run.settings), run.seed): run for run in runs[::-1] if run.fingerprint == best.fingerprint}
-        widest = Z * math.sqrt(2) * binomial_noise(best)
-        equals = [run for run in specs.values() if run.error - best.error <= widest]
-        optimism = expected_optimism(len(equals)) * noise(best, equals)
-        if len(specs) < MANY or optimism < OPTIMISM:
+        best, (k, equals, optimism) = runs[0], luck(runs)
+        if k < MANY or optimism < OPTIMISM:
             return None
         return self.found(
-            f"{best.name} is the best of {len(specs)}, {len(equals)} of them within chance: expect about "
+            f"{best.name} is the best of {k}, {equals} of them within chance: expect about "
             f"{100 * (best.error + optimism):.1f} % on new images, not {100 * best.error:.1f} %",
             harm=optimism,
-            evidence={"k": len(specs), "equals": len(equals), "optimism": optimism, "expected": best.error + optimism},
+            evidence={"k": k, "equals": equals, "optimism": optimism, "expected": best.error + optimism},
             confirm="measure the one that you choose on the test set, once",
         )
+
+
+def luck(runs: Sequence[Candidate]) -> tuple[int, int, float]:
+    """How many specs were measured on the images of the best, how many of them chance could have put first, and by how
+    much the best of those is expected to look better than it is. `runs`: the best first."""
+    best = runs[0]
+    specs = {(run.recipe, run.seed): run for run in runs[::-1] if run.fingerprint == best.fingerprint}
+    widest = Z * math.sqrt(2) * binomial_noise(best)
+    equals = [run for run in specs.values() if run.error - best.error <= widest]
+    return len(specs), len(equals), expected_optimism(len(equals)) * noise(best, equals)
 
 
 class BestAtTheEdge(Comparing):
@@ -194,10 +189,9 @@ def _is_number(value: Any) -> bool:
 def edge_of(runs: Sequence[Candidate], path: str) -> Edge | None:
     """Where the best run's value of `path` stands among those tried with its other settings; None inside the range."""
     errors: dict[float, list[float]] = {}
-    rest = frozen(runs[0].settings, path)
     for run in runs:
         value = run.settings.get(path)
-        if value is not None and _is_number(value) and frozen(run.settings, path) == rest:
+        if value is not None and _is_number(value) and same_but_for(path, run, runs[0]):
             errors.setdefault(value, []).append(run.error)
     tried = {value: fmean(errors[value]) for value in sorted(errors)}
     best = min(tried, key=tried.__getitem__)
@@ -206,6 +200,11 @@ def edge_of(runs: Sequence[Candidate], path: str) -> Edge | None:
     neighbour = [*tried][1 if best == min(tried) else -2]
     gain, beyond = tried[neighbour] - tried[best], next_value(runs[0].spec, path, best, neighbour)
     return Edge(path, best, tried, beyond, gain) if gain > 0 and beyond is not None else None
+
+
+def same_but_for(path: str, one: Candidate, other: Candidate) -> bool:
+    mine, theirs = one.settings, other.settings
+    return mine.keys() == theirs.keys() and all(mine[key] == theirs[key] for key in theirs if key != path)
 
 
 def next_value(spec: dict[str, Any], path: str, best: float, neighbour: float) -> float | None:

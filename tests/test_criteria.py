@@ -1,0 +1,54 @@
+"""One number to optimise, others to satisfy."""
+
+import pytest
+
+from improve.criteria import condition, measured
+from improve.errors import UsageError
+
+SUMMARY = {
+    "validation": {"error": 0.1, "cost": 0.2},
+    "train_dev": {"error": 0.3},
+    "seconds_per_image": 0.004,
+    "name": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("validation_error", 0.1), ("validation_cost", 0.2), ("train_dev_error", 0.3), ("test_error", None),
+     ("seconds_per_image", 0.004), ("model_bytes", None)],
+)  # fmt: skip
+def test_a_metric_is_found_in_the_summary(metric, value):
+    assert measured(SUMMARY, metric) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "sign", "limit"),
+    [
+        ("seconds_per_image<=0.01", "seconds_per_image", "<=", 0.01),
+        ("seconds_per_image <= 10ms", "seconds_per_image", "<=", 0.01),
+        ("model_bytes<10MB", "model_bytes", "<", 1e7),
+        ("validation_error < 6%", "validation_error", "<", 0.06),
+        ("parameters>=1.5M", "parameters", ">=", 1.5e6),
+        ("optimizer=adam", "optimizer", "=", "adam"),
+        ("optimizer.learning_rate != 1e-3", "optimizer.learning_rate", "!=", 0.001),
+    ],
+)
+def test_a_condition_is_a_metric_a_sign_and_a_number_with_its_unit(text, subject, sign, limit):
+    found = condition(text)
+    assert (found.subject, found.sign, found.limit) == (subject, sign, pytest.approx(limit))
+
+
+@pytest.mark.parametrize("text", ["", "fast", "<=3", "seconds_per_image", "seconds_per_image<=", "a b<3", "x" * 9000])
+def test_what_is_no_condition_is_refused_with_an_example(text):
+    with pytest.raises(UsageError, match="is no condition"):
+        condition(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "holds"),
+    [("a<=3", 3, True), ("a<3", 3, False), ("a>2", None, False), ("a=adam", "adam", True), ("a!=adam", "sgd", True),
+     ("a<adam", "aaa", False), ("a==3", 3.0, True), ("a<=3", "text", False)],
+)  # fmt: skip
+def test_what_was_not_measured_satisfies_nothing(text, value, holds):
+    assert condition(text).holds(value) is holds
