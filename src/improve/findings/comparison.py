@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
@@ -150,7 +151,10 @@ class BestAtTheEdge(Comparing):
     code, name, title = "C4", "best_at_the_edge", "the best value lies at the edge of what was tried"
 
     def weigh(self, runs: Sequence[Candidate]) -> Finding | None:
-        edges = [edge for path in _numbers(runs) if (edge := edge_of(runs, path))]
+        groups: dict[str, list[Candidate]] = defaultdict(list)
+        for run in runs:
+            groups[run.recipe].append(run)
+        edges = [edge for path in _numbers(runs) if (edge := edge_of([*groups.values()], path))]
         if not edges:
             return None
         return self.found(
@@ -186,19 +190,21 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def edge_of(runs: Sequence[Candidate], path: str) -> Edge | None:
-    """Where the best run's value of `path` stands among those tried with its other settings; None inside the range."""
+def edge_of(groups: Sequence[Sequence[Candidate]], path: str) -> Edge | None:
+    """Where the best run's value of `path` stands among those tried with its other settings; None inside the range.
+    `groups`: the runs by recipe, the best first."""
     errors: dict[float, list[float]] = {}
-    for run in runs:
-        value = run.settings.get(path)
-        if value is not None and _is_number(value) and same_but_for(path, run, runs[0]):
-            errors.setdefault(value, []).append(run.error)
+    best_run = groups[0][0]
+    for group in groups:
+        value = group[0].settings.get(path)
+        if value is not None and _is_number(value) and same_but_for(path, group[0], best_run):
+            errors.setdefault(value, []).extend(run.error for run in group)
     tried = {value: fmean(errors[value]) for value in sorted(errors)}
     best = min(tried, key=tried.__getitem__)
     if len(tried) < TRIED or best not in (min(tried), max(tried)):
         return None
     neighbour = [*tried][1 if best == min(tried) else -2]
-    gain, beyond = tried[neighbour] - tried[best], next_value(runs[0].spec, path, best, neighbour)
+    gain, beyond = tried[neighbour] - tried[best], next_value(best_run.spec, path, best, neighbour)
     return Edge(path, best, tried, beyond, gain) if gain > 0 and beyond is not None else None
 
 
