@@ -1,4 +1,4 @@
-"""What the answers on a set of images say: which classes are taken for which, how sure it is, where it is surely wrong."""
+"""What the answers on a set of images say: which class is taken for which, how sure they are, the surest mistakes."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 5.2  # inches
+WIDTH = 4.7  # inches
 BLACK = "#000000"
 #: of more runs than these the rest is drawn in grey
 HUES = (COLORS["train"], COLORS["validation"], COLORS["train_dev"], "#7F3C8D", BLACK)
+SHORT = 20  # letters of a name: two such fit beside each other
 DASHES = ("-", "--", ":")
 
 
@@ -37,12 +39,12 @@ def curves(
     rows: list[dict[str, Any]], best: int, human_error: float | None, changes: Sequence[Mapping[str, Any]]
 ) -> Figure:
     """Errors and the learning rate over the epochs, as in curves.png."""
-    made = figure(4.8, WIDTH)
-    grid = made.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.12, right=0.74, top=0.97, bottom=0.11, hspace=0.14)
+    made: Figure = figure(4.8, WIDTH)
+    grid = made.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.13, right=0.71, top=0.97, bottom=0.11, hspace=0.14)
     above = made.add_subplot(grid[0])
     below = made.add_subplot(grid[1], sharex=above)
     draw_errors(above, rows, best, human_error)
-    above.set_title("")
+    above.set_title("", loc="left")
     draw_changes((above, below), [dict(change) for change in changes])
     draw_rate(below, [row["epoch"] for row in rows], [row["learning_rate"] for row in rows])
     above.tick_params(labelbottom=False)
@@ -51,11 +53,11 @@ def curves(
 
 def ladder(rungs: Sequence[Rung]) -> Figure:
     """The errors from human to test as bars, each with what it adds to the one above it and its 95 % interval."""
-    made = figure(0.55 + 0.72 * len(rungs), WIDTH)
+    made: Figure = figure(0.55 + 0.72 * len(rungs), WIDTH)
     height = made.get_figheight()
-    axes = made.add_axes((0.17, 0.45 / height, 0.8, 1 - 0.5 / height))
+    axes = made.add_axes((0.19, 0.45 / height, 0.79, 1 - 0.5 / height))
     top = max(100 * rung.rate.interval()[1] for rung in rungs) or 1.0
-    axes.set(xlim=(0, 1.22 * top), ylim=(len(rungs) - 0.4, -0.72), xlabel="error, %")
+    axes.set(xlim=(0, 1.25 * top), ylim=(len(rungs) - 0.4, -0.72), xlabel="error, %")
     before = 0.0
     for place, rung in enumerate(rungs):
         color = RUNG_COLORS.get(rung.name, _validation_color(rungs))
@@ -72,7 +74,7 @@ def ladder(rungs: Sequence[Rung]) -> Figure:
 
 
 def _validation_color(rungs: Sequence[Rung]) -> str:
-    """Variance is orange and data mismatch green: which of them the validation error adds depends on a train-dev set."""
+    """Variance is orange, data mismatch green: with a train-dev set it is the latter that the validation error adds."""
     return COLORS["train_dev" if any(rung.name == "train-dev" for rung in rungs) else "validation"]
 
 
@@ -101,8 +103,8 @@ def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> 
 
 def reliability(found: Calibration) -> Figure:
     """The share of right answers against the confidence, by bin, with 95 % intervals; below, how many answers."""
-    made = figure(4.2, WIDTH)
-    grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.13, right=0.96, top=0.97, bottom=0.13, hspace=0.12)
+    made: Figure = figure(4.2, WIDTH)
+    grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.14, right=0.97, top=0.97, bottom=0.13, hspace=0.12)
     above = made.add_subplot(grid[0])
     below = made.add_subplot(grid[1], sharex=above)
     above.plot([0, 100], [0, 100], "--", color=GREY, linewidth=1)
@@ -124,25 +126,23 @@ def reliability(found: Calibration) -> Figure:
 def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """The validation errors of several runs (epoch, fraction) over the epochs, each with its name where there is room
     for that many."""
-    made = figure(0.9 + 3.2 + 0.2 * _keys(histories), WIDTH)
-    height = made.get_figheight()
-    axes = made.add_axes((0.12, (0.55 + 0.2 * _keys(histories)) / height, 0.84, 3.4 / height))
+    columns = 2 if max(map(len, histories)) <= SHORT else 1
+    key = 0.2 * math.ceil(len(histories) / columns)  # inches
+    made: Figure = figure(4.1 + key, WIDTH)
+    axes = made.add_axes((0.13, (0.55 + key) / (4.1 + key), 0.84, 3.4 / (4.1 + key)))
     for number, (name, points) in enumerate(histories.items()):
         color, dash = hue(number)
         epochs, errors = zip(*((epoch, 100 * error) for epoch, error in points), strict=True)
-        axes.plot(epochs, errors, dash, color=color, linewidth=1.6, label=printable(name, 32),
+        axes.plot(epochs, errors, dash, color=color, linewidth=1.6, label=printable(name, 2 * SHORT),
                   marker="o" if len(points) < 3 else None, markersize=4)  # fmt: skip
     axes.set(xlabel="epoch", ylabel="validation error, %")
     axes.set_ylim(bottom=0)
     _whole_epochs(axes)
     tidy(axes)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, -0.14), ncols=2, frameon=False, fontsize=9, borderaxespad=0)
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.1, -0.14), ncols=columns, frameon=False, fontsize=9, borderaxespad=0
+    )
     return made
-
-
-def _keys(histories: Mapping[str, Any]) -> int:
-    """Lines of the key, two names in each."""
-    return (len(histories) + 1) // 2
 
 
 def hue(number: int) -> tuple[str, str]:

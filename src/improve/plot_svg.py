@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 from improve.errors import printable
 from improve.plots import COLORS, GREY
 
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -54,7 +53,7 @@ def _drawn(made: Figure) -> str:
     from matplotlib.text import Text
 
     for text in made.findobj(Text):
-        text.set_fontsize(max(SMALLEST, text.get_fontsize()))  # type: ignore[attr-defined]
+        text.set_fontsize(max(SMALLEST, text.get_fontsize()))
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "improve"}):
         made.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)

@@ -64,6 +64,13 @@ class Portrait:
         return self.run.history if whole and in_order else []
 
     @property
+    def uncurved(self) -> str:
+        """Why there is nothing to draw."""
+        if self.run.summary.get("members"):
+            return "an ensemble is put together, not trained"
+        return "the rows of metrics.csv cannot all be read" if self.run.history else "no epoch was recorded"
+
+    @property
     def best(self) -> int:
         """The best epoch; the one with the lowest validation error where the run has not told."""
         told = self.run.summary.get("best_epoch")
@@ -125,7 +132,7 @@ def _number(value: Any) -> bool:
 def verdict(shown: Portrait) -> str:
     """The run in one sentence: what is wrong with it, its error, and what to change first."""
     if shown.damage:
-        return f"damaged: {shown.damage}"
+        return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
     if shown.diagnosis is None:
         return f"no verdict: {shown.trouble}"
     said = VERDICTS[shown.diagnosis.verdict]
@@ -143,33 +150,35 @@ def verdict(shown: Portrait) -> str:
 
 def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
     """What the run is, in a few terms."""
-    run, summary = shown.run, shown.run.summary
-    if run.spec:
-        yield "data", _data(run)
-        yield "network", run.spec["model"]["name"] + _with(summary.get("parameters"), lambda n: f", {size(n)} parameters")
-        yield "optimizer", f"{run.spec['optimizer']['name']}, rate {run.spec['optimizer'].get('learning_rate', 0):g}"
-        yield "seed", str(run.spec["seed"])
+    summary = shown.run.summary
+    if shown.run.spec:
+        yield from _settings(shown.run)
     if isinstance(summary.get("members"), list):
         yield "members", ", ".join(map(str, summary["members"]))
     if summary.get("epochs") is not None:
-        planned = run.spec["training"]["epochs"] if run.spec else "?"
-        yield "epochs", f"{summary['epochs']} of {planned}" + _with(summary.get("best_epoch"), lambda n: f", best {n}")
+        yield "epochs", _epochs(shown.run)
     if summary.get("seconds"):
         yield "time", duration(summary["seconds"])
-    if run.environment.get("device"):
-        yield "device", str(run.environment["device"])
+    if shown.run.environment.get("device"):
+        yield "device", str(shown.run.environment["device"])
     if summary.get("from"):
         yield "weights from", str(summary["from"])
 
 
-def _with(value: Any, told: Callable[[Any], str]) -> str:
-    return told(value) if value else ""
-
-
-def _data(run: Run) -> str:
+def _settings(run: Run) -> Iterator[tuple[str, str]]:
+    spec, parameters = run.spec, run.summary.get("parameters")
     found = run.environment.get("data", {}).get("examples", {})
     sizes = " / ".join(f"{found[part]:,}" for part in ("train", "validation", "test") if part in found)
-    return run.spec["data"]["source"]["name"] + (f", {sizes} images" if sizes else "")
+    yield "data", spec["data"]["source"]["name"] + (f", {sizes} images" if sizes else "")
+    yield "network", spec["model"]["name"] + (f", {size(parameters)} parameters" if parameters else "")
+    yield "optimizer", f"{spec['optimizer']['name']}, rate {spec['optimizer']['learning_rate']:g}"
+    yield "seed", str(spec["seed"])
+
+
+def _epochs(run: Run) -> str:
+    best = run.summary.get("best_epoch")
+    planned = f" of {run.spec['training']['epochs']}" if run.spec else ""
+    return f"{run.summary['epochs']}{planned}" + (f", best {best}" if best else "")
 
 
 def steps(shown: Portrait) -> Iterator[Step]:
@@ -207,7 +216,7 @@ def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
 def _missing(name: str, run: Run) -> str:
     if name == "human":
         return "not known: set diagnosis.human_error"
-    return "not opened: improve report --test opens it" if "test" in run.summary else "there is none"
+    return "not opened (--test)" if "test" in run.summary else "there is none"
 
 
 def plain(value: Any) -> str:

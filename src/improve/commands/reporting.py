@@ -22,7 +22,7 @@ def report(
     from improve.run import write_text
 
     wanted = output or place(runs)
-    text = report_runs([run for run in runs if run != wanted], test)
+    text = report_runs([run for run in runs if run not in (wanted, place(runs))], test)
     if test:
         open_tests(runs)
     try:
