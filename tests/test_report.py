@@ -20,7 +20,7 @@ from improve.errors import UsageError
 from improve.evidence import Predictions
 from improve.portrait import plain, portrait
 from improve.prepare import prepare
-from improve.report import report
+from improve.report import labels, report
 from improve.spec import Spec
 from test_security import HOSTILE
 
@@ -181,7 +181,7 @@ def test_the_test_error_stays_sealed_until_it_is_asked_for(improve, make_run):
     runs = [make_run("a", test=part), make_run("b", spec={"seed": 1})]
     folders = [run.folder for run in runs]
     assert "43.2 %" not in report(folders)
-    assert "not opened (--test)" in report(folders)
+    assert "The test sets were not opened" in report(folders)
     assert not (folders[0].parent / ledger.FILE).exists()
     assert improve("report", *folders, "--test")[0] == 0
     assert "43.2 %" in (folders[0].parent / "report.html").read_text()
@@ -348,3 +348,10 @@ def test_the_table_tells_what_was_reached_before_what_was_set(make_run):
     text = page.text[page.text.index("Only settings that differ") :]
     assert text.index("validation error") < text.index("l2")
     assert {"#run-1", "#run-2", "#comparison"} <= {link.get("href") for link in page.all("a")}
+
+
+def test_runs_of_the_same_name_are_told_apart_by_where_they_lie():
+    assert labels([Path("/a/x/s0"), Path("/a/x/s1")]) == ["s0", "s1"]
+    assert labels([Path("/a/x/s0"), Path("/a/y/s0")]) == ["x/s0", "y/s0"]
+    assert labels([Path("/a/x/s0"), Path("/b/x/s0")]) == ["a/x/s0", "b/x/s0"]
+    assert labels([Path("/a/x/s0"), Path("/a/x/s0")]) == ["s0", "s0"]

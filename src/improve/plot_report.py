@@ -40,7 +40,7 @@ def curves(
 ) -> Figure:
     """Errors and the learning rate over the epochs, as in curves.png."""
     made: Figure = figure(4.8, WIDTH)
-    grid = made.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.13, right=0.71, top=0.97, bottom=0.11, hspace=0.14)
+    grid = made.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.17, right=0.72, top=0.97, bottom=0.11, hspace=0.14)
     above = made.add_subplot(grid[0])
     below = made.add_subplot(grid[1], sharex=above)
     draw_errors(above, rows, best, human_error)

@@ -216,7 +216,7 @@ def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
 def _missing(name: str, run: Run) -> str:
     if name == "human":
         return "not known: set diagnosis.human_error"
-    return "not opened (--test)" if "test" in run.summary else "there is none"
+    return "not opened" if "test" in run.summary else "there is none"
 
 
 def plain(value: Any) -> str:

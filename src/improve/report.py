@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -40,21 +39,30 @@ def report(folders: Sequence[Path], test: bool = False) -> str:
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
         overlay=overlay(shown) if len(shown) > 1 else "",
         skipped=skipped,
+        sealed=not test and any("test" in one.run.summary for one in shown),
         version=__version__,
     )
 
 
 def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list[tuple[str, str]]]:
     """The runs, each with a name that no other has, and what is none with the reason."""
-    count = Counter(folder.name for folder in folders)
     shown, skipped = [], []
-    for folder in folders:
-        name = folder.name if count[folder.name] == 1 else f"{folder.parent.name}/{folder.name}"
+    for folder, name in zip(folders, labels(folders), strict=True):
         try:
-            shown.append(portrait(folder, name or str(folder.resolve().name), test))
+            shown.append(portrait(folder, name, test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
     return shown, skipped
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """The names of the folders, with as much of what they lie in as tells them apart."""
+    paths = [folder.absolute() for folder in folders]
+    for depth in (1, 2, 3):
+        found = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(found)) == len(set(paths)):
+            return found
+    return [str(path) for path in paths]
 
 
 def side_by_side(folders: Sequence[Path], test: bool) -> dict[str, Any]:
