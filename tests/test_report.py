@@ -121,8 +121,9 @@ def test_it_says_what_the_diagnosis_says(five):
         assert said in text, said
 
 
-def test_the_diff_to_try_is_the_edit_of_improve_next(five, improve):
-    _, _, told = improve("next", GOLDEN / "digits_lr_x100")
+def test_the_diff_to_try_is_the_edit_of_improve_next(five, improve, tmp_path):
+    shutil.copytree(GOLDEN / "digits_lr_x100", tmp_path / "copy")
+    _, _, told = improve("next", tmp_path / "copy")
     edited = [line for line in told.splitlines() if re.match(r"[+-]\s", line)]
     assert len(edited) >= 2
     for line in edited:
