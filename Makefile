@@ -29,7 +29,13 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
+# the accessibility checker that the browser tests run in the page; without npm these tests say why they are left out
+.browser: Makefile
+	npm install --prefix $@ --no-save --no-audit --no-fund --silent axe-core@4.14.1
+	touch $@
+
 slow: $(VENV)/.ready  ## the long ones
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory .browser; fi
 	$(BIN)/python -m pytest -m "slow or browser"
 
 format: $(VENV)/.ready
@@ -42,4 +48,4 @@ bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benc
 	$(BIN)/python benchmarks/evidence.py
 
 clean:
-	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .browser .pytest_cache .mypy_cache .ruff_cache

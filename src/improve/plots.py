@@ -17,14 +17,14 @@ GREY = "#666666"
 LABELS = {"train": "training", "validation": "validation", "train_dev": "train-dev"}
 
 
-def figure(height: float) -> Any:
+def figure(height: float, width: float = 8) -> Any:
     """A figure of 800 pixels' width without pyplot, which would cost a second to import and keep state."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     matplotlib.rcParams["text.parse_math"] = False  # a '$' in a class name is a dollar
-    made = Figure(figsize=(8, height), dpi=100, layout=None)
+    made = Figure(figsize=(width, height), dpi=100, layout=None)
     FigureCanvasAgg(made)
     return made
 
@@ -69,7 +69,7 @@ def draw_errors(axes: Axes, rows: list[dict[str, Any]], best: int, human_error: 
     _mark_best(axes, rows[best - 1], human_error)
     axes.set_title("Clean errors after each epoch, and their gaps at the best", loc="left", fontsize=10, y=1.02)
     _label_ends(axes, ends)
-    _tidy(axes)
+    tidy(axes)
 
 
 def draw_changes(axes: tuple[Axes, Axes], changes: Sequence[dict[str, Any]]) -> None:
@@ -152,10 +152,10 @@ def draw_rate(
     place = (1.01, rates[-1] or min(positive))
     axes.annotate(f"{rates[-1]:.3g}", place, xycoords=axes.get_yaxis_transform(), fontsize=9, color=GREY,
                   va="center", annotation_clip=False)  # fmt: skip
-    _tidy(axes)
+    tidy(axes)
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.tick_params(labelsize=8)

@@ -40,6 +40,10 @@ class Known(SourcePart):
         found = (folder / f"{self.name}.npz", folder / self.name)
         return next((path for path in found if path.exists()), None)
 
+    @property
+    def at_hand(self) -> bool:
+        return self._mine() is not None
+
     def facts(self) -> Facts:
         mine = self._mine()
         if mine is None or mine.is_dir():
@@ -88,11 +92,20 @@ class IdxKnown(Known):
                 arrays[f"{letter}_{part}"] = read_idx(folder / pattern.format(kind, dimensions))
         return from_arrays(check_arrays(arrays, folder, self.known.classes), self.class_names, str(folder))
 
+    @property
+    def at_hand(self) -> bool:
+        return super().at_hand or self._shipped() is not None
+
     def _load_elsewhere(self) -> Source:
+        folder = self._shipped()
+        return self._load_folder(folder) if folder else self._load_keras()
+
+    def _shipped(self) -> Path | None:
+        """The system's folder, unless Keras has its own in its cache."""
         folder = SYSTEM / self.name.replace("_", "-")
         cached = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
         in_cache = any((cached / name).exists() for name in (f"{self.name}.npz", self.name.replace("_", "-")))
-        return self._load_folder(folder) if folder.is_dir() and not in_cache else self._load_keras()
+        return folder if folder.is_dir() and not in_cache else None
 
 
 def read_idx(file: Path) -> NDArray[Any]:

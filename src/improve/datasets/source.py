@@ -62,6 +62,11 @@ class SourcePart(Part):
         """How this source is divided unless the spec says so, as a spec writes it."""
         return "60/20/20"
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether `load` finds the images on this machine, without a download and without Keras."""
+        return True
+
     def facts(self) -> Facts:
         """Sizes and image shape, without reading the images."""
         raise NotImplementedError

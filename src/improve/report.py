@@ -1,0 +1,109 @@
+"""Runs + their diagnoses → one page of HTML that loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from improve import __version__, plot_report
+from improve.compare import compare
+from improve.errors import ImproveError, UsageError, printable, visible
+from improve.plot_svg import inline
+from improve.portrait import Portrait, portrait
+from improve.sections import section
+from improve.show import interval, percent
+from improve.show_comparison import comparison_rows
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+REACHED = "validation error"  # the column from which on a table tells what came of the settings
+
+
+def report(folders: Sequence[Path], test: bool = False) -> str:
+    """The page. `test`: the test errors may be told. Raises UsageError where none of the folders is a run."""
+    shown, skipped = portraits(folders, test)
+    if not shown:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
+        raise UsageError(f"none of these is a run: {reasons}", fix="improve train makes runs")
+    runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
+    whole = [one.run.folder for one in shown if not one.damage]
+    page = environment().get_template("report.html.j2")
+    return page.render(
+        title=f"{len(shown)} runs" if len(shown) > 1 else shown[0].label,
+        runs=runs,
+        anchors={run["name"]: run["anchor"] for run in runs},
+        comparison=side_by_side(whole, test) if len(whole) > 1 else None,
+        overlay=overlay(shown) if len(shown) > 1 else "",
+        skipped=skipped,
+        sealed=not test and any("test" in one.run.summary for one in shown),
+        version=__version__,
+    )
+
+
+def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list[tuple[str, str]]]:
+    """The runs, each with a name that no other has, and what is none with the reason."""
+    shown, skipped = [], []
+    for folder, name in zip(folders, labels(folders), strict=True):
+        try:
+            shown.append(portrait(folder, name, test))
+        except ImproveError as error:
+            skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
+    return shown, skipped
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """The names of the folders, with as much of what they lie in as tells them apart."""
+    paths = [folder.absolute() for folder in folders]
+    for depth in (1, 2, 3):
+        found = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(found)) == len(set(paths)):
+            return found
+    return [str(path) for path in paths]
+
+
+def side_by_side(folders: Sequence[Path], test: bool) -> dict[str, Any]:
+    """The table of `improve compare`, what was reached before what was set, and what it says of these runs."""
+    found = compare(folders)
+    rows = list(comparison_rows(found, test))
+    first = rows[0].index(REACHED) if REACHED in rows[0] else 1
+    head, *body = ([*row[:1], *row[first:], *row[1:first]] for row in rows)
+    return {"head": head, "rows": body, "findings": found.as_json(test).get("findings", [])}
+
+
+def overlay(shown: Sequence[Portrait]) -> str:
+    """The validation errors of all runs that have any."""
+    drawn = {one.label: [(int(row["epoch"]), row["validation_error"]) for row in one.rows] for one in shown if one.rows}
+    if not drawn:
+        return ""
+    ends = "; ".join(f"{name} ends at {percent(points[-1][1])}" for name, points in drawn.items())
+    return inline(plot_report.overlay(drawn), "overlay", f"Validation error over the epochs: {ends}")
+
+
+@cache
+def environment() -> Environment:
+    """Everything that is put into the page is escaped, and freed of what could change how the rest of it is read."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def short(value: Any, limit: int) -> str:
+        return printable(str(value), limit)
+
+    def sentence(value: str, limit: int) -> str:
+        said = short(value, limit)
+        return said if said.endswith((".", "…", "?", "!")) else f"{said}."
+
+    def harmless(value: Any) -> Any:
+        return value if isinstance(value, Markup) else visible(str(value))
+
+    made = Environment(
+        loader=PackageLoader("improve"), autoescape=True, undefined=StrictUndefined, finalize=harmless,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    filters: dict[str, Callable[..., Any]] = {"percent": percent, "short": short, "svg": Markup, "sentence": sentence}
+    made.filters |= filters
+    made.globals["interval"] = interval
+    return made
