@@ -2,7 +2,7 @@
 
     python benchmarks/calibration.py [--pairs 2000] [--seed 0]
 
-Models are simulated: each image has a difficulty (Beta-distributed), each trained model errs on it with that probability,
+Models are simulated: each image has a difficulty (Beta-distributed), each trained model errs on it with that chance,
 shifted a little for every seed. No network is trained. Writes a section into RESULTS.md.
 """
 
