@@ -14,7 +14,7 @@ from improve.errors import ImproveError, UsageError
 from improve.findings.comparison import luck, weigh
 from improve.findings.rule import Finding
 from improve.lazy import np
-from improve.paired import Candidate, Paired, wrong
+from improve.paired import Candidate, Paired, Unpaired, unpaired, wrong
 from improve.pairs import Family, Pair, families
 from improve.recipes import Against, Recipe, against, recipes
 from improve.run import Run, load
@@ -27,8 +27,8 @@ MANY = 30  # recipes; of more, only the best are put side by side
 @dataclass(frozen=True)
 class Row:
     """One run: the settings in which the runs differ, and its numbers; None where a run has none. `broken`: the
-    conditions that do not hold. `against`: its validation error against that of the table's first run, where both were
-    measured on the same images. `chosen`: what it was sorted by and what was asked of it, beside the usual columns."""
+    conditions that do not hold. `against`: its validation error against that of the table's first run, image by image
+    where both were measured on the same. `chosen`: what it was sorted by and what was asked of it."""
 
     name: str
     status: str
@@ -43,7 +43,7 @@ class Row:
     model_bytes: int | None
     chosen: dict[str, Any]
     broken: tuple[str, ...] = ()
-    against: Paired | None = None
+    against: Paired | Unpaired | None = None
 
     def as_json(self, test: bool) -> dict[str, Any]:
         value = {**vars(self), "against": self.against.as_json() if self.against else None}
@@ -110,12 +110,15 @@ def compare(
     conditions = [condition(text) for text in where]
     check_sort(sort)
     runs, skipped = _loaded(folders)
-    settings = {run.folder: flat(run.spec) for run in runs}
-    check_opened([sort, *(one.subject for one in conditions)], settings.values(), test)
-    differing = tuple(differences(list(settings.values())))
-    rows = [row(run, settings[run.folder], differing, sort, conditions) for run in runs]
-    pairs = sorted(zip(rows, candidates(runs), strict=True), key=lambda pair: _rank(pair[0], sort))
-    return judged(tuple(row for row, _ in pairs), [one for _, one in pairs if one], differing, skipped, grouped(runs))
+    settings = [flat(run.spec) for run in runs]
+    check_opened([sort, *(one.subject for one in conditions)], settings, test)
+    differing, names = tuple(differences(settings)), labels([run.folder for run in runs])
+    rows = [
+        row(run, name, own, differing, sort, conditions) for run, name, own in zip(runs, names, settings, strict=True)
+    ]
+    pairs = sorted(zip(rows, candidates(runs, names), strict=True), key=lambda pair: _rank(pair[0], sort))
+    images = grouped(runs, names)
+    return judged(tuple(row for row, _ in pairs), [one for _, one in pairs if one], differing, skipped, images)
 
 
 def judged(
@@ -123,7 +126,7 @@ def judged(
 ) -> Comparison:
     """What may be said of rows in their order, and of the runs among them that have results, in the same."""
     kin = families(found)
-    seen = {pair.second: pair.seen for one in kin if rows[0].name in one.names for pair in of_first(one, rows[0].name)}
+    seen = against_first(kin, rows[0].name, found)
     ranked = sorted(found, key=lambda run: (run.error, run.name))
     return Comparison(
         tuple(replace(one, against=seen.get(one.name)) for one in rows),
@@ -137,8 +140,20 @@ def judged(
     )
 
 
-def of_first(kin: Family, first: str) -> list[Pair]:
-    return [kin.pair(first, name) for name in kin.names if name != first]
+def against_first(kin: Sequence[Family], first: str, found: Sequence[Candidate]) -> dict[str, Paired | Unpaired]:
+    """By name: image by image where that is possible, else by their errors where they do the same task."""
+    seen: dict[str, Paired | Unpaired] = {}
+    for one in (run for run in found if run.name == first):
+        seen |= {run.name: unpaired(run, one) for run in found if on_other_images(run, one)}
+    for family in (family for family in kin if first in family.names):
+        seen |= {name: family.pair(first, name).seen for name in family.names if name != first}
+    return seen
+
+
+def on_other_images(run: Candidate, one: Candidate) -> bool:
+    """Whether both were measured on images of the same kind, but not on the same ones."""
+    known = None not in (run.fingerprint, one.fingerprint)
+    return known and run.task == one.task and run.fingerprint != one.fingerprint
 
 
 def standings(ranked: Sequence[Candidate]) -> tuple[Standing, ...]:
@@ -179,15 +194,25 @@ def _loaded(folders: Iterable[Path]) -> tuple[list[Run], tuple[tuple[str, str], 
     return runs, tuple(skipped)
 
 
-def grouped(runs: Sequence[Run]) -> tuple[Images, ...]:
+def grouped(runs: Sequence[Run], names: Sequence[str]) -> tuple[Images, ...]:
     """The runs by their validation images, in the order given."""
-    groups: dict[str | None, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(fingerprint(run), []).append(run)
+    groups: dict[str | None, list[tuple[str, Run]]] = {}
+    for name, run in zip(names, runs, strict=True):
+        groups.setdefault(fingerprint(run), []).append((name, run))
     return tuple(
-        Images(key, (group[0].summary.get("validation") or {}).get("n"), tuple(run.name for run in group))
+        Images(key, (group[0][1].summary.get("validation") or {}).get("n"), tuple(name for name, _ in group))
         for key, group in groups.items()
     )
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """The names of the folders, with as much of what they lie in as tells them apart."""
+    paths = [folder.absolute() for folder in folders]
+    for depth in (1, 2, 3):
+        found = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(found)) == len(set(paths)):
+            return found
+    return [str(path) for path in paths]
 
 
 def fingerprint(run: Run) -> str | None:
@@ -196,19 +221,17 @@ def fingerprint(run: Run) -> str | None:
     return None if value is None else str(value)
 
 
-def candidates(runs: Sequence[Run]) -> list[Candidate | None]:
+def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | None]:
     """The runs as the findings see them; None for one without results. Predictions are read only where there are
     others on the same images."""
     measured = [run for run in runs if run.summary.get("validation")]
     shared = Counter(fingerprint(run) for run in measured)
     ids: dict[str | None, Any] = {}
     found: list[Candidate | None] = []
-    for run in runs:
+    for name, run in zip(names, runs, strict=True):
         part = run.summary.get("validation")
         missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
-        found.append(
-            Candidate(run.name, run.spec, part["error"], part["n"], fingerprint(run), missed) if part else None
-        )
+        found.append(Candidate(name, run.spec, part["error"], part["n"], fingerprint(run), missed) if part else None)
     return found
 
 
@@ -222,7 +245,7 @@ def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
 
 
 def row(
-    run: Run, settings: dict[str, Any], differing: Iterable[str], sort: str, conditions: Sequence[Condition]
+    run: Run, name: str, settings: dict[str, Any], differing: Iterable[str], sort: str, conditions: Sequence[Condition]
 ) -> Row:
     summary = run.summary
     asked = {
@@ -231,7 +254,7 @@ def row(
         if one != "name"
     }
     return Row(
-        run.name,
+        name,
         run.status,
         {key: settings.get(key, MISSING) for key in differing},
         **{key: summary.get(key) for key in NUMBERS},

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.statistics import CONFIDENCE, mcnemar, paired_difference
+from improve.statistics import CONFIDENCE, Rate, difference, mcnemar, paired_difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +66,30 @@ def counted(only_first: int, only_second: int, n: int, p: float) -> Paired:
     return Paired((only_first - only_second) / n, low, high, p, (only_first + only_second) / n, n)
 
 
+class Unpaired(NamedTuple):
+    """First − second error rate on other images of the same kind, with its 95 % interval (Newcombe, 1998)."""
+
+    value: float
+    low: float
+    high: float
+    detectable: float
+    p: None = None
+
+    @property
+    def verdict(self) -> str:
+        """Of the first."""
+        return "not distinguishable" if self.low <= 0 <= self.high else "better" if self.value < 0 else "worse"
+
+    def as_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+
+def unpaired(first: Candidate, second: Candidate) -> Unpaired:
+    rates = Rate(first.error, first.n), Rate(second.error, second.n)
+    noise = math.sqrt(sum(run.error * (1 - run.error) / run.n for run in (first, second)))
+    return Unpaired(first.error - second.error, *difference(*rates), POWER * noise)
+
+
 def wrong(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Of a run's predictions (id, label, probability): the ids in order, and which of these images it gets wrong."""
     ids = predictions["id"]
@@ -95,6 +119,12 @@ class Candidate:
     def recipe(self) -> str:
         """The settings as something that can be compared."""
         return repr(sorted(self.settings.items()))
+
+    @property
+    def task(self) -> tuple[Any, Any]:
+        """Where its validation images come from."""
+        data = self.spec.get("data", {})
+        return data.get("source"), data.get("target")
 
     @property
     def seed(self) -> Any:

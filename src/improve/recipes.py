@@ -100,14 +100,9 @@ def recipes(runs: Sequence[Candidate]) -> list[Recipe]:
     """The recipes for the best run's data, by their mean error. `runs`: the best first."""
     groups: dict[str, dict[Any, Candidate]] = {}
     for run in runs:
-        if _task(run) == _task(runs[0]):
+        if run.task == runs[0].task:
             groups.setdefault(run.recipe, {}).setdefault(run.seed, run)
     return sorted((Recipe(tuple(group.values())) for group in groups.values()), key=lambda one: one.mean)
-
-
-def _task(run: Candidate) -> tuple[Any, Any]:
-    data = run.spec.get("data", {})
-    return data.get("source"), data.get("target")
 
 
 class Against(NamedTuple):

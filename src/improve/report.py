@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve import __version__, plot_report
-from improve.compare import compare
+from improve.compare import compare, labels
 from improve.errors import ImproveError, UsageError, printable, visible
 from improve.plot_svg import inline
 from improve.portrait import Portrait, portrait
 from improve.sections import section
 from improve.show import interval, percent
-from improve.show_comparison import comparison_rows
+from improve.show_comparison import comparison_rows, footnote, recipe_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,23 +55,14 @@ def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list
     return shown, skipped
 
 
-def labels(folders: Sequence[Path]) -> list[str]:
-    """The names of the folders, with as much of what they lie in as tells them apart."""
-    paths = [folder.absolute() for folder in folders]
-    for depth in (1, 2, 3):
-        found = ["/".join(path.parts[-depth:]) for path in paths]
-        if len(set(found)) == len(set(paths)):
-            return found
-    return [str(path) for path in paths]
-
-
 def side_by_side(folders: Sequence[Path], test: bool) -> dict[str, Any]:
     """The table of `improve compare`, what was reached before what was set, and what it says of these runs."""
-    found = compare(folders)
+    found = compare(folders, test=test)
     rows = list(comparison_rows(found, test))
-    first = rows[0].index(REACHED) if REACHED in rows[0] else 1
+    first = rows[0].index(REACHED)
     head, *body = ([*row[:1], *row[first:], *row[1:first]] for row in rows)
-    return {"head": head, "rows": body, "findings": found.as_json(test).get("findings", [])}
+    recipes = list(recipe_rows(found.recipes))
+    return {"head": head, "rows": body, "findings": found.findings, "recipes": recipes, "note": footnote(found)}
 
 
 def overlay(shown: Sequence[Portrait]) -> str:

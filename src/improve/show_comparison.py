@@ -12,7 +12,7 @@ from rich.text import Text
 from improve.compare import NUMBERS, Comparison, Images, Row, Standing
 from improve.errors import printable, visible
 from improve.findings.rule import Finding
-from improve.paired import Paired
+from improve.paired import Paired, Unpaired
 from improve.pairs import TOLD
 from improve.settings import MISSING
 from improve.show import console, duration, interval, percent, size
@@ -86,10 +86,14 @@ def quantity(name: str, value: object) -> str:
     return f"{value / 1e6:.3g} MB" if name == "model_bytes" else f"{value:.4g}"
 
 
-def against(seen: Paired | None) -> str:
+def against(seen: Paired | Unpaired | None) -> str:
     """The difference in points with its interval; what n images could show, where it is within chance."""
     if seen is None:
         return MISSING
+    if isinstance(seen, Unpaired):
+        told = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}"
+        clear = seen.verdict != "not distinguishable"
+        return f"{seen.verdict} {told}, on other images" if clear else f"{seen.verdict} ({told}; on other images)"
     told = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}"
     if seen.told_apart:
         return f"{seen.verdict} {told} {p_value(seen.p)}"
@@ -122,15 +126,23 @@ def show_recipes(standings: Sequence[Standing], out: Console) -> None:
     """Mean ± standard deviation over seeds, and what may be said of each recipe against the best."""
     if not standings:
         return
-    best = printable(standings[0].recipe.name)
+    head, *rows = recipe_rows(standings)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("over seeds", "seeds", "mean error", f"against {best}", "P(better)"):
-        table.add_column(Text(name), no_wrap=True)
-    for standing in standings:
-        table.add_row(*(Text(printable(cell)) for cell in recipe_cells(standing)))
+    for name in head:
+        table.add_column(Text(printable(name)), no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
     out.print()
     out.print(table, soft_wrap=True)
     out.print()
+
+
+def recipe_rows(standings: Sequence[Standing]) -> Iterable[list[str]]:
+    """Header and rows; nothing where there is no recipe with several seeds."""
+    if standings:
+        yield ["over seeds", "seeds", "mean error", f"against {standings[0].recipe.name}", "P(better)"]
+    for standing in standings:
+        yield recipe_cells(standing)
 
 
 def recipe_cells(standing: Standing) -> list[str]:
