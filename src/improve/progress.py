@@ -51,7 +51,7 @@ class TerminalWatcher:
         self.bar = Progress(*columns, console=self.out, auto_refresh=False)
         self.task = self.bar.add_task("", total=total)
         self.live = Live(Group(self.curve, self.bar), console=self.out, auto_refresh=False, transient=True)
-        self.live.start()
+        self.live.start(refresh=True)
 
     def update_bar(self, done: int, words: str) -> None:
         if self.bar is not None and self.live is not None:

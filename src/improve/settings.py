@@ -7,6 +7,9 @@ from typing import Any
 
 from improve import yamlfile
 
+NAMES = "training.class_weights"  # a mapping from names of classes
+LONG = 80  # characters; with what comes below, keys stay within the 250 of MLflow
+
 
 def flat(spec: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """Dotted keys, such as optimizer.learning_rate. A list, nothing (`null`), and a mapping whose keys are no words of
@@ -16,14 +19,15 @@ def flat(spec: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
 
 def leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
-        if isinstance(value, Mapping) and value and path + key != "training.class_weights" and all(map(word, value)):
-            yield from leaves(value, f"{path}{key}.")
+        inner = f"{path}{key}"
+        if isinstance(value, Mapping) and value and inner != NAMES and len(inner) <= LONG and all(map(word, value)):
+            yield from leaves(value, f"{inner}.")
         else:
-            yield path + key, value
+            yield inner, value
 
 
 def word(key: Any) -> bool:
-    return isinstance(key, str) and key.isascii() and key.isidentifier() and len(key) <= 60
+    return isinstance(key, str) and key.isascii() and key.isidentifier() and len(key) <= LONG
 
 
 def plain(value: Any) -> bool | int | float | str:

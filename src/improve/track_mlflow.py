@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from improve.settings import flat
 from improve.spec import spec_digest
 
 MOST_PARAMS, MOST_METRICS = 100, 1000  # in one call
-LONGEST_KEY, LONGEST_VALUE = 250, 6000
-ODD = re.compile(r"[^\w\-. :/]")  # in a key
+LONGEST_VALUE = 6000
 STATUS = {"finished": "FINISHED", "stopped": "KILLED", "running": "KILLED"}
+FINAL = ("best_epoch", "parameters", "model_bytes", "seconds_per_image", "images_per_second")
 KEPT = "tracking.json"
 #: unless the user says otherwise: a server that is gone shall not hold the training up for minutes (MLflow's own
 #: values are 7 and 120), and nobody is told that MLflow is used
@@ -49,7 +48,7 @@ class MLflow:
         self.id = self.known(found.folder) or self.created(found)
         self.client.update_run(self.id, status="RUNNING")
         there = self.client.get_run(self.id).data.params
-        self.params({key: value for key, value in flat(found.spec).items() if key_of(key) not in there})
+        self.params({key: value for key, value in flat(found.spec).items() if key not in there})
         history = self.client.get_metric_history(self.id, "loss")
         self.there = {metric.step: metric.value for metric in sorted(history, key=lambda metric: metric.timestamp)}
 
@@ -95,7 +94,7 @@ class MLflow:
     def params(self, settings: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        found = [Param(key_of(key), str(value)[:LONGEST_VALUE]) for key, value in settings.items()]
+        found = [Param(key, str(value)[:LONGEST_VALUE]) for key, value in settings.items()]
         for first in range(0, len(found), MOST_PARAMS):
             self.client.log_batch(self.id, params=found[first : first + MOST_PARAMS])
 
@@ -112,7 +111,9 @@ class MLflow:
         """The files last: a store for them is what is most often missing."""
         epochs, now = int(found.summary.get("epochs", 0)), time.time()
         self.client.log_batch(self.id, metrics=list(metrics(final(found.summary), epochs, now)))
-        self.client.set_tag(self.id, "improve.status", found.status)
+        ends = {"status": found.status, "state_sha256": found.summary.get("state_sha256")}
+        for key, value in ends.items():
+            self.client.set_tag(self.id, f"improve.{key}", value)
         if changes := found.summary.get("changes"):
             self.client.set_tag(self.id, "improve.changes", yamlfile.inline(changes)[:LONGEST_VALUE])
         self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
@@ -120,10 +121,6 @@ class MLflow:
         for name in ("spec.yaml", "curves.png"):
             if (found.folder / name).is_file():
                 self.client.log_artifact(self.id, str(found.folder / name))
-
-
-def key_of(setting: str) -> str:
-    return ODD.sub("_", setting)[:LONGEST_KEY]
 
 
 def metrics(values: Mapping[str, Any], step: int, at: float) -> Iterator[Any]:
@@ -136,15 +133,11 @@ def metrics(values: Mapping[str, Any], step: int, at: float) -> Iterator[Any]:
 
 
 def final(summary: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of summary.json, those of the parts with the part's name; what a column of metrics.csv is called
-    stays the column's."""
-    found: dict[str, Any] = {}
-    for key, value in without_test(summary).items():
-        if key in ("train", "validation", "train_dev"):
-            found |= {f"best_{key}_{name}": number for name, number in value.items()}
-        elif key not in ("epochs", "seconds"):
-            found[key] = value
-    return {key: value for key, value in found.items() if isinstance(value, int | float)}
+    """What summary.json has beside the curves: of the best epoch, and of the whole run."""
+    found = {key: summary[key] for key in FINAL if summary.get(key) is not None}
+    for part in ("train", "train_dev", "validation"):
+        found |= {f"best_{part}_{name}": value for name, value in summary.get(part, {}).items()}
+    return found
 
 
 def without_test(summary: Mapping[str, Any]) -> dict[str, Any]:

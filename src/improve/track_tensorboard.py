@@ -12,7 +12,7 @@ from improve.run import Run
 from improve.settings import flat
 
 PARTS = ("train", "validation", "train_dev")
-FOLDER = "tensorboard"
+FOLDER, SUFFIX = "tensorboard", ".improve"  # the end of the name of each file
 
 
 class TensorBoard:
@@ -25,9 +25,13 @@ class TensorBoard:
         self.files: dict[str, EventFile] = {}
 
     def begin(self, found: Run) -> None:
-        """What an earlier session wrote counts no longer; the whole history is written anew."""
+        """What an earlier session wrote goes, and the whole history is written anew: of settings and of a status
+        readers keep the first that they find, and not all of them drop steps that are written again."""
         self.folder = found.folder / FOLDER
         self.close()
+        for part in ("", *PARTS):
+            for file in (self.folder / part).glob(f"events.out.tfevents.*{SUFFIX}"):
+                file.unlink()
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
 
@@ -36,13 +40,14 @@ class TensorBoard:
         self.write("", hparams_pb(flat(found.spec), trial_id=found.name), 0)
 
     def log(self, rows: Sequence[dict[str, float]], times: Sequence[float]) -> None:
-        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
         for row, at in zip(rows, times, strict=True):
             for column, value in row.items():
                 if column != "epoch":
                     part, tag = place(column)
-                    self.write(part, scalar_pb(tag, value), int(row["epoch"]), at)
+                    scalar = Summary.Value(tag=tag, simple_value=value)
+                    self.write(part, Summary(value=[scalar]), int(row["epoch"]), at)
 
     def end(self, found: Run) -> None:
         if (found.folder / "curves.png").is_file():
@@ -70,11 +75,10 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        number = sum(1 for _ in folder.glob("events.out.tfevents.*")) + 1  # readers take them in the order of names
-        self.stream = (folder / f"events.out.tfevents.{number:010d}.improve").open("xb", buffering=0)
+        self.stream = (folder / f"events.out.tfevents.{time.time_ns()}{SUFFIX}").open("xb", buffering=0)
         self.records = RecordWriter(self.stream)
         self.add(0, file_version="brain.Event:2")
-        self.add(0, session_log=SessionLog(status=SessionLog.START))  # readers drop what they have from this step on
+        self.add(0, session_log=SessionLog(status=SessionLog.START))  # who looks on drops what was there
 
     def add(self, step: int, at: float | None = None, **what: Any) -> None:
         """`at`: seconds since 1970; now unless given."""
