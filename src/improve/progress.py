@@ -77,8 +77,8 @@ class TerminalWatcher:
         self.out.print()
         train_dev = "train-dev   " if "train_dev" in data.parts else ""
         self.out.print(Text(f"epoch    loss    train   {train_dev}validation               rate      time", "bold"))
-        self.curve = LiveCurve(spec.diagnosis.human_error, read_metrics(folder / "metrics.csv"))
         if self.out.is_terminal:
+            self.curve = LiveCurve(spec.diagnosis.human_error, read_metrics(folder / "metrics.csv"))
             self.show_bar(self.epochs * self.steps, TimeLeft(), TextColumn("Ctrl+C stops"))
 
     def step(self, epoch: int, step: int) -> None:
