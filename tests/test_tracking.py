@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from improve import tracking
+from improve.commands import training
 from improve.errors import UsageError
 from improve.run import Run
 from improve.settings import flat
+from improve.shortage import OutOfMemoryError
 from improve.spec import Spec
 from improve.tracking import Follower, ends, wanted
 
@@ -169,6 +171,18 @@ def test_what_is_not_installed_is_told_before_anything_is_started(
 
 def wanted_install(name):
     return {"tensorboard": "tensorboard", "mlflow": "mlflow-skinny sqlalchemy alembic"}[name]
+
+
+def test_a_process_that_goes_on_with_smaller_batches_tells_the_same_trackers(monkeypatch, tmp_path):
+    flags = []
+    monkeypatch.setattr(training, "start_smaller", lambda error, given: flags.extend(given))
+
+    def work(watcher):
+        raise OutOfMemoryError(tmp_path, Spec())
+
+    with pytest.raises(OutOfMemoryError):
+        training.show_run(work, [Recorder()], as_json=False, quiet=True)
+    assert flags == ["--quiet", "--recorder"]
 
 
 def test_nothing_has_to_be_installed_where_nothing_is_asked_for(monkeypatch):
