@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "improve"
 # From the ground up: a module imports only from shelves below its own.
 FLOORS = [
     ["errors", "__init__"],
-    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded"],
+    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded", "chart"],
     ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
      "parallel", "layers"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
@@ -30,7 +30,7 @@ FLOORS = [
     ["augmentations", "datasets.known", "models"],
     ["datasets"],
     ["spec"],
-    ["division", "timeline", "shortage", "settings"],
+    ["division", "timeline", "shortage", "settings", "dotted"],
     ["sense", "vocabulary", "template"],
     ["merge", "mistakes"],
     ["specfile"],
@@ -47,9 +47,10 @@ FLOORS = [
     ["findings.testing"],
     ["findings"],
     ["train", "advice"],
-    ["learning_curve", "lr_range", "resume"],
+    ["track_mlflow", "track_tensorboard"],
+    ["learning_curve", "lr_range", "resume", "tracking"],
     ["diagnose", "compare", "glossary"],
-    ["revise", "show"],
+    ["revise", "show", "show_curve"],
     ["show_diagnosis", "show_comparison", "show_selftest", "progress"],
     ["plot_experiments", "show_experiments", "portrait", "answers", "pictures", "plot_svg"],
     ["plot_report"],
@@ -95,7 +96,8 @@ def test_imports_point_downwards(file, name):
 @pytest.mark.parametrize(("file", "name"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
 def test_heavy_modules_are_named_in_one_place_only(file, name):
     at_import = {module.split(".")[0] for module in imports_of(file, everywhere=False)}
-    heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn"}
+    heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn",
+             "tensorboard", "mlflow"}  # fmt: skip
     assert not at_import & heavy, f"{name} imports {at_import & heavy} when it is imported"
     ever = {module.split(".")[0] for module in imports_of(file)}
     if not name.startswith("plot"):

@@ -1,4 +1,4 @@
-"""Training as a person watches it: a table that grows and a bar on a terminal, plain lines elsewhere."""
+"""Training as a person watches it: on a terminal a table and a curve that grow, and a bar; plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from improve.prepare import Data
+from improve.run import read_metrics
 from improve.show import console, duration, percent, rate
+from improve.show_curve import LiveCurve
 from improve.spec import Spec
 
 REFRESH = 0.25  # seconds between redraws of the bar
@@ -31,19 +34,29 @@ class TerminalWatcher:
         self.out: Console = console(stderr=True)
         self.quiet = quiet
         self.bar: Progress | None = None
+        self.live: Live | None = None
+        self.curve = LiveCurve(None)
         self.drawn = 0.0
 
     def reading(self, done: int, total: int) -> None:
         """Images are being decoded into the cache."""
         if self.bar is None and self.out.is_terminal and not self.quiet:
-            self.bar = Progress(
-                BarColumn(bar_width=32), TextColumn("{task.description}"), TimeLeft(),
-                console=self.out, auto_refresh=False, transient=True,
-            )  # fmt: skip
-            self.bar.start()
-            self.task = self.bar.add_task("", total=total)
+            self.show_bar(total, TimeLeft())
         if self.bar is not None:
-            self.bar.update(self.task, completed=done, description=f"reading images {done:,}/{total:,}", refresh=True)
+            self.update_bar(done, f"reading images {done:,}/{total:,}")
+
+    def show_bar(self, total: int, *more: ProgressColumn) -> None:
+        """Below the curve, and both below what is printed from now on."""
+        columns = BarColumn(bar_width=32), TextColumn("{task.description}"), *more
+        self.bar = Progress(*columns, console=self.out, auto_refresh=False)
+        self.task = self.bar.add_task("", total=total)
+        self.live = Live(Group(self.curve, self.bar), console=self.out, auto_refresh=False, transient=True)
+        self.live.start(refresh=True)
+
+    def update_bar(self, done: int, words: str) -> None:
+        if self.bar is not None and self.live is not None:
+            self.bar.update(self.task, completed=done, description=words)
+            self.live.refresh()
 
     def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
         self.close()
@@ -65,12 +78,8 @@ class TerminalWatcher:
         train_dev = "train-dev   " if "train_dev" in data.parts else ""
         self.out.print(Text(f"epoch    loss    train   {train_dev}validation               rate      time", "bold"))
         if self.out.is_terminal:
-            self.bar = Progress(
-                BarColumn(bar_width=32), TextColumn("{task.description}"), TimeLeft(), TextColumn("Ctrl+C stops"),
-                console=self.out, auto_refresh=False, transient=True,
-            )  # fmt: skip
-            self.bar.start()
-            self.task = self.bar.add_task("", total=self.epochs * self.steps)
+            self.curve = LiveCurve(spec.diagnosis.human_error, read_metrics(folder / "metrics.csv"))
+            self.show_bar(self.epochs * self.steps, TimeLeft(), TextColumn("Ctrl+C stops"))
 
     def step(self, epoch: int, step: int) -> None:
         now = time.monotonic()
@@ -78,19 +87,22 @@ class TerminalWatcher:
             return
         self.drawn = now
         doing = f"step {step}/{self.steps}" if step < self.steps else "measuring"
-        words = f"{epoch}/{self.epochs}  {doing}"
-        self.bar.update(self.task, completed=(epoch - 1) * self.steps + step, description=words)
-        self.bar.refresh()
+        self.update_bar((epoch - 1) * self.steps + step, f"{epoch}/{self.epochs}  {doing}")
 
     def epoch(self, row: dict[str, Any], best: int) -> None:
         if not self.quiet:
+            self.curve.rows.append(row)
             self.out.print(Text(line(row, best)))
 
+    def warn(self, message: str) -> None:
+        self.out.print(Text(f"warning: {message}"))
+
     def close(self) -> None:
-        """Take the bar away; safe to call twice."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        """Take the bar away, and leave the curve as it is now; safe to call twice."""
+        if self.live is not None:
+            self.live.stop()
+            self.out.print(self.curve, end="")
+        self.bar = self.live = None
 
 
 def heading(folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,12 +26,14 @@ from improve.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from improve.progress import TerminalWatcher
     from improve.shortage import OutOfMemoryError
+    from improve.tracking import Tee, Tracker
 
 From = Annotated[
     Path | None, typer.Option("--from", metavar="RUN", help="start from the weights of this run's best epoch")
 ]
+ForTensorBoard = Annotated[bool, typer.Option("--tensorboard", help="write event files for TensorBoard as well")]
+ForMLflow = Annotated[bool, typer.Option("--mlflow", help="log to MLflow as well")]
 
 
 def train(
@@ -41,6 +43,8 @@ def train(
     name: Name = None,
     weights: From = None,
     no_code: NoCode = False,
+    tensorboard: ForTensorBoard = False,
+    mlflow: ForMLflow = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,9 +52,12 @@ def train(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
+    from improve.tracking import wanted
     from improve.train import train as train_spec
 
-    show_run(lambda watcher: train_spec(experiment, name or spec.stem, runs, watcher, weights), as_json, quiet)
+    trackers = wanted(tensorboard, mlflow)
+    show_run(lambda watcher: train_spec(experiment, name or spec.stem, runs, watcher, weights),
+             trackers, as_json, quiet)  # fmt: skip
 
 
 def resume(
@@ -58,13 +65,17 @@ def resume(
     overrides: Overrides = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="kept with what changes")] = "",
     no_code: NoCode = False,
+    tensorboard: ForTensorBoard = False,
+    mlflow: ForMLflow = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
     from improve.resume import resume as resume_run
+    from improve.tracking import wanted
 
-    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason, not no_code), as_json, quiet)
+    trackers = wanted(tensorboard, mlflow)
+    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
 
 
 def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
@@ -86,21 +97,26 @@ def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, *command])
 
 
-def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool) -> None:
+def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: bool, quiet: bool) -> None:
     """Train, and say what came of it."""
     from improve.progress import TerminalWatcher
     from improve.run import load
     from improve.shortage import OutOfMemoryError
     from improve.show import show_trained
+    from improve.tracking import Tee
 
-    watcher = TerminalWatcher(quiet)
+    terminal = TerminalWatcher(quiet)
+    watcher = Tee(terminal, trackers, terminal.warn)
     try:
         made = load(work(watcher))
     except OutOfMemoryError as error:
+        terminal.close()
         watcher.close()
-        start_smaller(error, [*(["--json"] if as_json else []), *(["--quiet"] if quiet else [])])
+        given = {"--json": as_json, "--quiet": quiet} | {f"--{tracker.package}": True for tracker in trackers}
+        start_smaller(error, [flag for flag in given if given[flag]])
         raise
     finally:
+        terminal.close()
         watcher.close()
     if as_json:
         print_json({"folder": str(made.folder), **made.summary})
