@@ -48,9 +48,9 @@ FAULTS = {
                      "optimizer: {name: adam, learning_rate: 0.001}\nschedule: constant\n"),
     "healthy_digits": Fault("nothing", "data: {source: digits}\nmodel: {name: cnn, filters: [16, 32], hidden: [32]}\n"
                             "training: {epochs: 25, batch_size: 32}\ndiagnosis: {human_error: 1%}\n", True),
-    "healthy_cifar10": Fault("nothing", f"extends: {LENET}\ndata: {{subset: 5000}}\ntraining: {{epochs: 20}}\n"
-                             "augmentation: [flip, {name: shift, width: 0.1, height: 0.1}]\n"
-                             "regularization: {dropout: 0.5}\ndiagnosis: {human_error: 45%}\n", True),
+    "healthy_cifar10": Fault("nothing", f"extends: {LENET}\ndata: {{subset: 6000}}\ntraining: {{epochs: 12}}\n"
+                             "schedule: cosine\naugmentation: [flip, {name: shift, width: 0.1, height: 0.1}]\n"
+                             "regularization: {dropout: 0.5}\ndiagnosis: {human_error: null}\n", True),
     "30_validation_images": Fault("only 30 validation images", "data: {source: digits, split: 58/2/40}\n" + MLP, True),
 }  # fmt: skip
 
