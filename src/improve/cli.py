@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from improve import __version__
-from improve.commands import experiments, judging, shelves, specs, training
+from improve.commands import ensembles, experiments, judging, shelves, specs, training
 from improve.commands.options import STOPPED
 from improve.errors import ImproveError
 
@@ -55,6 +55,7 @@ app.command()(training.resume)
 app.command()(judging.diagnose)
 app.command(name="next")(judging.next_spec)
 app.command()(judging.compare)
+app.command()(ensembles.ensemble)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)
 app.command()(specs.check)

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from improve.prepare import Data
-from improve.show import console, duration, percent, rate
+from improve.run import Run
+from improve.show import closing, console, duration, percent, rate
 from improve.spec import Spec
 
 REFRESH = 0.25  # seconds between redraws of the bar
@@ -85,6 +86,13 @@ class TerminalWatcher:
     def epoch(self, row: dict[str, Any], best: int) -> None:
         if not self.quiet:
             self.out.print(Text(line(row, best)))
+
+    def trained(self, number: int, total: int, made: Run) -> None:
+        """A member of an ensemble is done, or was stopped."""
+        self.close()
+        if not self.quiet:
+            self.out.print(Text(f"member {number}/{total}  {made.name}: {closing(made)}"))
+            self.out.print()
 
     def close(self) -> None:
         """Take the bar away; safe to call twice."""

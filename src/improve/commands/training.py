@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from improve.commands.ensembles import tell
 from improve.commands.options import (
     RUNS,
     STOPPED,
@@ -48,9 +49,9 @@ def train(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.train import train as train_spec
+    from improve.members import begin
 
-    show_run(lambda watcher: train_spec(experiment, name or spec.stem, runs, watcher, weights), as_json, quiet)
+    show_run(lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), as_json, quiet)
 
 
 def resume(
@@ -62,9 +63,9 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
-    from improve.resume import resume as resume_run
+    from improve.members import go_on
 
-    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason, not no_code), as_json, quiet)
+    show_run(lambda watcher: go_on(run, overrides or [], watcher, reason, not no_code), as_json, quiet)
 
 
 def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
@@ -102,10 +103,15 @@ def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool
         raise
     finally:
         watcher.close()
-    if as_json:
+    if made.summary.get("members"):
+        tell(made.folder, test=False, as_json=as_json)
+    elif as_json:
         print_json({"folder": str(made.folder), **made.summary})
     else:
         show_trained(made)
+        if "snapshots" in made.summary:
+            print()
+            tell(made.folder.parent / str(made.summary["snapshots"]), test=False, as_json=False)
     if made.status == "stopped":
         raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
     if made.status != "finished":
