@@ -14,7 +14,7 @@ from improve.lazy import np
 from improve.run import Run
 from improve.spec import Spec
 from improve.statistics import TINY, Rate
-from improve.usercode import located
+from improve.usercode import located, split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,6 +73,8 @@ def as_members(best: Run, count: int) -> Spec:
     spec = best.spec | {"training": best.spec["training"] | {"members": count, "snapshots": None}}
     if spec["model"]["name"] == "python":
         spec["model"] = spec["model"] | {"target": located(spec["model"]["target"], best.folder)}
+        if not (file := split(spec["model"]["target"])[0]).is_file():
+            raise UsageError(f"there is no {file.name} in {best.folder}", fix="put it back")
     return Spec.model_validate(spec)
 
 
@@ -143,7 +145,7 @@ def differ(first: Run, second: Run, what: str) -> UsageError:
 
 
 def read_part(one: Run, name: str) -> dict[str, NDArray[Any]]:
-    """A run's predictions of a part, in the order of their ids; empty where there are none."""
+    """A run's predictions of a part; empty where there are none."""
     file = one.folder / "predictions" / f"{name}.npz"
     if not file.is_file():
         return {}
@@ -154,18 +156,26 @@ def read_part(one: Run, name: str) -> dict[str, NDArray[Any]]:
             raise ValueError("ids, labels and probabilities do not fit together")
     except (*npzfile.DAMAGED, KeyError) as error:
         raise ImproveError(f"{file} is damaged: {error}", fix="train the run again") from error
-    order = np.argsort(arrays["id"], kind="stable")
-    return {key: array[order] for key, array in arrays.items()}
+    return arrays
 
 
 def aligned(name: str, runs: Sequence[Run], read: Sequence[Mapping[str, NDArray[Any]]]) -> Part:
-    """One part of all runs. Raises UsageError where they do not hold the same examples."""
-    first = read[0]
-    for one, arrays in zip(runs[1:], read[1:], strict=True):
+    """One part of all runs, in the first one's order. Raises UsageError where they do not hold the same examples."""
+    first, ordered = read[0], [in_order(read[0]["id"], arrays) for arrays in read]
+    for one, arrays in zip(runs[1:], ordered[1:], strict=True):
         same = all(np.array_equal(first[key], arrays[key]) for key in ("id", "label"))
         if not same or first["probability"].shape != arrays["probability"].shape:
             raise differ(runs[0], one, f"{PARTS[name]} images")
-    return Part(first["id"], first["label"], np.stack([arrays["probability"] for arrays in read]))
+    return Part(first["id"], first["label"], np.stack([arrays["probability"] for arrays in ordered]))
+
+
+def in_order(ids: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """`arrays` in the order of `ids`, where they hold the same ones."""
+    if len(arrays["id"]) != len(ids):
+        return dict(arrays)
+    place = np.empty(len(ids), int)
+    place[np.argsort(ids, kind="stable")] = np.argsort(arrays["id"], kind="stable")
+    return {key: array[place] for key, array in arrays.items()}
 
 
 def score(probability: NDArray[Any], label: NDArray[Any]) -> Score:
@@ -206,7 +216,7 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
         if name in means:
             run.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
         else:
-            file.unlink(missing_ok=True)  # of an ensemble that was made here before
+            file.unlink(missing_ok=True)  # of one that was made here before
     if runs[0].environment:
         run.write_json(folder / "environment.json", runs[0].environment)
     reached = {name: numbers(means[name], parts[name].label) for name in parts}

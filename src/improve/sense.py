@@ -54,8 +54,8 @@ def _snapshot_complaints(spec: Spec, wanted: int) -> Iterator[Complaint]:
     training, ends = spec.training, spec.schedule.cycle_ends(spec.training.epochs)
     at = ("training", "snapshots")
     if len(ends) < wanted:
-        what = f"{wanted} snapshots, but in {training.epochs} epochs {len(ends) or 'no'} cycle of this schedule "
-        what += f"end{'s' * (len(ends) < 2)} with an epoch"
+        cycles = "1 cycle ends" if len(ends) == 1 else f"{len(ends) or 'no'} cycles end"
+        what = f"{wanted} snapshots, but in {training.epochs} epochs of this schedule {cycles} with an epoch"
         fix = "schedule: {name: warm_restarts, first_decay_epochs: 10, t_mul: 1} ends one every 10 epochs"
         yield Complaint((at, ("schedule",)), what, fix)
     if training.members > 1:
