@@ -40,6 +40,7 @@ bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benc
 	$(BIN)/python benchmarks/runner_tax.py
 	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/evidence.py
+	$(BIN)/python benchmarks/ensembles.py
 
 clean:
 	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache

@@ -268,6 +268,7 @@ def test_an_ensemble_of_any_golden_run_is_diagnosed_without_the_evidence_of_its_
     assert {"layers", "kernels"} <= {need for _, needs in found.unchecked for need in needs.split(", ")}
     code, out, err = improve("diagnose", made.folder)
     assert (code, err, "ensemble of 2" in out, "improve next" in out) == (0, "", True, False)
+    assert "(only its members could have left the evidence they need)" in out
 
 
 @every_hostile_text
@@ -302,12 +303,12 @@ def test_a_member_has_its_own_seed_and_the_ensembles_images(write_spec):
     assert all(Spec.model_validate(one.complete()) == one for one in alone)
 
 
-def test_data_seed_keeps_the_parts_under_another_seed(write_spec):
+def test_the_split_seed_keeps_the_parts_under_another_seed(write_spec):
     from improve.prepare import prepare
 
     text = "data: {source: digits, split: 60/20/20, target: {simulate: [{name: rotate, degrees: 20}]}}\n"
     base, other, kept = (
-        prepare(load_spec(write_spec(text), more)) for more in ([], ["seed=1"], ["seed=1", "data.seed=0"])
+        prepare(load_spec(write_spec(text), more)) for more in ([], ["seed=1"], ["seed=1", "data.split_seed=0"])
     )
     assert [part.digest for part in kept.census.values()] == [part.digest for part in base.census.values()]
     assert other.census["validation"].digest != base.census["validation"].digest
@@ -350,7 +351,7 @@ def test_snapshots_count_from_where_a_changed_schedule_begins():
         (f"{RESTARTS}training: {{epochs: 12, snapshots: 3, early_stopping: {{patience: 2}}}}", "before its end"),
         ("training: {members: 0}", "greater than or equal to 1"),
         ("training: {snapshots: 1}", "greater than or equal to 2"),
-        ("data: {seed: -1}", "greater than or equal to 0"),
+        ("data: {split_seed: -1}", "greater than or equal to 0"),
     ],
 )
 def test_an_ensemble_that_cannot_be_is_refused_before_anything_starts(improve, write_spec, text, why):

@@ -140,7 +140,7 @@ def differences(first: Run, second: Run) -> Iterator[str]:
 def differ(first: Run, second: Run, what: str) -> UsageError:
     return UsageError(
         f"{first.folder} and {second.folder} do not have the same {what}",
-        fix="training.members: 5 trains such that do; data.seed keeps the parts where the seeds differ",
+        fix="training.members: 5 trains such that do; data.split_seed keeps the parts where the seeds differ",
     )
 
 

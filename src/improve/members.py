@@ -106,7 +106,7 @@ def go(
 
 def member(spec: Spec, number: int) -> Spec:
     """The spec of one member: everything random is its own, but for what divides the images."""
-    data = spec.data.model_copy(update={"seed": spec.split_seed})
+    data = spec.data.model_copy(update={"split_seed": spec.split_seed})
     training = spec.training.model_copy(update={"members": 1})
     return spec.model_copy(update={"seed": (spec.seed + number) % 2**31, "data": data, "training": training})
 

@@ -182,6 +182,9 @@ def unseen(diagnosis: Diagnosis) -> str:
         return ""
     codes = [code for code, _ in diagnosis.unchecked]
     more = f" and {len(codes) - NAMED} more" if len(codes) > NAMED else ""
-    light = diagnosis.run.spec.get("evidence") == "light"
-    why = "evidence: light switched the probes off" if light else "the run has not left the evidence they need"
+    why = "the run has not left the evidence they need"
+    if diagnosis.run.summary.get("members"):
+        why = "only its members could have left the evidence they need"
+    elif diagnosis.run.spec.get("evidence") == "light":
+        why = "evidence: light switched the probes off"
     return f"not looked at     {', '.join(codes[:NAMED])}{more} ({why})"

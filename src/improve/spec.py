@@ -84,7 +84,7 @@ class Data(Section):
         0.0, description="held out of the training part, to tell variance from data mismatch"
     )
     target: Target | None = Field(None, description="{source: …}: the distribution that you care about")
-    seed: Seed | None = Field(
+    split_seed: Seed | None = Field(
         None, description="divides the images; the spec's seed unless given: other seeds then keep the same parts"
     )
 
@@ -195,7 +195,7 @@ class Spec(Section):
     @property
     def split_seed(self) -> int:
         """What divides the images."""
-        return self.seed if self.data.seed is None else self.data.seed
+        return self.seed if self.data.split_seed is None else self.data.split_seed
 
     def rates(self, steps_per_epoch: int) -> NDArray[Any]:
         """The learning rate of every batch of the run, before any plateau."""
