@@ -28,6 +28,7 @@ from improve.commands.options import (
 
 if TYPE_CHECKING:
     from improve.progress import TerminalWatcher
+    from improve.run import Run
     from improve.shortage import OutOfMemoryError
 
 From = Annotated[
@@ -92,7 +93,6 @@ def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool
     from improve.progress import TerminalWatcher
     from improve.run import load
     from improve.shortage import OutOfMemoryError
-    from improve.show import show_trained
 
     watcher = TerminalWatcher(quiet)
     try:
@@ -103,6 +103,17 @@ def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool
         raise
     finally:
         watcher.close()
+    show_outcome(made, as_json)
+    if made.status == "stopped":
+        raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
+    if made.status != "finished":
+        raise typer.Exit(1)
+
+
+def show_outcome(made: Run, as_json: bool) -> None:
+    """The closing lines; of an ensemble, and of the snapshots of a run, the table."""
+    from improve.show import show_trained
+
     if made.summary.get("members"):
         tell(made.folder, test=False, as_json=as_json)
     elif as_json:
@@ -112,7 +123,3 @@ def show_run(work: Callable[[TerminalWatcher], Path], as_json: bool, quiet: bool
         if "snapshots" in made.summary:
             print()
             tell(made.folder.parent / str(made.summary["snapshots"]), test=False, as_json=False)
-    if made.status == "stopped":
-        raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
-    if made.status != "finished":
-        raise typer.Exit(1)
