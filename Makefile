@@ -46,6 +46,7 @@ bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benc
 	$(BIN)/python benchmarks/runner_tax.py
 	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/evidence.py
+	$(BIN)/python benchmarks/ensembles.py
 
 clean:
 	rm -rf $(VENV) .venv-* .browser .pytest_cache .mypy_cache .ruff_cache

@@ -28,6 +28,12 @@ def test_every_benchmark_says_what_it_takes(script):
     assert "--rounds" in done.stdout
 
 
+def test_the_benchmark_of_ensembles_says_what_it_takes():
+    command = [sys.executable, BENCHMARKS / "ensembles.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--members" in done.stdout
+
+
 @pytest.mark.trains
 def test_the_augmentation_benchmark_runs(tmp_path):
     images, labels = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8), np.arange(300) % 10

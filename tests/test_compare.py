@@ -290,3 +290,18 @@ def test_runs_on_other_data_are_not_compared_at_all(make_run):
         make_run("b", 0.3, 0.4, fingerprint="y", spec={"data": {"source": "mnist"}}),
     ]
     assert [row.against for row in compare([run.folder for run in runs]).rows] == [None, None]
+
+
+def test_an_ensemble_is_another_recipe_than_the_run_whose_snapshots_it_averages(make_run):
+    best = predicting(make_run("run", validation=0.1), range(100))
+    both = predicting(make_run("run-snapshots", validation=0.09, members=["a", "b"]), range(10, 100))
+    found = compare([best, both])
+    assert [(row.name, row.settings) for row in found.rows] == [
+        ("run-snapshots", {"members": 2}), ("run", {"members": "–"}),
+    ]  # fmt: skip
+    assert against(found.rows[1].against).startswith("worse +1.0")
+
+
+def test_the_seed_of_the_split_makes_no_other_recipe(make_run):
+    runs = [make_run("a"), make_run("b", spec={"seed": 1, "data": {"split_seed": 0}})]
+    assert [len(one.recipe.runs) for one in compare([run.folder for run in runs]).recipes] == [2]

@@ -110,7 +110,7 @@ def compare(
     conditions = [condition(text) for text in where]
     check_sort(sort)
     runs, skipped = _loaded(folders)
-    settings = [flat(run.spec) for run in runs]
+    settings = [flat(told(run)) for run in runs]
     check_opened([sort, *(one.subject for one in conditions)], settings, test)
     differing, names = tuple(differences(settings)), labels([run.folder for run in runs])
     rows = [
@@ -205,6 +205,12 @@ def grouped(runs: Sequence[Run], names: Sequence[str]) -> tuple[Images, ...]:
     )
 
 
+def told(run: Run) -> dict[str, Any]:
+    """The spec; of an ensemble with how many answer together, which the spec of its members need not say."""
+    members = len(run.summary.get("members", ()))
+    return {**run.spec, "members": members} if members else run.spec
+
+
 def labels(folders: Sequence[Path]) -> list[str]:
     """The names of the folders, with as much of what they lie in as tells them apart."""
     paths = [folder.absolute() for folder in folders]
@@ -231,7 +237,7 @@ def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | No
     for name, run in zip(names, runs, strict=True):
         part = run.summary.get("validation")
         missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
-        found.append(Candidate(name, run.spec, part["error"], part["n"], fingerprint(run), missed) if part else None)
+        found.append(Candidate(name, told(run), part["error"], part["n"], fingerprint(run), missed) if part else None)
     return found
 
 

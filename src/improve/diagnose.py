@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from shlex import quote
 from typing import Any, NamedTuple
 
 from improve import advice
+from improve.ensemble import best_member
 from improve.errors import ImproveError, UsageError
 from improve.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.findings.readable import at_chance
@@ -223,6 +225,9 @@ def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
+    if run.summary.get("members"):
+        members, best = len(run.summary["members"]), quote(str(best_member(run)))
+        notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
     duplicates = run.environment.get("data", {}).get("duplicates", {})
     notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
               for pair, count in duplicates.items()]  # fmt: skip

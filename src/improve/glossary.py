@@ -39,6 +39,10 @@ TERMS = {
     "dropout and L2 hold where the spec gives none.",
     "best epoch": "the epoch with the lowest validation error; ties go to the lower validation cross-entropy.",
     "interval": "95 %: Wilson's for one error, Newcombe's hybrid score interval for a difference.",
+    "ensemble": "several networks that answer with the mean of their probabilities: `improve ensemble`, "
+    "`training.members`. Its cross-entropy is at most the mean of theirs (Jensen); of its error nothing is promised.",
+    "snapshot": "the weights at the end of a cycle of `warm_restarts`; the last ones of a run make an ensemble, "
+    "`training.snapshots` (Huang et al., 2017).",
     "recipe": "high bias? fit the training set better. Then: high variance? more data, regularisation. Then: data "
     "mismatch? training images like those that count. Each knob turns one gap.",
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from improve import run
 from improve.lazy import np
-from improve.measure import Measured
+from improve.measure import Measured, measure
 from improve.prepare import Data, Examples
 from improve.record import Steps, joined
 from improve.spec import Spec
@@ -34,6 +34,7 @@ class History:
         self.rows: list[dict[str, Any]] = []
         self.best, self.changed = 0, 0  # epochs: the best one, and after which the settings were changed last
         self.reached: dict[str, dict[str, Any]] = {}
+        self.snapshots: list[int] = []  # epochs whose weights are kept
         self.passes: list[Steps] = []
         self.seconds, self.training_seconds = 0.0, 0.0  # of the epoch in hand
 
@@ -125,13 +126,13 @@ class History:
         """What there is to know of it to go on, but for the steps of the epoch in hand."""
         return {
             "rows": self.rows, "best": self.best, "changed": self.changed, "reached": self.reached,
-            "seconds": self.seconds, "training_seconds": self.training_seconds,
+            "seconds": self.seconds, "training_seconds": self.training_seconds, "snapshots": self.snapshots,
         }  # fmt: skip
 
     def take_up(self, about: dict[str, Any], passes: list[Steps]) -> None:
         """Go on from what `as_json` gave."""
-        for name in self.as_json():
-            setattr(self, name, about[name])
+        for name, value in self.as_json().items():
+            setattr(self, name, about.get(name, value))
         self.passes = passes
 
 
@@ -145,3 +146,12 @@ def numbers(measured: Measured, part: Examples) -> dict[str, Any]:
     commonest = int(np.bincount(part.labels).max())
     found = {"error": measured.error, "low": low, "high": high, "n": len(part)}
     return found | {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
+
+
+def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
+    """Error and predictions of the test part, measured for the first and only time."""
+    part = data.parts["test"]
+    measured = measure(model, part)
+    arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
+    run.write_arrays(folder / "predictions" / "test.npz", arrays)
+    return numbers(measured, part)

@@ -61,6 +61,12 @@ def best_weights(folder: Path) -> Arrays:
     return {name.removeprefix(WEIGHTS): array for name, array in best.items() if name.startswith(WEIGHTS)}
 
 
+def only_weights(weights: Arrays) -> dict[str, bytes]:
+    """The files of a state from which `best_weights` gives these, and from which nothing goes on."""
+    best = {WEIGHTS + name: array for name, array in weights.items()}
+    return {ARRAYS: store.packed({}), BEST: store.packed(best), ABOUT: store.written({"tables": {}})}
+
+
 class Keeper:
     """Saves the state of a run that trains."""
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 POWER = 2.8  # 1.96 + 0.84: two-sided 95 %, found in 80 % of the cases
-NO_SETTING = ("seed", "diagnosis", "evidence")  # these make no other recipe
+NO_SETTING = ("seed", "diagnosis", "evidence")  # these make no other recipe, nor does what else keys the split
+SPLIT_SEED = "data.split_seed"
 
 
 class Paired(NamedTuple):
@@ -113,7 +114,9 @@ class Candidate:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Everything that makes it another recipe, by dotted path; without null, which is what older specs left out."""
-        return dict(_dotted({key: value for key, value in self.spec.items() if key not in NO_SETTING}))
+        settings = dict(_dotted({key: value for key, value in self.spec.items() if key not in NO_SETTING}))
+        settings.pop(SPLIT_SEED, None)
+        return settings
 
     @cached_property
     def recipe(self) -> str:

@@ -120,7 +120,7 @@ def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Exa
     pools, labels = source.pools, source.labels
     if target:
         pools, labels = pools + target.pools, np.concatenate([labels, target.labels])
-    rows = divide(spec.data, source, target, spec.seed)
+    rows = divide(spec.data, source, target, spec.split_seed)
     return {
         name: Examples(Images(pools, rows[name]), labels[rows[name]], rows[name])
         for name in PARTS
@@ -167,11 +167,11 @@ def pixels_of(images: Images, normalization: Statistics) -> Pixels:
 
 
 def simulated(spec: Spec, part: Examples, number: int, pixels: Pixels) -> Examples:
-    """The part as the target sees it: changed once, the same for every epoch and every run with this seed."""
+    """The part as the target sees it: changed once, the same for every epoch and every run divided by this seed."""
     assert spec.data.target is not None
     changed = []
     for place, chunk in enumerate(part.images.chunks()):
-        random = keyed(spec.seed, "target", number, place)
+        random = keyed(spec.split_seed, "target", number, place)
         blank = np.zeros((len(chunk), 1), np.float32)
         changed.append(augment(spec.data.target.simulate, Batch(chunk, blank), random, pixels).images)
     images = np.concatenate(changed)

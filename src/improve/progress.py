@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from improve.prepare import Data
-from improve.run import read_metrics
-from improve.show import console, duration, percent, rate
+from improve.run import Run, read_metrics
+from improve.show import closing, console, duration, percent, rate
 from improve.show_curve import LiveCurve
 from improve.spec import Spec
 
@@ -96,6 +96,13 @@ class TerminalWatcher:
 
     def warn(self, message: str) -> None:
         self.out.print(Text(f"warning: {message}"))
+
+    def trained(self, number: int, total: int, made: Run) -> None:
+        """A member of an ensemble is done, or was stopped."""
+        self.close()
+        if not self.quiet:
+            self.out.print(Text(f"member {number}/{total}  {made.name}: {closing(made)}"))
+            self.out.print()
 
     def close(self) -> None:
         """Take the bar away, and leave the curve as it is now; safe to call twice."""

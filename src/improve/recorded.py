@@ -54,6 +54,10 @@ class Summary(Recorded):
     train_dev: Part = None
     validation: Part = None
     test: Part = None
+    members: list[str] = []
+    best_member: str = ""
+    left_out: list[str] = []
+    weights: dict[str, Share] = {}
 
     @model_validator(mode="after")
     def _measured_together(self) -> Summary:

@@ -29,6 +29,7 @@ FIXED = {
     "model": "its weights have no place in another network",
     "optimizer.name": "what one optimizer remembers of the gradients means nothing to another",
     "evidence": "the tables of the run have one form",
+    "training.members": "each member is a run of its own",
 }
 
 
@@ -48,6 +49,8 @@ def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "
     change cannot.
     """
     found = run.load(folder)
+    if found.summary.get("snapshot_of"):
+        raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
     load_spec(found.folder / "spec.yaml", code=code)
     with locked(folder) as owner:
         try:

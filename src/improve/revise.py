@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import difflib
+from shlex import quote
 from typing import Any
 
 from improve import yamlfile
 from improve.diagnose import Diagnosis
-from improve.errors import ImproveError, visible
+from improve.ensemble import best_member
+from improve.errors import ImproveError, UsageError, visible
 from improve.findings.rule import Change, Finding
 from improve.spec import Spec
 
 
 def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
-    """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none."""
+    """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none,
+    UsageError for an ensemble: what its members lack, the diagnosis of one of them says."""
+    if diagnosis.run is not None and diagnosis.run.summary.get("members"):
+        member = quote(str(best_member(diagnosis.run)))
+        fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary['members'])} "
+        raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
     for finding in diagnosis.findings:
         if finding.changes and finding.status != "cannot_tell_yet":
             return finding, finding.changes[0]

@@ -117,9 +117,9 @@ def checked_name(name: str) -> str:
     return name
 
 
-def create(runs: Path, name: str, spec: Spec, weights: Path | None = None) -> Path:
+def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **begun: Any) -> Path:
     """A new folder for a run: `name`, or name-2, -3 … if that is taken. mkdir is atomic, so two never get the same.
-    `weights`: the run that it starts from."""
+    `weights`: the run that it starts from; `begun`: what else stands in its summary from the beginning."""
     number = 1
     while True:
         folder = runs / (name if number == 1 else f"{name}-{number}")
@@ -134,7 +134,7 @@ def create(runs: Path, name: str, spec: Spec, weights: Path | None = None) -> Pa
         write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
         if spec.model.code:
             bring_code(spec.model.code, folder)
-        begun = {"status": "running", "name": folder.name}
+        begun |= {"status": "running", "name": folder.name}
         write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
         return folder
 

@@ -45,6 +45,25 @@ def complaints(spec: Spec) -> Iterator[Complaint]:
         option, why = too_long
         paths: tuple[Path, ...] = (("schedule", option), ("schedule",), ("training", "epochs"))
         yield Complaint(paths, f"this schedule is longer than the run: {why}", "shorten it or train longer")
+    if spec.training.snapshots is not None:
+        yield from _snapshot_complaints(spec, spec.training.snapshots)
+
+
+def _snapshot_complaints(spec: Spec, wanted: int) -> Iterator[Complaint]:
+    """Snapshots are taken where a cycle of the schedule ends, of one network, to its end."""
+    training, ends = spec.training, spec.schedule.cycle_ends(spec.training.epochs)
+    at = ("training", "snapshots")
+    if len(ends) < wanted:
+        cycles = "1 cycle ends" if len(ends) == 1 else f"{len(ends) or 'no'} cycles end"
+        what = f"{wanted} snapshots, but in {training.epochs} epochs of this schedule {cycles} with an epoch"
+        fix = "schedule: {name: warm_restarts, first_decay_epochs: 10, t_mul: 1} ends one every 10 epochs"
+        yield Complaint((at, ("schedule",)), what, fix)
+    if training.members > 1:
+        yield Complaint((at, ("training", "members")), "snapshots of one network, or several members: not both",
+                        "take one of them, and improve ensemble for what else is to join")  # fmt: skip
+    if training.early_stopping is not None:
+        yield Complaint((at, ("training", "early_stopping")), "early stopping would end a cycle before its end",
+                        "leave early_stopping out: a restart makes the validation error worse for a while")  # fmt: skip
 
 
 def _facts(source: Dataset, at: Path) -> Generator[Complaint, None, Facts | None]:

@@ -106,11 +106,15 @@ def going_on(run: Run) -> str:
     """What to type to go on: as it was, or with a lower rate."""
     lower = f"optimizer.learning_rate={run.spec['optimizer']['learning_rate'] / 10:g}"
     command = f"improve resume {quote(str(run.folder))}"
+    if run.spec["training"]["members"] > 1:
+        return command
     return f"{command} {lower}" if run.status == "diverged" else f"{command}     or changed: {command} {lower}"
 
 
 def closing(run: Run) -> str:
     epochs, best = run.summary.get("epochs", 0), run.summary.get("best_epoch")
+    if run.spec["training"]["members"] > 1:
+        return f"{run.status} after {run.summary.get('done', 0)} of {run.spec['training']['members']} members"
     planned = run.spec["training"]["epochs"]
     early = run.status == "finished" and epochs < planned
     how = {

@@ -60,7 +60,7 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     if diagnosis.run is not None:
         if diagnosis.run.summary.get("best_epoch"):
             out.print(Text(f"curves   {diagnosis.run.folder / 'curves.png'}"))
-        if any(finding.changes for finding in diagnosis.findings):
+        if any(finding.changes for finding in diagnosis.findings) and not diagnosis.run.summary.get("members"):
             folder, name = quote(str(diagnosis.run.folder)), quote(f"{diagnosis.run.name}_next.yaml")
             out.print(Text(f"next     improve next {folder} -o {name}   &&   improve train {name}"))
 
@@ -69,8 +69,10 @@ def headline(diagnosis: Diagnosis) -> str:
     run = diagnosis.run
     if run is None or diagnosis.errors is None:
         return run.name if run else "bare numbers"
-    best, epochs = run.summary.get("best_epoch"), run.summary.get("epochs")
-    return f"{run.name} · best epoch {best} of {epochs} · validation set {diagnosis.errors.validation.n:,} images"
+    reached = f"best epoch {run.summary.get('best_epoch')} of {run.summary.get('epochs')}"
+    if run.summary.get("members"):
+        reached = f"ensemble of {len(run.summary['members'])}"
+    return f"{run.name} · {reached} · validation set {diagnosis.errors.validation.n:,} images"
 
 
 def ladder(diagnosis: Diagnosis) -> Table:
@@ -180,6 +182,9 @@ def unseen(diagnosis: Diagnosis) -> str:
         return ""
     codes = [code for code, _ in diagnosis.unchecked]
     more = f" and {len(codes) - NAMED} more" if len(codes) > NAMED else ""
-    light = diagnosis.run.spec.get("evidence") == "light"
-    why = "evidence: light switched the probes off" if light else "the run has not left the evidence they need"
+    why = "the run has not left the evidence they need"
+    if diagnosis.run.summary.get("members"):
+        why = "only its members could have left the evidence they need"
+    elif diagnosis.run.spec.get("evidence") == "light":
+        why = "evidence: light switched the probes off"
     return f"not looked at     {', '.join(codes[:NAMED])}{more} ({why})"

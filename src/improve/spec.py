@@ -48,6 +48,9 @@ ClassWeights = Annotated[
 ]
 
 
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+
+
 class Target(Section):
     """The distribution that counts: validation and test images come from here, training images from `source`."""
 
@@ -81,6 +84,9 @@ class Data(Section):
         0.0, description="held out of the training part, to tell variance from data mismatch"
     )
     target: Target | None = Field(None, description="{source: …}: the distribution that you care about")
+    split_seed: Seed | None = Field(
+        None, description="divides the images; the spec's seed unless given: other seeds then keep the same parts"
+    )
 
     @model_validator(mode="after")
     def _own_sets_first(self) -> Data:
@@ -142,6 +148,12 @@ class Training(Section):
     sampling: Literal["shuffle", "balanced"] = Field(
         "shuffle", description="balanced: each epoch shows every class equally often"
     )
+    members: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+        1, description="an ensemble of so many: seed, seed + 1 …, on the same images; it answers with their mean"
+    )
+    snapshots: Annotated[int, Field(strict=True, ge=2)] | None = Field(
+        None, description="an ensemble of the run's own weights, from the last so many cycles of its warm restarts"
+    )
 
 
 class DiagnosisOptions(Section):
@@ -157,7 +169,7 @@ class DiagnosisOptions(Section):
 class Spec(Section):
     """One experiment. What is left out has the default that `improve show` prints."""
 
-    seed: Annotated[int, Field(strict=True, ge=0, lt=2**31)] = Field(0, description="everything random follows from it")
+    seed: Seed = Field(0, description="everything random follows from it")
     data: Data = Field(Data(), description="which images, and how they are divided")
     model: Model = Field(Lenet(), description="the architecture: improve list models")
     regularization: Regularization = Field(Regularization(), description="what holds the weights back")
@@ -179,6 +191,11 @@ class Spec(Section):
         filled.model_fields_set.intersection_update({name for name, value in filled if value != usual[name]})
         object.__setattr__(self, "regularization", filled)  # frozen for everybody else
         return self
+
+    @property
+    def split_seed(self) -> int:
+        """What divides the images."""
+        return self.seed if self.data.split_seed is None else self.data.split_seed
 
     def rates(self, steps_per_epoch: int) -> NDArray[Any]:
         """The learning rate of every batch of the run, before any plateau."""

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from improve import run
 from improve.errors import UsageError, printable
+from improve.members import Watcher
 from improve.prepare import Data
 from improve.run import Run
 from improve.spec import Spec
 from improve.track_mlflow import MLflow
 from improve.track_tensorboard import TensorBoard
-from improve.train import Watcher
 
 SLOW = 20  # times as long as a failed attempt took is waited before the next: it takes 5 % of the time at most
 PATIENCE = 10.0  # seconds between attempts, at least
@@ -48,7 +48,7 @@ class Follower:
         self.warned, self.again = False, 0.0  # `again`: when the next attempt may be made
 
     def follow(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.told, self.known = folder, None, 0
         self.attempt(self.catch_up)
 
     def epoch(self) -> None:
@@ -123,6 +123,10 @@ class Tee:
         self.watcher.epoch(row, best)
         for follower in self.followers:
             follower.epoch()
+
+    def trained(self, number: int, total: int, made: Run) -> None:
+        self.close()
+        self.watcher.trained(number, total, made)
 
     def close(self) -> None:
         """The run is at its end, whichever that is; its lock is released."""

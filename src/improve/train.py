@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import keeping, ledger, plots, run
+from improve import keeping, ledger, plots, run, snapshots
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
+from improve.errors import UsageError
 from improve.findings import CAUSES
 from improve.findings.rule import Case
-from improve.history import History, numbers
+from improve.history import History, open_test
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.keeping import Keeper
 from improve.lazy import keras
@@ -64,13 +65,20 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
 
     Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
     """
+    if spec.training.members > 1:
+        raise UsageError(f"this trains one network, not {spec.training.members}", fix="training.members=1")
     name = run.checked_name(name)
     runs = run.writable(runs)
     data = prepare(spec, watcher.reading)
     folder = run.create(runs, name, spec, weights)
+    start(spec, data, folder, watcher, weights)
+    return folder
+
+
+def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
+    """Train in a folder that `run.create` has made."""
     with locked(folder) as owner, failing(folder, spec):
         begin(spec, data, folder, watcher, owner, weights)
-    return folder
 
 
 @contextmanager
@@ -171,6 +179,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
             measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
             if history.end_epoch(row, measured):
                 work.keeper.keep_best(measured)
+            snapshots.take(work.folder, model, history, measured)
             work.probes.epoch(history.epoch, measured)
         model.optimizer.rate_scale.assign(history.rate_scale())
         draw(work)
@@ -237,17 +246,9 @@ def finish(work: Work, status: str, interrupt: Interrupt) -> None:
         more["model_bytes"] = (work.folder / "model.keras").stat().st_size
         if status != "stopped":  # who stops it does not want to wait
             more["seconds_per_image"] = seconds_per_image(model, data)
+            more |= snapshots.conclude(work.folder, model, history, data, more["seconds"])
     work.keeper.write_reached(status, **more)
     write_down(work)
-
-
-def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
-    """Error and predictions of the test part, measured for the first and only time."""
-    part = data.parts["test"]
-    measured = measure(model, part)
-    arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
-    run.write_arrays(folder / "predictions" / "test.npz", arrays)
-    return numbers(measured, part)
 
 
 def write_down(work: Work) -> None:

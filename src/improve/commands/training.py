@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from improve.commands.ensembles import tell
 from improve.commands.options import (
     RUNS,
     STOPPED,
@@ -26,6 +27,7 @@ from improve.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from improve.run import Run
     from improve.shortage import OutOfMemoryError
     from improve.tracking import Tee, Tracker
 
@@ -52,12 +54,11 @@ def train(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
+    from improve.members import begin
     from improve.tracking import wanted
-    from improve.train import train as train_spec
 
     trackers = wanted(tensorboard, mlflow)
-    show_run(lambda watcher: train_spec(experiment, name or spec.stem, runs, watcher, weights),
-             trackers, as_json, quiet)  # fmt: skip
+    show_run(lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet)
 
 
 def resume(
@@ -71,11 +72,11 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
-    from improve.resume import resume as resume_run
+    from improve.members import go_on
     from improve.tracking import wanted
 
     trackers = wanted(tensorboard, mlflow)
-    show_run(lambda watcher: resume_run(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
+    show_run(lambda watcher: go_on(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
 
 
 def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
@@ -102,7 +103,6 @@ def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: 
     from improve.progress import TerminalWatcher
     from improve.run import load
     from improve.shortage import OutOfMemoryError
-    from improve.show import show_trained
     from improve.tracking import Tee
 
     terminal = TerminalWatcher(quiet)
@@ -118,11 +118,23 @@ def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: 
     finally:
         terminal.close()
         watcher.close()
-    if as_json:
-        print_json({"folder": str(made.folder), **made.summary})
-    else:
-        show_trained(made)
+    show_outcome(made, as_json)
     if made.status == "stopped":
         raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
     if made.status != "finished":
         raise typer.Exit(1)
+
+
+def show_outcome(made: Run, as_json: bool) -> None:
+    """The closing lines; of an ensemble, and of the snapshots of a run, the table."""
+    from improve.show import show_trained
+
+    if made.summary.get("members"):
+        tell(made.folder, test=False, as_json=as_json)
+    elif as_json:
+        print_json({"folder": str(made.folder), **made.summary})
+    else:
+        show_trained(made)
+        if "snapshots" in made.summary:
+            print()
+            tell(made.folder.parent / str(made.summary["snapshots"]), test=False, as_json=False)

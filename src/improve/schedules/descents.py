@@ -10,6 +10,8 @@ from improve.lazy import np
 from improve.parts import Count, Finite, Fraction, NonNegative, Positive, ProperFraction
 from improve.schedules.part import Length, SchedulePart
 
+MOST_EPOCHS = 10**6  # in which the ends of cycles are looked for
+
 
 class Descent(SchedulePart):
     """What schedules share that go down over a stretch of epochs."""
@@ -94,6 +96,14 @@ class WarmRestarts(SchedulePart):
         passed = (step - np.array(starts)[cycle]) / (first * self.t_mul**cycle)
         wave = self.m_mul**cycle * (1 + np.cos(np.pi * passed)) / 2
         return learning_rate * (self.alpha + (1 - self.alpha) * wave)
+
+    def cycle_ends(self, epochs: int) -> list[int]:
+        end, length, ends = 0.0, float(self.first_decay_epochs), []
+        while (end := end + length) <= min(epochs, MOST_EPOCHS):
+            length *= self.t_mul
+            if end == int(end):  # another one ends within an epoch
+                ends.append(int(end))
+        return ends
 
     def too_long(self, epochs: int) -> tuple[str, str] | None:
         if self.first_decay_epochs >= epochs:

@@ -44,6 +44,10 @@ class SchedulePart(Part):
         """What the rate is multiplied by after epochs with these validation cross-entropies; 1 for most schedules."""
         return 1.0
 
+    def cycle_ends(self, epochs: int) -> list[int]:
+        """The whole epochs after which, in a run of `epochs`, it is about to start afresh or at its end; most never."""
+        return []
+
     def too_long(self, epochs: int) -> tuple[str, str] | None:
         """The option that does nothing in a run of `epochs`, and why."""
         if self.warmup >= epochs:

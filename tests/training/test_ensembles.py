@@ -1,0 +1,292 @@
+"""Members of one spec and snapshots of one run: reproduced, interrupted, killed, taken up."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import Silent
+from improve import keeping
+from improve.diagnose import diagnose
+from improve.ensemble import members
+from improve.errors import ImproveError, UsageError
+from improve.members import begin, go_on
+from improve.resume import resume
+from improve.run import load
+from improve.shortage import OutOfMemoryError
+from improve.specfile import load as load_spec
+from improve.train import train
+
+pytestmark = pytest.mark.trains
+
+SMALL = """\
+data: {source: digits, subset: 400, split: 50/25/25}
+model: {name: cnn, filters: [4], hidden: [8]}
+optimizer: {name: adam, learning_rate: 0.01}
+training: {epochs: 2, batch_size: 32, members: 2}
+evidence: light
+"""
+RESTARTS = """\
+data: {source: digits, subset: 400, split: 50/25/25}
+model: {name: cnn, filters: [4], hidden: [8], batch_norm: true}
+regularization: {dropout: 0.3}
+optimizer: {name: adam, learning_rate: 0.01}
+schedule: {name: warm_restarts, first_decay_epochs: 2, t_mul: 1}
+training: {epochs: 7, batch_size: 32, snapshots: 2}
+evidence: light
+"""
+
+
+class Quiet(Silent):
+    def trained(self, *told):
+        pass
+
+
+class Stops(Quiet):
+    """Presses Ctrl+C, or sends another signal, in an epoch of a member."""
+
+    def __init__(self, number, epoch, sent=signal.SIGINT):
+        self.at, self.sent, self.begun = (number, epoch), sent, 0
+
+    def started(self, *told):
+        self.begun += 1
+
+    def step(self, epoch, step):
+        if (self.begun, epoch, step) == (*self.at, 3):
+            signal.raise_signal(self.sent)
+
+
+@pytest.fixture
+def spec(write_spec):
+    return load_spec(write_spec(SMALL))
+
+
+def content(folder):
+    """All of an ensemble that does not hang on the clock, and the end states of its members."""
+    made = load(folder)
+    kept = {key: made.summary.get(key) for key in ("status", "members", "train", "validation", "test", "best_member")}
+    for part in sorted((folder / "predictions").iterdir()):
+        with np.load(part) as arrays:
+            kept[part.name] = {name: arrays[name].tolist() for name in arrays.files}
+    return kept | {"ends": [load(place).summary.get("state_sha256") for place in members(made)[0]]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "spec.yaml").write_text(SMALL)
+    return begin(load_spec(folder / "spec.yaml"), "e", folder / "runs", Quiet())
+
+
+def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
+    made = load(whole)
+    assert made.summary["members"] == ["e/members/seed0", "e/members/seed1"]
+    found = [load(place) for place in members(made)[0]]
+    assert [one.spec["seed"] for one in found] == [0, 1]
+    assert len({json.dumps(one.fingerprint) for one in (*found, made)}) == 1
+    assert len({one.summary["state_sha256"] for one in found}) == 2
+    means = np.mean([np.load(one.folder / "predictions" / "test.npz")["probability"] for one in found], axis=0)
+    with np.load(whole / "predictions" / "test.npz") as arrays:
+        assert arrays["probability"] == pytest.approx(means, abs=1e-6)
+    assert diagnose(made).errors.validation.n == 100
+
+
+def test_the_spec_of_a_member_trains_it_again_alone(whole, tmp_path):
+    place = whole / "members" / "seed1"
+    again = train(load_spec(place / "spec.yaml"), "again", tmp_path / "runs", Silent())
+    assert load(again).summary["state_sha256"] == load(place).summary["state_sha256"]
+
+
+def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_path):
+    training = spec.training.model_copy(update={"members": 1})
+    alone = begin(spec.model_copy(update={"training": training}), "alone", tmp_path / "runs", Quiet())
+    assert load(alone).summary["state_sha256"] == load(whole / "members" / "seed0").summary["state_sha256"]
+    assert load(alone).fingerprint == load(whole).fingerprint
+
+
+@pytest.mark.parametrize("at", [(1, 1), (2, 2)])
+def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_path, at_once, at):
+    folder = begin(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
+    found = load(folder)
+    assert (found.status, found.summary["signal"], found.summary["done"]) == ("stopped", "SIGTERM", at[0] - 1)
+    with pytest.raises(ImproveError, match="has no results"):
+        diagnose(found)
+    assert content(go_on(folder, [], Quiet())) == content(whole)
+    with pytest.raises(UsageError, match="its members are done"):
+        go_on(folder, [], Quiet())
+
+
+def test_the_command_tells_who_stopped_it_and_the_final_table(write_spec, tmp_path, improve, monkeypatch):
+    file = write_spec(SMALL)
+    code, out, err = improve("train", file, "--runs", tmp_path / "runs", "--name", "e")
+    assert code == 0
+    told = [line.split(":")[0] for line in err.splitlines() if line.startswith("member ")]
+    assert told == ["member 1/2  seed0", "member 2/2  seed1"]
+    assert "mean member" in out
+    assert "by Jensen's inequality" in out
+    code, out, err = improve(
+        "train", file, "--runs", tmp_path / "runs", "--from", tmp_path / "runs/e/members/seed1", "--json", "--quiet"
+    )
+    found = json.loads(out)
+    assert (code, err, found["status"], "test" in found) == (0, "", "finished", False)
+    places = members(load(found["folder"]))[0]
+    assert all(load(place).summary["from"].endswith("members/seed1") for place in places)
+
+
+KILL = """\
+import os, signal, sys
+from improve import run, train
+import improve.members
+{module} = sys.modules["improve.{module}"]
+real, left = {module}.{name}, {count}
+
+def kill(*arguments, **options):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+
+{module}.{name} = kill
+from improve.cli import main
+sys.argv = ["improve", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "count"),
+    [
+        ("run", "write_text", 4),  # while the folder of the first member is made
+        ("train", "finish", 2),  # at the end of the second member
+        ("ensemble", "write", 1),  # when all are done
+    ],
+)
+def test_kill_9_and_the_ensemble_goes_on_to_the_identical_end(whole, tmp_path, write_spec, module, name, count):
+    arguments = ["train", str(write_spec(SMALL)), "--runs", str(tmp_path / "runs"), "--name", "e", "--quiet"]
+    script = KILL.format(module=module, name=name, count=count)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = tmp_path / "runs" / "e"
+    if load(folder).status != "finished":
+        assert load(folder).status == "stopped"
+        go_on(folder, [], Quiet())
+    assert content(folder) == content(whole)
+
+
+def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp_path, monkeypatch):
+    def without(*arguments):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("improve.train.fit", without)
+        with pytest.raises(OutOfMemoryError) as error:
+            begin(spec, "e", tmp_path / "runs", Quiet())
+    assert error.value.folder == tmp_path / "runs" / "e"
+    folder = go_on(error.value.folder, error.value.overrides, Quiet())
+    first, second = (load(place) for place in members(load(folder))[0][:2])
+    assert [first.spec["training"]["batch_size"], second.spec["training"]["batch_size"]] == [16, 32]
+    assert {change["reason"] for change in first.summary["changes"]} == {"out of memory"}
+
+
+def test_members_cannot_change_on_the_way(spec, tmp_path, at_once):
+    folder = begin(spec, "e", tmp_path / "runs", Stops(2, 1))
+    with pytest.raises(UsageError, match="they would not be alike"):
+        go_on(folder, ["optimizer.learning_rate=0.1"], Quiet())
+    with pytest.raises(UsageError, match=r"training.members cannot change on the way"):
+        resume(folder / "members" / "seed1", ["training.members=4"], Silent())
+
+
+def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
+    real = sys.modules["improve.train"].fit
+
+    def diverging(work, interrupt, watcher):
+        return "diverged" if work.spec.seed == 1 else real(work, interrupt, watcher)
+
+    monkeypatch.setattr("improve.train.fit", diverging)
+    three = load_spec(write_spec(SMALL), ["training.members=3"])
+    made = load(begin(three, "e", tmp_path / "runs", Quiet()))
+    assert (made.status, made.summary["diverged"]) == ("finished", ["seed1"])
+    assert made.summary["members"] == ["e/members/seed0", "e/members/seed2"]
+    monkeypatch.setattr("improve.train.fit", lambda *work: "diverged")
+    with pytest.raises(ImproveError, match="3 of 3 members diverged"):
+        begin(three, "e", tmp_path / "runs", Quiet())
+
+
+@pytest.fixture(scope="module")
+def snapped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("snapped")
+    (folder / "spec.yaml").write_text(RESTARTS)
+    return train(load_spec(folder / "spec.yaml"), "r", folder / "runs", Silent())
+
+
+def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(snapped, write_spec, tmp_path):
+    made = load(snapped.parent / load(snapped).summary["snapshots"])
+    assert made.name == "r-snapshots"
+    assert made.summary["members"] == ["r/snapshots/epoch4", "r/snapshots/epoch6"]
+    assert made.summary["snapshots_of"] == "r"
+    for place, epochs in zip(members(made)[0], (4, 6), strict=True):
+        file = write_spec(RESTARTS.replace("epochs: 7", f"epochs: {epochs}").replace(", snapshots: 2", ""))
+        shorter = train(load_spec(file), f"to{epochs}", tmp_path / "runs", Silent())
+        last, kept = keeping.read(shorter)[0].arrays, keeping.best_weights(place)
+        end = {name.removeprefix("network/"): last[name] for name in last if name.startswith("network/")}
+        assert end.keys() == kept.keys()
+        assert all(np.array_equal(end[name], kept[name]) for name in kept)
+        # what it says of them is what the run has measured then
+        row = load(snapped).history[epochs - 1]
+        assert load(place).summary["validation"]["error"] == pytest.approx(row["validation_error"])
+    means = np.mean([np.load(place / "predictions" / "test.npz")["probability"] for place in members(made)[0]], axis=0)
+    with np.load(made.folder / "predictions" / "test.npz") as arrays:
+        assert arrays["probability"] == pytest.approx(means, abs=1e-6)
+    assert diagnose(made).verdict
+    with pytest.raises(UsageError, match="epoch6 is a snapshot"):
+        go_on(members(made)[0][1], [], Quiet())
+    with pytest.raises(UsageError, match="its members are done"):
+        go_on(made.folder, [], Quiet())
+
+
+def snapshots_of(folder):
+    """What the ensemble beside the run is, and the weights of its members."""
+    made = load(folder.parent / load(folder).summary["snapshots"])
+    weights = [keeping.best_weights(place) for place in members(made)[0]]
+    found = {key: value for key, value in content(made.folder).items() if key != "ends"}
+    return found | {"weights": [{name: array.tolist() for name, array in one.items()} for one in weights]}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "count"),
+    [
+        ("plots", "draw_curves", 4),  # it is written, the state is not
+        ("ensemble", "write", 1),  # the run is at its end, its snapshots are not together
+        ("snapshots", "open_test", 2),  # some of its snapshots have seen the test part
+    ],
+)
+def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(
+    snapped, tmp_path, write_spec, module, name, count
+):
+    arguments = ["train", str(write_spec(RESTARTS)), "--runs", str(tmp_path / "runs"), "--name", "r", "--quiet"]
+    script = KILL.format(module=module, name=name, count=count)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = tmp_path / "runs" / "r"
+    assert load(folder).status == "stopped"
+    resume(folder, [], Silent())
+    assert load(folder).summary["state_sha256"] == load(snapped).summary["state_sha256"]
+    assert snapshots_of(folder) == snapshots_of(snapped)
+    assert sorted(place.name for place in folder.parent.iterdir() if place.is_dir()) == ["r", "r-snapshots"]
+
+
+def test_a_run_that_goes_on_longer_has_later_snapshots_in_the_same_ensemble(write_spec, tmp_path):
+    folder = train(load_spec(write_spec(RESTARTS)), "r", tmp_path / "runs", Silent())
+    resume(folder, ["training.epochs=+1"], Silent())
+    assert load(tmp_path / "runs" / "r-snapshots").summary["members"] == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
+    assert not (tmp_path / "runs" / "r-snapshots-2").exists()
+
+
+def test_the_command_tells_of_the_snapshots(write_spec, tmp_path, improve):
+    code, out, _ = improve("train", write_spec(RESTARTS), "--runs", tmp_path / "runs", "--name", "r", "--quiet")
+    assert code == 0
+    assert out.index("finished after epoch 7") < out.index("r-snapshots → ") < out.index("epoch4 ")
