@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from improve import __version__
-from improve.commands import experiments, judging, shelves, specs, training
+from improve.commands import experiments, handover, judging, shelves, specs, training
 from improve.commands.options import STOPPED
 from improve.errors import ImproveError
 
@@ -57,6 +57,9 @@ app.command(name="next")(judging.next_spec)
 app.command()(judging.compare)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)
+app.command()(handover.predict)
+app.command()(handover.evaluate)
+app.command()(handover.export)
 app.command()(specs.check)
 app.command()(specs.show)
 app.command(name="list")(shelves.list_shelf)

@@ -1,0 +1,196 @@
+"""A run → something that classifies images: rebuilt from its own folder, without its data.
+
+The network comes from spec.yaml, its weights from the best epoch in state/, the statistics of the normalisation and
+the names of the classes from environment.json. Nothing is deserialised, and nothing is measured anew. An ensemble
+(summary.json names its members) gives the mean of its members' probabilities, weighted where it says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from improve import keeping, run
+from improve.assemble import deliverable, network
+from improve.errors import ImproveError, UsageError, printable
+from improve.images import Images
+from improve.lazy import keras, np
+from improve.measure import log_softmax, logits_of, with_both_classes
+from improve.normalizations import Statistics
+from improve.run import Run
+from improve.spec import Spec
+from improve.store import Arrays
+from improve.usercode import located
+from improve.weights import restore
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEEPEST = 4  # ensembles of ensembles
+
+
+class Form(NamedTuple):
+    """What a model takes and tells: the `shape` (height, width, channels) and `type` of its images, its classes."""
+
+    shape: tuple[int, int, int]
+    type: str
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network as it lies on disk."""
+
+    run: Run
+    spec: Spec
+    form: Form
+    normalization: Statistics
+    weights: Arrays
+
+    @cached_property
+    def network(self) -> Any:
+        """The Keras model, images → logits, with the weights of the best epoch. Sets the seeds of Keras, as training
+        does: code of the user's own may draw numbers. Raises ImproveError where the weights are another network's."""
+        keras.utils.clear_session()  # else layers without a name are numbered on
+        keras.utils.set_random_seed(self.spec.seed)
+        made = keras.Model(*network(self.spec, self.form.shape, len(self.form.class_names), self.normalization))
+        try:
+            restore(made, self.weights)
+        except ValueError as error:
+            raise ImproveError(
+                f"the weights of {self.run.folder} are not those of the network in its spec.yaml",
+                fix="was spec.yaml or the model's own code changed? Take them as they were when it was trained",
+            ) from error
+        return made
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Classifies images (n, height, width, channels) as they come, of `form`. `shares` of the members add up to 1."""
+
+    run: Run
+    members: tuple[Member, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def form(self) -> Form:
+        return self.members[0].form
+
+    @property
+    def spec(self) -> Spec:
+        """Of an ensemble: its first member's, which saw the same kind of images."""
+        return self.members[0].spec
+
+    @property
+    def code(self) -> list[Path]:
+        """Files of the user's own code that it runs."""
+        return [member.spec.model.code for member in self.members if member.spec.model.code]
+
+    def probabilities(self, images: Images) -> NDArray[Any]:
+        """Of each class (n, classes; float32), measured as training measures."""
+        total = np.zeros((len(images), len(self.form.class_names)))
+        for member, share in zip(self.members, self.shares, strict=True):
+            total += share * np.exp(log_softmax(with_both_classes(logits_of(member.network, images))))
+        return total.astype(np.float32)
+
+    def model(self) -> Any:
+        """One Keras model to hand out: images → probabilities (n, classes), or (n, 1) of the second of two classes."""
+        parts = [deliverable(member.network) for member in self.members]
+        whole = parts[0] if len(parts) == 1 else self.averaged(parts)
+        whole(np.zeros((1, *self.form.shape), np.float32))  # ONNX wants a model that was called
+        return whole
+
+    def averaged(self, parts: list[Any]) -> Any:
+        images = keras.Input(self.form.shape, name="images")
+        weighed = []
+        for number, (part, share) in enumerate(zip(parts, self.shares, strict=True), start=1):
+            part.name = f"member_{number}"
+            weighed.append(keras.layers.Rescaling(scale=share, name=f"share_{number}")(part(images)))
+        return keras.Model(images, keras.layers.Add(name="probability")(weighed), name="classifier")
+
+
+def load(folder: str | Path, code: bool = True) -> Predictor:
+    """The predictor of a run, before Keras is needed. Without `code` a model of the user's own is refused.
+
+    Raises UsageError where `folder` is no run, ImproveError where it is damaged or has no best epoch.
+    """
+    found = run.load(folder)
+    leaves = list(weighed_members(found, 1.0, DEEPEST))
+    members = tuple(member_of(leaf, code) for leaf, _ in leaves)
+    other = next((member for member in members if member.form != members[0].form), None)
+    if other is not None:
+        raise ImproveError(
+            f"members of {folder} differ in their classes or images: {members[0].run.name} and {other.run.name}",
+            fix="average runs on the same data",
+        )
+    return Predictor(found, members, tuple(share for _, share in leaves))
+
+
+def weighed_members(found: Run, share: float, deepest: int) -> list[tuple[Run, float]]:
+    """The runs that are averaged, each with its share; a run that is no ensemble is its own only member."""
+    names = found.summary.get("members")
+    if names is None:
+        return [(found, share)]
+    if not deepest or not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ImproveError(f"the members of {found.folder} make no sense", fix="make the ensemble again")
+    leaves = []
+    for name, part in zip(names, shares_of(found, len(names)), strict=True):
+        if Path(name).is_absolute() or "\0" in name:
+            raise ImproveError(f"{printable(name)} cannot be a member of {found.folder}", fix="make the ensemble again")
+        leaves += weighed_members(run.load(found.folder.absolute().parent / name), share * part, deepest - 1)
+    return leaves
+
+
+def shares_of(found: Run, count: int) -> list[float]:
+    """What each member counts; all the same unless summary.json gives `weights`."""
+    weights = found.summary.get("weights")
+    if weights is None:
+        return [1 / count] * count
+    if not isinstance(weights, list) or len(weights) != count or not all(map(is_weight, weights)) or not sum(weights):
+        raise ImproveError(f"the weights of {found.folder} make no sense", fix="make the ensemble again")
+    return [weight / sum(weights) for weight in weights]
+
+
+def is_weight(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def member_of(found: Run, code: bool) -> Member:
+    spec = spec_of(found, code)
+    form, normalization = recorded_form(found)
+    return Member(found, spec, form, normalization, keeping.best_weights(found.folder))
+
+
+def spec_of(found: Run, code: bool) -> Spec:
+    """The run's spec; the user's own code is the copy in the run's folder, and is looked at without being run."""
+    told = dict(found.spec)
+    if told["model"]["name"] == "python":
+        if not code:
+            raise UsageError(f"{found.folder} runs your own code, and --no-code is set", fix="leave --no-code out")
+        told["model"] = told["model"] | {"target": located(told["model"]["target"], found.folder)}
+    spec = Spec.model_validate(told)
+    wrong = spec.model.wrong(spec.regularization)
+    if wrong:
+        raise UsageError(wrong[1], str(found.folder), wrong[2])
+    return spec
+
+
+def recorded_form(found: Run) -> tuple[Form, Statistics]:
+    """What environment.json says of the images, their classes and the normalisation."""
+    data, normalization = found.environment.get("data", {}), found.environment.get("normalization", {})
+    try:
+        height, width, channels = map(int, data["image"])
+        subtract, divide = (np.asarray(normalization[key], np.float64) for key in ("subtract", "divide"))
+        whole = np.broadcast_shapes(subtract.shape, divide.shape, (height, width, channels))
+        if whole != (height, width, channels) or not np.isfinite(subtract / divide).all() or len(data["classes"]) < 2:
+            raise ValueError("its numbers do not fit together")
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ImproveError(
+            f"{found.folder} does not say what its images and its normalisation are: {error}",
+            fix="take the environment.json that was written while it trained",
+        ) from error
+    form = Form((height, width, channels), str(data.get("type", "uint8")), tuple(data["classes"]))
+    return form, Statistics(subtract, divide)
