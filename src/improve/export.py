@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError, printable
 from improve.images import Images, in_memory
-from improve.lazy import np, without_banner
+from improve.lazy import keras, np, without_banner
 from improve.predictor import Predictor
 from improve.prepare import prepare
 from improve.randomness import keyed
@@ -53,8 +53,8 @@ class Format:
 FORMATS = {
     "keras": Format(".keras", (), "", with_keras),
     "savedmodel": Format("_savedmodel", ("tensorflow",), "tensorflow", with_tensorflow),
-    "onnx": Format(".onnx", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"), "'improve-keras[onnx]'", with_onnx),
-    "litert": Format(".tflite", ("tensorflow", "ai_edge_litert"), "'improve-keras[litert]'", with_litert),
+    "onnx": Format(".onnx", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"), "tf2onnx onnx onnxruntime", with_onnx),
+    "litert": Format(".tflite", ("tensorflow", "ai_edge_litert"), "ai-edge-litert", with_litert),
 }
 
 
@@ -119,29 +119,49 @@ def export(predictor: Predictor, name: str, chosen: Format, file: Path) -> Expor
     """Write `file` and what its numbers mean beside it; nothing is left, and what was there stays, where it cannot be
     written, cannot be loaded by its own runtime, or does not give the same probabilities (ImproveError)."""
     images, said = sample(predictor)
+    single_precision()
     mine = predictor.probabilities(images)
     with temporary(file, chosen) as written:
-        try:
-            with contextlib.redirect_stdout(sys.stderr), without_banner(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the converters' own, about NumPy
-                chosen.write(predictor.model(), written, name)
-                theirs = chosen.run(written, images[:].astype(np.float32))
-        except Exception as error:  # converters and runtimes raise nearly anything
-            raise ImproveError(
-                f"{name} cannot hold this model: {printable((str(error).splitlines() or [repr(error)])[0], 300)}",
-                fix="another format may: " + ", ".join(other for other in FORMATS if other != name),
-            ) from error
+        theirs = written_and_run(predictor, name, chosen, written, images)
         parity = compared(mine, theirs, said)
         if not parity.holds:
-            raise ImproveError(
+            raise misfit(
+                name,
                 f"{file} was thrown away: its probabilities are up to {parity.difference:.2g} from the run's on "
                 f"{parity.n} {said}, and {100 * (1 - parity.same_class):.0f} % get another class",
-                fix="another format may hold this model: " + ", ".join(other for other in FORMATS if other != name),
             )
         put(written, file)
     exported = Exported(file, name, bytes_of(file), parity)
     write_json(file.with_name(f"{file.name}.json"), card(predictor, exported))
     return exported
+
+
+def written_and_run(predictor: Predictor, name: str, chosen: Format, file: Path, images: Images) -> NDArray[Any]:
+    """Write the file, and give what its own runtime makes of the images."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr), without_banner(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the converters' own, about NumPy
+            chosen.write(predictor.model(), file, name)
+            return chosen.run(file, images[:].astype(np.float32))
+    except (ImproveError, OSError):
+        raise
+    except Exception as error:  # converters and runtimes raise nearly anything
+        reason = printable((str(error).splitlines() or [repr(error)])[0], 300)
+        raise misfit(name, f"{name} cannot hold this model: {reason}") from error
+
+
+def misfit(name: str, what: str) -> ImproveError:
+    others = ", ".join(other for other in FORMATS if other != name)
+    return ImproveError(what, fix=f"another format may hold this model: {others}")
+
+
+def single_precision() -> None:
+    """On a GPU TensorFlow multiplies with 10 bits (TF32) unless it is told not to: the check is of the file, and not
+    of the arithmetic."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def sample(predictor: Predictor) -> tuple[Images, str]:
@@ -151,12 +171,12 @@ def sample(predictor: Predictor) -> tuple[Images, str]:
         data = prepare(predictor.spec)
     except ImproveError:
         data = None
-    if data is not None and (data.shape, str(data.parts["train"].images.dtype)) == (form.shape, form.type):
+    if data is not None and data.shape == form.shape:
         same = data.census["validation"].digest == predictor.run.fingerprint.get("validation")
         found = data.parts["validation"].images.head(CHECKED)
         return found, "validation images" if same else "images of its data, which are others than it was trained on"
     random, (subtract, divide) = keyed(0, "sample"), predictor.members[0].normalization
-    if form.type == "uint8":
+    if form.bytes:
         drawn = random.integers(0, 256, (CHECKED, *form.shape)).astype(np.uint8)
     else:
         drawn = (random.standard_normal((CHECKED, *form.shape)) * divide + subtract).astype(np.float32)
@@ -207,7 +227,7 @@ def bytes_of(file: Path) -> int:
 def card(predictor: Predictor, exported: Exported) -> dict[str, Any]:
     """What whoever runs the file must know: which output is which class, and what goes in."""
     form, one_output = predictor.form, predictor.spec.data.source.one_output
-    pixels = "0 to 255, as they come" if form.type == "uint8" else "as the run's arrays"
+    pixels = "0 to 255, as they come" if form.bytes else "as the run's arrays"
     return {
         "run": predictor.run.name,
         "format": exported.format,

@@ -59,9 +59,9 @@ def read(what: str, spec: Spec, form: Form, tick: Tick = silent) -> Field:
     else:
         found = from_source(source_of(what).load(tick), form)
     shape, kind = found.images.shape[1:], str(found.images.dtype)
-    if (shape, kind) != (form.shape, form.type):
+    if (shape, kind) != (form.shape, form.type or kind):
         raise UsageError(
-            f"the images of {found.found} are {shape} of {kind}, the run's are {form.shape} of {form.type}",
+            f"the images of {found.found} are {shape} of {kind}, the run's are {form.shape} of {form.type or kind}",
             fix="bring them to that form first",
         )
     return found

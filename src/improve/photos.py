@@ -53,7 +53,7 @@ def look_of(spec: Spec | None, form: Form) -> Look:
 
     Raises UsageError for a run on images that are no bytes: nobody says which of its numbers is white.
     """
-    if form.type != "uint8":
+    if not form.bytes:
         raise UsageError(
             f"the run was trained on arrays of {form.type}, and image files hold bytes",
             fix="improve evaluate takes arrays in an .npz file",

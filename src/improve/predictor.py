@@ -33,11 +33,17 @@ DEEPEST = 4  # ensembles of ensembles
 
 
 class Form(NamedTuple):
-    """What a model takes and tells: the `shape` (height, width, channels) and `type` of its images, its classes."""
+    """What a model takes and tells: the `shape` (height, width, channels) and `type` of its images, its classes.
+    A run of an older version does not say the type: nearly all are of bytes."""
 
     shape: tuple[int, int, int]
     type: str
     class_names: tuple[str, ...]
+
+    @property
+    def bytes(self) -> bool:
+        """Whether pixels are whole numbers from 0 to 255."""
+        return self.type in ("uint8", "")
 
 
 @dataclass(frozen=True)
@@ -192,5 +198,5 @@ def recorded_form(found: Run) -> tuple[Form, Statistics]:
             f"{found.folder} does not say what its images and its normalisation are: {error}",
             fix="take the environment.json that was written while it trained",
         ) from error
-    form = Form((height, width, channels), str(data.get("type", "uint8")), tuple(data["classes"]))
+    form = Form((height, width, channels), str(data.get("type", "")), tuple(data["classes"]))
     return form, Statistics(subtract, divide)

@@ -22,9 +22,8 @@ from improve.show_comparison import csv_cell
 from improve.show_diagnosis import GAP_WORDS
 from improve.statistics import difference
 
-WIDEST = 60  # characters of a file's name
-SHOWN = 3  # of a kind: classes, skipped files
-LONGEST = 8  # names in a line
+WIDEST, LONGEST = 60, 4096  # characters of a file's name: that are lined up, and that are shown
+SHOWN, NAMED = 3, 8  # lines of a kind; names in a line
 
 
 class Told(Iterable[Answer]):
@@ -37,7 +36,7 @@ class Told(Iterable[Answer]):
         for answer in self.answers:
             if answer.error:
                 self.bad += 1
-                console(stderr=True).print(Text(f"{printable(answer.file, 400)}: {printable(answer.error)}"))
+                console(stderr=True).print(Text(f"{printable(answer.file, LONGEST)}: {printable(answer.error)}"))
             yield answer
 
 
@@ -48,13 +47,13 @@ def note(text: str) -> None:
 
 def show_answers(answers: Iterable[Answer], files: list[str]) -> None:
     """A line for each image: its file, then classes with their probabilities."""
-    out, width = console(), min(WIDEST, max(len(printable(file, WIDEST)) for file in files))
+    out, width = console(), min(WIDEST, max(map(len, files)))
     for answer in answers:
         if not answer.error:
             told = "   ".join(
                 f"{percent(probability):>7}  {printable(name, 40)}" for name, probability in answer.ranked
             )
-            out.print(Text(f"{printable(answer.file, WIDEST):<{width}}   {told}"))
+            out.print(Text(f"{printable(answer.file, LONGEST):<{width}}   {told}"))
 
 
 def print_csv(answers: Iterable[Answer], top: int) -> None:
@@ -154,14 +153,14 @@ def odd_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
 
 
 def listed(names: list[str]) -> str:
-    more = f" and {len(names) - LONGEST} more" if len(names) > LONGEST else ""
-    return ", ".join(printable(name, 40) for name in names[:LONGEST]) + more
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(printable(name, 40) for name in names[:NAMED]) + more
 
 
 def show_exported(exported: Exported, form: Form) -> None:
     out, parity = console(), exported.parity
     height, width, channels = form.shape
-    pixels = "pixels 0 to 255" if form.type == "uint8" else "pixels as in the run's arrays"
+    pixels = "pixels 0 to 255" if form.bytes else "pixels as in the run's arrays"
     out.print(Text(f"{exported.file}     {exported.format}, {size(exported.bytes)}B", "bold"))
     out.print(Text(f"parity   on {parity.n} {parity.images}: max |Δ probability| {parity.difference:.1e}, "
                    f"same class {100 * parity.same_class:.0f} %"))  # fmt: skip

@@ -44,7 +44,7 @@ def predict(
         raise UsageError("there is no image in what was given", fix="PNG, JPEG, WebP, BMP, GIF or TIFF")
     classifier, look = classifier_of(run, trust, not no_code)
     note(look.rule)
-    note(f"{others:,} files that are no images by their names are left out" if others else "")
+    note(f"{others:,} other file{'s' if others > 1 else ''} left out: no image by the name" if others else "")
     answers = Told(classify(classifier, look, files, top))
     if as_json:
         print_json({"run": str(run), "images": [answer.as_json() for answer in answers]})
