@@ -15,8 +15,10 @@ from improve.field import Field, read
 from improve.images import in_memory
 from improve.predictor import Form, Predictor
 from improve.shift import classes_apart, looks_apart
+from improve.show_handover import show_evaluation
 from improve.spec import Spec
 from test_predict import BIRDS, Sure, saying
+from test_security import assert_harmless, every_hostile_text
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
 
@@ -251,3 +253,32 @@ def test_damaged_evaluations_are_passed_over(judged):
     for number, text in enumerate(("", "[]", "{}", '{"number": 1, "error": 7, "n": 3}', "[" * 100_000)):
         (mine.run.folder / "evaluations" / f"{number}.json").write_text(text)
     assert diagnose(mine.run).field is None
+
+
+@every_hostile_text
+def test_names_of_classes_and_files_from_the_field_are_shown_and_no_more(judged, capfd, text):
+    labels = np.repeat([0, 1, 3], [50, 5, 5])
+    field = Field(in_memory(saying(labels % 3)), labels, ("bird", "cat", text, f"{text} too"), text, ((text, text),))
+    found = evaluate(judged(), text, field)
+    show_evaluation(found, keep(found))
+    out, err = capfd.readouterr()
+    assert_harmless(out + err)
+    assert "field" in out
+
+
+def test_what_an_evaluation_shows(judged, capfd):
+    said = np.repeat([0, 1, 2], [200, 50, 50])
+    labels = np.where(np.arange(300) < 60, 1, said)
+    images = np.clip(saying(said).astype(int) // 4 + 190, 0, 255).astype(np.uint8)
+    images[:, 0, 0, 0] = said
+    found = evaluate(judged(), "photos", in_field(None, labels, images))
+    show_evaluation(found, keep(found))
+    lines = [" ".join(line.split()) for line in capfd.readouterr().out.splitlines()]
+    assert lines[0] == "x in the field · 300 images of the field"
+    assert "validation 10.0 % [8.3, 12.0] n=1,000" in lines
+    assert "field 20.0 % [15.9, 24.9] n=300" in lines
+    assert any(line.startswith("difference +10.0 [") and line.endswith("points: high") for line in lines)
+    assert any(line.startswith("looks brightness +") for line in lines)
+    assert any(line.startswith("errs on cat 54.5 % [") and line.endswith("), 9.9 % in validation") for line in lines)
+    assert f"next improve diagnose {found.run.folder} it takes the newest evaluation" in lines
+    assert lines[-1].endswith("improve train SPEC diagnosis.field_error=0.2 diagnosis.field_n=300")

@@ -46,7 +46,7 @@ FLOORS = [
     ["findings.testing"],
     ["findings"],
     ["train", "advice", "predictor", "shift"],
-    ["photos", "runtimes"],
+    ["photos", "formats"],
     ["predict", "foreign", "field", "export"],
     ["learning_curve", "lr_range", "resume"],
     ["diagnose", "compare", "glossary"],

@@ -11,51 +11,25 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError, printable
+from improve.formats import FORMATS, Format
 from improve.images import Images, in_memory
 from improve.lazy import keras, np, without_banner
 from improve.predictor import Predictor
 from improve.prepare import prepare
 from improve.randomness import keyed
 from improve.run import Run, write_json
-from improve.runtimes import with_keras, with_litert, with_onnx, with_tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHECKED = 100  # images
 TOLERANCE = 1e-4  # of a probability; float32 in another order of sums gives 1e-7 to 1e-6
-
-
-@dataclass(frozen=True)
-class Format:
-    """What a file is called, the modules that it takes, what installs them, and its own runtime: (file, images
-    (n, height, width, channels; float32)) → its outputs."""
-
-    suffix: str
-    needs: tuple[str, ...]
-    install: str
-    run: Callable[[Path, NDArray[Any]], NDArray[Any]]
-
-    def write(self, model: Any, file: Path, name: str) -> None:
-        if name == "keras":
-            model.save(file)
-        else:
-            told = "tf_saved_model" if name == "savedmodel" else name
-            model.export(os.fspath(file), format=told, verbose=False)
-
-
-FORMATS = {
-    "keras": Format(".keras", (), "", with_keras),
-    "savedmodel": Format("_savedmodel", ("tensorflow",), "tensorflow", with_tensorflow),
-    "onnx": Format(".onnx", ("tensorflow", "tf2onnx", "onnx", "onnxruntime"), "tf2onnx onnx onnxruntime", with_onnx),
-    "litert": Format(".tflite", ("tensorflow", "ai_edge_litert"), "ai-edge-litert", with_litert),
-}
 
 
 class Parity(NamedTuple):
@@ -141,7 +115,7 @@ def written_and_run(predictor: Predictor, name: str, chosen: Format, file: Path,
     try:
         with contextlib.redirect_stdout(sys.stderr), without_banner(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the converters' own, about NumPy
-            chosen.write(predictor.model(), file, name)
+            chosen.write(predictor.model(), file)
             return chosen.run(file, images[:].astype(np.float32))
     except (ImproveError, OSError):
         raise

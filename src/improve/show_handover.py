@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from improve.errors import printable
-from improve.evaluate import ByClass, Evaluation
+from improve.evaluate import Evaluation
 from improve.export import Exported
 from improve.predict import Answer
 from improve.predictor import Form
@@ -108,7 +108,7 @@ def shift_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
         yield "looks", f"much as in {found.part}: {most.what} differs most, by {most.size:+.1f} sd"
     if found.shares is not None:
         yield from class_lines(found, found.shares)
-    for text in worse(found.by_class)[:SHOWN]:
+    for text in worse(found)[:SHOWN]:
         yield "errs on", text
 
 
@@ -121,13 +121,13 @@ def class_lines(found: Evaluation, shares: Classes) -> Iterator[tuple[str, str]]
         yield "", f"the shares of classes alone would make the error {percent(shares.expected_error)}"
 
 
-def worse(classes: Iterable[ByClass]) -> list[str]:
+def worse(evaluation: Evaluation) -> list[str]:
     """Classes with a surely higher error in the field, the worst first."""
     found = []
-    for one in classes:
+    for one in evaluation.by_class:
         if one.field and one.known and difference(one.field, one.known)[0] > 0:
             now = f"{percent(one.field.value)} {interval(*one.field.interval())} (n={one.field.n:,})"
-            text = f"{printable(one.name, 40)} {now}, {percent(one.known.value)} here"
+            text = f"{printable(one.name, 40)} {now}, {percent(one.known.value)} in {evaluation.part}"
             found.append((one.field.value - one.known.value, text))
     return [text for _, text in sorted(found, key=lambda pair: -pair[0])]
 

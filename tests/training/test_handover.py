@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -223,6 +225,27 @@ def test_every_format_gives_the_runs_probabilities_in_its_own_runtime(improve, r
     assert sorted(path.name for path in file.parent.iterdir()) == sorted([file.name, f"{file.name}.json"])
 
 
+@pytest.mark.parametrize("name", ["onnx", "litert"])
+def test_every_activation_can_be_exported(tmp_path, name):
+    import keras
+
+    from improve.formats import FORMATS as WRITTEN
+    from improve.models.architecture import Activation
+
+    if not on_tensorflow():
+        pytest.skip("Keras writes it on TensorFlow only")
+    images = keras.Input((8, 8, 1), name="images")
+    x = keras.layers.Conv2D(4, 3)(images)
+    for activation in get_args(Activation):
+        x = keras.layers.Conv2D(4, 1)(keras.layers.Activation(activation)(x))
+    model = keras.Model(images, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(x)))
+    seen = np.random.default_rng(0).random((5, 8, 8, 1)).astype(np.float32)
+    expected = np.asarray(model(seen))
+    WRITTEN[name].write(model, tmp_path / f"a{WRITTEN[name].suffix}")
+    found = WRITTEN[name].run(tmp_path / f"a{WRITTEN[name].suffix}", seen)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_one_sigmoid_is_exported_as_it_is_and_a_file_is_replaced_only_by_force(improve, bright, tmp_path, monkeypatch):
     monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "a.keras"
@@ -237,11 +260,11 @@ def test_one_sigmoid_is_exported_as_it_is_and_a_file_is_replaced_only_by_force(i
 
 def test_what_a_runtime_makes_of_a_file_is_what_is_compared(digits, tmp_path):
     from improve import export
-    from improve.runtimes import with_keras
+    from improve.formats import run_keras
 
     exported = export.export(load(digits.folder), "keras", export.FORMATS["keras"], tmp_path / "a.keras")
     images = images_of(arrays(digits)[0][:100]).astype(np.float32)
-    far = abs(with_keras(tmp_path / "a.keras", images) - arrays(digits)[2][:100]).max()
+    far = abs(run_keras(tmp_path / "a.keras", images) - arrays(digits)[2][:100]).max()
     assert exported.parity.difference == pytest.approx(far, abs=1e-6)
 
 
@@ -250,7 +273,7 @@ def test_a_file_with_other_probabilities_is_thrown_away_and_the_old_one_stays(im
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.keras").write_text("mine")
-    off = export.Format(".keras", (), "", lambda file, images: np.full((len(images), 10), 0.1, np.float32))
+    off = replace(export.FORMATS["keras"], run=lambda file, images: np.full((len(images), 10), 0.1, np.float32))
     monkeypatch.setitem(export.FORMATS, "keras", off)
     code, out, err = improve("export", digits.folder, "--format", "keras", "--force")
     assert (code, out) == (1, "")
