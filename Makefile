@@ -10,7 +10,7 @@ DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
 # the stamp is made anew when the dependencies change
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable . $(DEV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[onnx,litert]" $(DEV)
 	touch $@
 
 run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong

@@ -78,7 +78,7 @@ def test_what_cannot_be_handed_over_is_told_at_once(improve, make_run, tmp_path,
 @pytest.mark.parametrize(
     ("name", "gone", "install"),
     [
-        ("onnx", ["tf2onnx", "onnxruntime"], "pip install tf2onnx onnx onnxruntime"),
+        ("onnx", ["tf2onnx", "onnxruntime"], "pip install tf2onnx onnxruntime"),
         ("litert", ["ai_edge_litert"], "pip install ai-edge-litert"),
         ("savedmodel", ["tensorflow"], "pip install tensorflow"),
     ],
@@ -90,7 +90,7 @@ def test_a_format_whose_library_is_missing_says_what_installs_it(improve, make_r
     monkeypatch.setattr(importlib.util, "find_spec", lambda module: there[module] if module in there else find(module))
     code, out, err = improve("export", make_run("x").folder, "--format", name)
     assert (code, out) == (2, "")
-    assert f"{name} needs {', '.join(gone)}, which is not installed" in err
+    assert f"not installed, and {name} needs it: {', '.join(gone)}" in err
     assert install in err
 
 

@@ -79,8 +79,8 @@ def wanted(name: str, output: Path | None, found: Run, force: bool) -> tuple[For
 def check_installed(name: str, chosen: Format) -> None:
     missing = [module for module in chosen.needs if importlib.util.find_spec(module) is None]
     if missing:
-        install = "tensorflow" if "tensorflow" in missing else chosen.install
-        raise UsageError(f"{name} needs {', '.join(missing)}, which is not installed", fix=f"pip install {install}")
+        install = " ".join(missing).replace("_", "-")
+        raise UsageError(f"not installed, and {name} needs it: {', '.join(missing)}", fix=f"pip install {install}")
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if chosen.needs and backend != "tensorflow":
         raise UsageError(

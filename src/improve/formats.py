@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """How files are called, the modules that it takes and what installs them; `write` (model, file), and `run` (file,
+    """How files are called, the modules that it takes; `write` (model, file), and `run` (file,
     images (n, height, width, channels; float32)) → outputs (n, classes) by the format's own runtime."""
 
     suffix: str
     needs: tuple[str, ...]
-    install: str
     write: Callable[[Any, Path], None]
     run: Callable[[Path, NDArray[Any]], NDArray[Any]]
 
@@ -101,8 +100,8 @@ _savedmodel = functools.partial(export_as, "tf_saved_model")
 _litert = functools.partial(export_as, "litert")
 _onnx = ("tensorflow", "tf2onnx", "onnx", "onnxruntime")
 FORMATS = {
-    "keras": Format(".keras", (), "", save, run_keras),
-    "savedmodel": Format("_savedmodel", ("tensorflow",), "tensorflow", _savedmodel, run_savedmodel),
-    "onnx": Format(".onnx", _onnx, "tf2onnx onnx onnxruntime", export_onnx, run_onnx),
-    "litert": Format(".tflite", ("tensorflow", "ai_edge_litert"), "ai-edge-litert", _litert, run_litert),
+    "keras": Format(".keras", (), save, run_keras),
+    "savedmodel": Format("_savedmodel", ("tensorflow",), _savedmodel, run_savedmodel),
+    "onnx": Format(".onnx", _onnx, export_onnx, run_onnx),
+    "litert": Format(".tflite", ("tensorflow", "ai_edge_litert"), _litert, run_litert),
 }

@@ -97,10 +97,20 @@ class Predictor:
 
     def probabilities(self, images: Images) -> NDArray[Any]:
         """Of each class (n, classes; float32), measured as training measures."""
-        total = np.zeros((len(images), len(self.form.class_names)))
-        for member, share in zip(self.members, self.shares, strict=True):
-            total += share * np.exp(log_softmax(with_both_classes(logits_of(member.network, images))))
-        return total.astype(np.float32)
+        logits = np.split(logits_of(self.logits, images), len(self.members), axis=1)
+        each = [np.exp(log_softmax(with_both_classes(mine))) for mine in logits]
+        return np.tensordot(self.shares, each, 1).astype(np.float32)
+
+    @cached_property
+    def logits(self) -> Any:
+        """The members as one Keras model, images → their logits side by side: it is compiled once."""
+        networks = [member.network for member in self.members]
+        if len(networks) == 1:
+            return networks[0]
+        images = keras.Input(self.form.shape)
+        for number, made in enumerate(networks, start=1):
+            made.name = f"network_{number}"
+        return keras.Model(images, keras.layers.Concatenate(axis=1)([made(images) for made in networks]))
 
     def model(self) -> Any:
         """One Keras model to hand out: images → probabilities (n, classes), or (n, 1) of the second of two classes."""
@@ -124,15 +134,18 @@ def load(folder: str | Path, code: bool = True) -> Predictor:
     Raises UsageError where `folder` is no run, ImproveError where it is damaged or has no best epoch.
     """
     found = run.load(folder)
-    leaves = list(weighed_members(found, 1.0, DEEPEST))
-    members = tuple(member_of(leaf, code) for leaf, _ in leaves)
+    leaves: dict[Path, tuple[Run, float]] = {}
+    for leaf, share in weighed_members(found, 1.0, DEEPEST):
+        where = leaf.folder.resolve()  # one that was chosen twice counts twice, and is loaded once
+        leaves[where] = leaf, share + (leaves[where][1] if where in leaves else 0.0)
+    members = tuple(member_of(leaf, code) for leaf, _ in leaves.values())
     other = next((member for member in members if member.form != members[0].form), None)
     if other is not None:
         raise ImproveError(
             f"members of {folder} differ in their classes or images: {members[0].run.name} and {other.run.name}",
             fix="average runs on the same data",
         )
-    return Predictor(found, members, tuple(share for _, share in leaves))
+    return Predictor(found, members, tuple(share for _, share in leaves.values()))
 
 
 def weighed_members(found: Run, share: float, deepest: int) -> list[tuple[Run, float]]:

@@ -69,13 +69,18 @@ def print_csv(answers: Iterable[Answer], top: int) -> None:
 
 def show_evaluation(found: Evaluation, file: Path) -> None:
     out, folder = console(), found.run.folder
-    images = f"{found.error.n:,} images of {found.field.found}"
-    out.print(Text(f"{found.run.name} in the field · {images}", "bold"))
+    out.print(Text(f"{found.run.name} in the field · {some(found.error.n or 0)} of {found.field.found}", "bold"))
     out.print()
     out.print(ladder(found))
     out.print()
     for word, text in (*shift_lines(found), *odd_lines(found)):
         out.print(Text(f"{word:<9}{text}"))
+    if found.gap.verdict == "high":
+        out.print(
+            Text(
+                "mend     validate and test on images like these (data.target), or judge otherwise: improve explain W1"
+            )
+        )
     out.print(Text(f"kept     {file}"))
     out.print(Text(f"next     improve diagnose {quote(str(folder))}     it takes the newest evaluation"))
     given = f"diagnosis.field_error={found.error.value:.4g} diagnosis.field_n={found.error.n}"
@@ -135,12 +140,12 @@ def worse(evaluation: Evaluation) -> list[str]:
 def odd_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
     """What is to be known before the number is believed."""
     for name, count in found.unknown.items():
-        yield "unknown", f"{count:,} images of {printable(name, 40)}, which the run does not know: always wrong"
+        yield "unknown", f"{some(count)} of {printable(name, 40)}, which the run does not know: always wrong"
     if found.missing:
         yield "missing", f"no image of {listed(found.missing)}"
     for part, count in found.also_in.items():
         left = ": left out" if part == "train" else ""
-        yield "seen", f"{count:,} images are also in the run's {part} part, pixel for pixel{left}"
+        yield "seen", f"{some(count)} also in the run's {part} part, pixel for pixel{left}"
     for name, reason in found.field.skipped[:SHOWN]:
         yield "skipped", f"{printable(name, 200)} ({printable(reason)})"
     if len(found.field.skipped) > SHOWN:
@@ -150,6 +155,10 @@ def odd_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
             "note",
             f"these images have judged {found.tried} experiments: who chooses by them needs others to test with",
         )
+
+
+def some(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def listed(names: list[str]) -> str:

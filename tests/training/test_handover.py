@@ -122,6 +122,18 @@ def test_an_ensemble_gives_the_weighted_mean_of_its_members(digits, pair):
     np.testing.assert_allclose(load(pair.folder).probabilities(images), 0.75 * first + 0.25 * second, atol=1e-6)
 
 
+def test_a_member_that_was_chosen_twice_counts_twice(digits, pair):
+    names = pair.summary["members"]
+    run.write_summary(
+        pair.folder, {**pair.summary, "members": [names[0], names[0], names[1], names[0]], "weights": None}
+    )
+    twice = load(pair.folder)
+    run.write_summary(pair.folder, pair.summary)
+    images = in_memory(images_of(arrays(digits)[0][:50]))
+    assert (len(twice.members), twice.shares) == (2, (0.75, 0.25))
+    np.testing.assert_allclose(twice.probabilities(images), load(pair.folder).probabilities(images), atol=1e-6)
+
+
 def test_weights_of_another_network_are_told(digits, tmp_path):
     shutil.copytree(digits.folder, tmp_path / "r")
     spec = digits.spec | {"model": digits.spec["model"] | {"hidden": [17]}}
