@@ -10,14 +10,19 @@ DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
 # the stamp is made anew when the dependencies change
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow]' $(DEV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable . $(DEV)
+	touch $@
+
+# what only the tests of trackers and exports need
+$(VENV)/.extras: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow,onnx,litert]'
 	touch $@
 
 run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 	$(BIN)/improve train configs/quickstart.yaml
 	$(BIN)/improve diagnose "$$(ls -td runs/quickstart* | head -n 1)"
 
-test: $(VENV)/.ready  ## set up, quick tests and short trainings
+test: $(VENV)/.extras  ## set up, quick tests and short trainings
 	$(BIN)/python -m pytest -m "not slow and not browser and not gpu"
 
 check: lint types test  ## what CI asks for
@@ -34,7 +39,7 @@ types: $(VENV)/.ready
 	npm install --prefix $@ --no-save --no-audit --no-fund --silent axe-core@4.14.1
 	touch $@
 
-slow: $(VENV)/.ready  ## the long ones
+slow: $(VENV)/.extras  ## the long ones
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory .browser; fi
 	$(BIN)/python -m pytest -m "slow or browser"
 

@@ -81,7 +81,8 @@ def test_no_command_that_reads_runs_lets_a_name_speak_for_it(improve, hostile_ru
     assert (code, f"no training image of '{shown}', " in told) == (0, True)
     for command in ("diagnose {0}", "diagnose {0} --json", "diagnose {1}", "next {0}", "next {1}", "resume {1}",
                     "compare {0} {1}", "compare {0} {1} --json", "compare {0} {1} --csv", "compare {0} {1} --md",
-                    "compare {0}/no", "diagnose {0}/no"):  # fmt: skip
+                    "compare {0}/no", "diagnose {0}/no", "predict {0} {0}.png", "predict {0}/no x",
+                    "export {1} --format {0}", "export {0} --format keras", "evaluate {0} --data {0}"):  # fmt: skip
         _, out, err = improve(*(word.format(*runs) for word in command.split(" ")))
         assert_harmless(out + err)
         assert "Traceback" not in err, command

@@ -1,4 +1,4 @@
-"""What the images of a part look like: hashes to find them again, light and contrast to compare parts by."""
+"""What the images of a part look like: hashes to find them again, light, contrast and sharpness to compare parts by."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LOOKS = ("brightness", "contrast", "sharpness")
+
 
 @dataclass(frozen=True)
 class Census:
     """Of one part, per image and in its order: `hash` (n,; uint64, of the pixels), `brightness` and `contrast` (n,;
-    float32: mean and standard deviation of the pixels as they come); `counts` per class; `digest` of it all: equal
-    digests, same examples in the same order."""
+    float32: mean and standard deviation of the pixels as they come), `sharpness` (n,; float32: how far neighbours
+    differ, as a share of the contrast); `counts` per class; `digest` of it all: equal digests, same examples in the
+    same order."""
 
     hash: NDArray[Any]
     brightness: NDArray[Any]
     contrast: NDArray[Any]
+    sharpness: NDArray[Any]
     counts: list[int]
     digest: str
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"hash": self.hash, "brightness": self.brightness, "contrast": self.contrast}
+        return {"hash": self.hash} | {look: getattr(self, look) for look in LOOKS}
 
     def summary(self) -> dict[str, Any]:
         """For evidence/start.json."""
-        light, contrast = self.brightness, self.contrast
-        return {
-            "n": len(self.hash),
-            "classes": self.counts,
-            "brightness": [float(light.mean()), float(light.std())],
-            "contrast": [float(contrast.mean()), float(contrast.std())],
-        }
+        looks = {name: values for name, values in self.arrays().items() if name in LOOKS}
+        spreads = {name: [float(values.mean()), float(values.std())] for name, values in looks.items()}
+        return {"n": len(self.hash), "classes": self.counts, **spreads}
 
 
 def hashes(images: Images) -> NDArray[Any]:
@@ -54,21 +54,25 @@ def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
     """One pass over the images."""
     hashed = hashlib.sha256(str((images.shape, images.dtype)).encode())
     prints: list[bytes] = []
-    light, contrast = [], []
+    looks: list[tuple[NDArray[Any], ...]] = []
     for chunk in map(np.ascontiguousarray, images.chunks()):
         hashed.update(chunk.data)
         prints += map(print_of, chunk)
-        flat = chunk.reshape(len(chunk), -1).astype(np.float32)
-        light.append(flat.mean(axis=1))
-        contrast.append(flat.std(axis=1))
+        looks.append(looks_of(chunk.astype(np.float32)))
     hashed.update(np.ascontiguousarray(labels).data)
-    return Census(
-        np.frombuffer(b"".join(prints), np.uint64),
-        np.concatenate(light),
-        np.concatenate(contrast),
-        np.bincount(labels, minlength=classes).tolist(),
-        hashed.hexdigest(),
-    )
+    brightness, contrast, sharpness = map(np.concatenate, zip(*looks, strict=True))
+    counts = np.bincount(labels, minlength=classes).tolist()
+    prints_of_all = np.frombuffer(b"".join(prints), np.uint64)
+    return Census(prints_of_all, brightness, contrast, sharpness, counts, hashed.hexdigest())
+
+
+def looks_of(images: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Brightness, contrast and sharpness of images (n, height, width, channels; float32), each (n,)."""
+    flat = images.reshape(len(images), -1)
+    contrast = flat.std(axis=1)
+    steps = [np.abs(np.diff(images, axis=axis)).reshape(len(images), -1) for axis in (1, 2) if images.shape[axis] > 1]
+    sharpness = sum((step.mean(axis=1) for step in steps), np.zeros(len(images), np.float32)) / max(1, len(steps))
+    return flat.mean(axis=1), contrast, sharpness / np.maximum(contrast, np.float32(1e-6))
 
 
 def duplicates(parts: dict[str, Census]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from improve import __version__
-from improve.commands import ensembles, experiments, judging, reporting, shelves, specs, training
+from improve.commands import ensembles, experiments, handover, judging, reporting, shelves, specs, training
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
 from improve.interrupt import BrokenOff
@@ -64,6 +64,9 @@ app.command()(reporting.report)
 app.command()(ensembles.ensemble)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)
+app.command()(handover.predict)
+app.command()(handover.evaluate)
+app.command()(handover.export)
 app.command()(specs.check)
 app.command()(specs.show)
 app.command(name="list")(shelves.list_shelf)

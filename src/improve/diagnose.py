@@ -12,6 +12,7 @@ from improve.errors import ImproveError, UsageError
 from improve.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.findings.readable import at_chance
 from improve.findings.rule import Case, Finding, Rule
+from improve.findings.world import field_gap, field_rate
 from improve.parts import fraction
 from improve.recipe import Components, Errors, Verdict, components, verdict
 from improve.run import Run
@@ -50,6 +51,7 @@ class Diagnosis:
     checks: int
     run: Run | None = None
     advised: dict[str, Any] | None = None
+    field: Rate | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The content of diagnosis.json."""
@@ -62,6 +64,7 @@ class Diagnosis:
             "findings": [told(finding) for finding in self.findings],
             "notes": list(self.notes),
             "advice": self.advised,
+            "field": self.field._asdict() if self.field else None,
             "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
             "test_opened": bool(self.errors and self.errors.test),
         }
@@ -149,7 +152,7 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     said = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
     return Diagnosis(
         said, case.errors, case.gaps, chain(case, broken, causes), tuple(ranked), notes + _human(case),
-        unchecked(case), len(ORDER), case.run,
+        unchecked(case), len(ORDER), case.run, field=field_rate(case),
     )  # fmt: skip
 
 
@@ -201,6 +204,8 @@ def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
         parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
         holds["validation"] = False if False in parts else None if None in parts else True
         holds["test"] = _holds(gaps.validation_overfit.verdict) if gaps.validation_overfit else None
+        in_the_field = field_gap(case)
+        holds["real world"] = _holds(in_the_field.verdict) if in_the_field else None
     return tuple(Link(link, holds[link], knobs) for link, knobs in LINKS.items())
 
 

@@ -34,6 +34,7 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
             "train_available": train_available(spec, data),
             "classes": list(data.class_names),
             "image": list(data.shape),
+            "type": str(data.parts["train"].images.dtype),
             "examples": {name: len(part) for name, part in data.parts.items()},
             "fingerprint": {name: part.digest for name, part in data.census.items()},
             "duplicates": data.duplicates,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve import npzfile
 from improve.lazy import np
-from improve.recorded import Start, fault
+from improve.recorded import FieldEvaluation, Start, fault
+from improve.statistics import Rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,10 +49,7 @@ class Evidence:
     @cached_property
     def start(self) -> dict[str, Any]:
         """Of the data and the untrained network (start.json)."""
-        try:
-            found = json.loads((self.folder / "evidence" / "start.json").read_text(encoding="utf-8"))
-        except DAMAGED:
-            return {}
+        found = json_of(self.folder / "evidence" / "start.json")
         return {} if fault(Start, found) else numbers(found)
 
     @cached_property
@@ -97,9 +95,31 @@ class Evidence:
         return load(self.folder / "evidence" / "last.npz")
 
     @cached_property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """What `improve evaluate` measured on images from the field, the newest last."""
+        found = [json_of(file) for file in self.folder.glob("evaluations/*.json")]
+        return sorted((one for one in found if not fault(FieldEvaluation, one)), key=lambda one: one["number"])
+
+    def field(self, summary: dict[str, Any]) -> Rate | None:
+        """The newest error from the field of the network that `summary` tells of: a run that went on has another."""
+        now = summary.get("best_epoch"), summary.get("validation", {}).get("error")
+        for one in reversed(self.evaluations):
+            if (one["best_epoch"], one["validation_error"]) == now:
+                return Rate(one["error"], one["n"])
+        return None
+
+    @cached_property
     def images(self) -> dict[str, NDArray[Any]]:
-        """PART_hash, PART_brightness, PART_contrast: per image, in the order of the part."""
+        """PART_hash, PART_brightness, PART_contrast, PART_sharpness: per image, in the order of the part."""
         return load(self.folder / "evidence" / "images.npz")
+
+
+def json_of(file: Path) -> Any:
+    """What a file holds; nothing where it is damaged or not there."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (*DAMAGED, RecursionError):
+        return {}
 
 
 def numbers(value: Any) -> Any:

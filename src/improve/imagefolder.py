@@ -65,6 +65,26 @@ def listing(folder: Path) -> Listing:
     )
 
 
+def labelled(folder: Path) -> Listing:
+    """Images to judge by: one class folder is enough, whatever it is called. Of train/, validation/ and test/ it is
+    test/, else validation/. Raises UsageError where there are no class folders."""
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder} is not there", fix="give a folder with " + LAYOUT.format("images"))
+    parts = _parts(folder)
+    place = next(parts[part] for part in reversed(ORDER) if part in parts)
+    content = _content(folder / place)
+    _check_stray(folder / place, content)
+    files: list[str] = []
+    labels: list[int] = []
+    ignored = len(content.others)
+    for label, name in enumerate(content.folders):
+        found, others = images_below(folder, f"{place}/{name}".removeprefix("/"))
+        files, labels, ignored = files + found, labels + [label] * len(found), ignored + others
+    if not files:
+        raise UsageError(f"{folder / place} has no images in class folders", fix=LAYOUT.format(folder))
+    return Listing(tuple(content.folders), tuple(files), tuple(labels), (len(files), 0, 0), ignored)
+
+
 def _found(folder: Path, parts: dict[str, str], part: str, class_names: tuple[str, ...]) -> Found:
     """The images of one part. Each of its class folders must be one that the training part has, too."""
     place = folder / parts[part]
@@ -73,7 +93,7 @@ def _found(folder: Path, parts: dict[str, str], part: str, class_names: tuple[st
     _check_known(place, content.folders, folder / parts["train"], class_names)
     found = Found([], [], len(content.others))
     for name in content.folders:
-        files, others = _below(folder, f"{parts[part]}/{name}".removeprefix("/"))
+        files, others = images_below(folder, f"{parts[part]}/{name}".removeprefix("/"))
         found.files.extend(files)
         found.labels.extend([class_names.index(name)] * len(files))
         found = found._replace(ignored=found.ignored + others)
@@ -102,7 +122,7 @@ def _kind(entry: os.DirEntry[str], content: Content) -> list[str]:
     return content.links if entry.is_dir() else content.others
 
 
-def _below(folder: Path, start: str) -> tuple[list[str], int]:
+def images_below(folder: Path, start: str) -> tuple[list[str], int]:
     """All images under folder/start, sorted, and how many other files there are."""
     images, others, waiting = [], 0, [start]
     while waiting:

@@ -23,7 +23,11 @@ from typing import TYPE_CHECKING, Any
 from improve.errors import UsageError
 
 # What TensorFlow 2.21 prints from C++ while it loads, whatever TF_CPP_MIN_LOG_LEVEL says: absl is not set up yet.
-BANNER = re.compile(rb"^(WARNING: All log messages before absl|[IW]0000 |E0000 .*cuda|To enable the following instr)")
+# The last one is LiteRT's.
+BANNER = re.compile(
+    rb"^(WARNING: All log messages before absl|[IW]0000 |E0000 .*cuda|To enable the following instr"
+    rb"|INFO: Created TensorFlow Lite)"
+)
 
 
 class LazyModule(ModuleType):

@@ -58,7 +58,7 @@ def header(file: Path, name: str) -> Header:
                 shape, _, dtype = reader(stream)
                 expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
         except DAMAGED as error:
-            raise UsageError(f"{name} in {file} is damaged: {_reason(error)}", fix="write the file again") from error
+            raise UsageError(f"{name} in {file} is damaged: {reason(error)}", fix="write the file again") from error
         if dtype.hasobject:
             raise UsageError(
                 f"{name} in {file} holds Python objects, which are not unpickled",
@@ -83,10 +83,10 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     try:
         return load(file, names)
     except DAMAGED as error:
-        raise UsageError(f"{file} cannot be read: {_reason(error)}", fix="write the file again") from error
+        raise UsageError(f"{file} cannot be read: {reason(error)}", fix="write the file again") from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """In one line; NumPy's others advise to trust the file."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
@@ -122,8 +122,8 @@ def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | Non
         if part != "train" and f"x_{part}" not in arrays:
             checked[f"x_{part}"], checked[f"y_{part}"] = checked["x_train"][:0], checked["y_train"][:0]
             continue
-        checked[f"x_{part}"] = _images(arrays[f"x_{part}"], f"x_{part} in {file}")
-        checked[f"y_{part}"] = _labels(arrays.get(f"y_{part}"), len(checked[f"x_{part}"]), f"y_{part} in {file}")
+        checked[f"x_{part}"] = checked_images(arrays[f"x_{part}"], f"x_{part} in {file}")
+        checked[f"y_{part}"] = checked_labels(arrays.get(f"y_{part}"), len(checked[f"x_{part}"]), f"y_{part} in {file}")
     _check_shapes(checked, file)
     _check_classes(np.concatenate([checked[f"y_{part}"] for part in PARTS]), file, classes)
     return checked
@@ -139,7 +139,7 @@ def _check_shapes(checked: dict[str, NDArray[Any]], file: Path) -> None:
             )
 
 
-def _images(images: NDArray[Any], where: str) -> NDArray[Any]:
+def checked_images(images: NDArray[Any], where: str) -> NDArray[Any]:
     if len(images) == 0 or images.ndim not in (3, 4):
         raise UsageError(f"{where} has the shape {images.shape}", fix="images are (n, height, width[, channels])")
     if images.ndim == 3:
@@ -158,7 +158,7 @@ def _images(images: NDArray[Any], where: str) -> NDArray[Any]:
     return images.astype(np.float32)
 
 
-def _labels(labels: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
+def checked_labels(labels: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
     if labels is None:
         raise UsageError(f"there is no {where}", fix=f"save {WANTED}")
     labels = labels.reshape(len(labels)) if labels.shape == (len(labels), 1) else labels

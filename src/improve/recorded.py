@@ -111,6 +111,7 @@ class Census(Recorded):
     classes: list[Size]
     brightness: Spread
     contrast: Spread
+    sharpness: Spread | None = None
 
 
 class Start(Recorded):
@@ -137,6 +138,16 @@ class Start(Recorded):
         if any(not part.n and any(part.classes) for part in self.parts.values()):
             raise ValueError("a part without images has some in its classes")
         return self
+
+
+class FieldEvaluation(Recorded):
+    """A file of evaluations/."""
+
+    number: Some
+    error: Share
+    n: Some
+    best_epoch: Some | None
+    validation_error: Share
 
 
 class Forecast(Recorded):

@@ -90,6 +90,7 @@ def ladder(diagnosis: Diagnosis) -> Table:
         ("train-dev", errors.train_dev, "", "variance" if errors.train_dev else None),
         ("validation", errors.validation, "", "data_mismatch" if errors.train_dev else "variance"),
         ("test", errors.test, _test_note(diagnosis), "validation_overfit"),
+        ("field", diagnosis.field, "", None),
     ]
     for name, measured, missing, gap_name in rows:
         if gap_name and (gap := getattr(gaps, gap_name)) is not None:
