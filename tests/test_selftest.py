@@ -29,7 +29,7 @@ def results(patches=0):
     scores = dict.fromkeys(("detected", "cause_first", "cause_in_three"), both)
     quiet = {"runs": [1, 4], "cases": [0, 2]}
     scores |= {"false_alarm_healthy": quiet, "false_alarm_hard_negatives": {"runs": [0, 0], "cases": [0, 0]}}
-    scores |= {"patch_recovers": [1, 2], "seeds": 2, "faults": 2, "healthy": 2, "hard_negatives": 0}
+    scores |= {"patch_recovers": [1, 2], "seeds": 2, "seeds_of_base": 5, "faults": 2, "healthy": 2, "hard_negatives": 0}
     row = {"recall": [2, 4], "first_wrongly": 0, "false_alarms": [1, 4]}
     return {
         "scores": scores,
@@ -61,7 +61,7 @@ def test_the_scores_are_shown_with_counts_and_intervals(improve, shipped):
     shipped(patches=2)
     code, out, err = improve("selftest")
     assert (code, err) == (0, "")
-    assert "digits · 2 faults, 2 healthy cases, 0 harmless changes · up to 2 seeds each, too few" in out
+    assert "digits · 2 faults, 2 healthy cases, 0 harmless changes · up to 2 seeds each, 5 of the sound spec that they are compared with" in out
     shown = [" ".join(line.split()) for line in out.splitlines()]
     assert "cause first 3 of 4 = 75 % [30, 95] 1 of 2 = 50 % [9, 91]" in shown
     assert "patch recovers 80 % of the loss – 1 of 2 = 50 % [9, 91]" in shown

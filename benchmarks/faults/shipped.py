@@ -23,7 +23,7 @@ def of_world(found: dict[str, Any]) -> dict[str, Any]:
     recovers = share(*about["patch_recovers"]) if tried else None
     return {
         "counts": {"faults": about["faults"], "healthy": about["healthy"], "harmless": about["hard_negatives"],
-                   "seeds": about["seeds"]},
+                   "seeds": about["seeds"], "seeds_of_base": about["seeds_of_base"]},
         "scores": scores | {"patch_recovers": {"runs": None, "cases": recovers}},
         "rules": {code: rule(code, row, cases) for code, row in found["rules"].items()},
         "missed": {name: missed(case) for name, case in cases.items() if is_missed(case)},

@@ -11,7 +11,6 @@ from improve.selftest import HOW, not_scored
 from improve.settings import MISSING
 from improve.show import console
 
-ENOUGH_SEEDS = 4  # for a one-sided Mann-Whitney test at 5 %
 SCORES = {
     "detected": "detected: something is found",
     "cause_first": "cause first",
@@ -36,10 +35,10 @@ def show_selftest(found: dict[str, Any]) -> None:
 
 def headline(name: str, counts: dict[str, int]) -> str:
     seeds = "one seed" if counts["seeds"] == 1 else f"up to {counts['seeds']} seeds"
-    few = ", too few to test what hurts: the means alone decide" if counts["seeds"] < ENOUGH_SEEDS else ""
+    base = f", {counts['seeds_of_base']} of the sound spec that they are compared with"
     return (
         f"{name} · {counts['faults']} faults, {counts['healthy']} healthy cases, {counts['harmless']} harmless changes "
-        f"· {seeds} each{few}"
+        f"· {seeds} each{base}"
     )
 
 
