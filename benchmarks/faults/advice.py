@@ -1,0 +1,56 @@
+"""How often each change of the fault suite came true: src/improve/advice.json, what `improve auto` starts from.
+
+    python benchmarks/faults/advice.py
+
+A change came true where the run trained with it errs less on the same validation images than the run that was
+diagnosed, beyond chance (McNemar's exact test, p < 0.05). From the trained patches in benchmarks/faults/runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from running import read_json, summary
+from worlds import WORLDS
+
+from improve.advice import both
+from improve.errors import ImproveError
+from improve.run import load
+
+FILE = Path(__file__).parents[2] / "src" / "improve" / "advice.json"
+
+
+def came_true(child: Path, parent: Path) -> bool | None:
+    """None where the two cannot be put side by side."""
+    try:
+        seen = both(load(child), parent.name)
+    except ImproveError:
+        return None
+    return None if seen is None else seen[1] > 0
+
+
+def counted() -> dict[str, dict[str, list[int]]]:
+    """By code and path: how often it came true, of how many times it was tried."""
+    counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for world in WORLDS.values():
+        for file in sorted(world.runs.glob("*/patch*/patch.json")):
+            child, patch = file.parent, read_json(file)
+            true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
+            if patch and true is not None and summary(child).get("status") == "finished":
+                cell = counts[patch["code"]][patch["path"]]
+                cell[0] += true
+                cell[1] += 1
+    return counts
+
+
+def main() -> None:
+    counts = counted()
+    FILE.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for code, paths in sorted(counts.items()):
+        print(code, dict(paths))
+
+
+if __name__ == "__main__":
+    main()

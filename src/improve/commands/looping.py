@@ -1,0 +1,68 @@
+"""The command that walks the loop."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from improve.commands.options import (
+    RUNS,
+    STOPPED,
+    TERMINATED,
+    Json,
+    Name,
+    NoCode,
+    Overrides,
+    Quiet,
+    Runs,
+    SpecFile,
+    print_json,
+)
+from improve.errors import UsageError
+
+
+def auto(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="epochs that may be trained in all")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, metavar="M", help="or minutes")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, metavar="K", help="or runs, second seeds counted")] = None,
+    runs: Runs = RUNS,
+    name: Name = None,
+    no_code: NoCode = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train, diagnose, change one thing, train again; keep what is better beyond seed noise."""
+    from improve.specfile import load
+
+    if sum(given is not None for given in (epochs, minutes, trials)) != 1:
+        raise UsageError("auto needs one budget", fix="--epochs 400, --minutes 30 or --trials 20")
+    experiment = load(spec, overrides, code=not no_code)
+    if epochs is not None and epochs < experiment.training.epochs:
+        raise UsageError(
+            f"{epochs} epochs are fewer than one run takes ({experiment.training.epochs})",
+            fix=f"--epochs {10 * experiment.training.epochs}, or a lower training.epochs",
+        )
+    from improve.auto import Budget, StoppedError
+    from improve.auto import auto as walk
+    from improve.ending import ending
+    from improve.show_auto import AutoWatcher, show_ending
+    from improve.show_auto import as_json as told
+
+    budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), AutoWatcher(quiet)
+    try:
+        story = walk(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
+    except StoppedError as stop:
+        watcher.close()
+        print(f"stopped; the same command goes on from here: {stop.folder}")
+        raise typer.Exit(TERMINATED if stop.by == "SIGTERM" else STOPPED) from stop
+    finally:
+        watcher.close()
+    end = ending(story)
+    if as_json:
+        print_json(told(story, end))
+    else:
+        show_ending(story, end, budget)

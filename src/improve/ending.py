@@ -1,0 +1,85 @@
+"""The end of `improve auto`: the winner's test part is opened once, its spec is written with what it reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from improve import ledger, run, yamlfile
+from improve.compare import candidates
+from improve.diagnose import diagnose
+from improve.errors import ImproveError
+from improve.findings.comparison import luck
+from improve.findings.rule import Change, Finding
+from improve.proposals import advice_for_people
+from improve.run import Run
+from improve.story import FAILED, KEPT, Story
+
+
+@dataclass(frozen=True)
+class Ending:
+    """`optimism`: by how much the best of so many is expected to look too good; `left`: changes that need a person,
+    because they move what the runs are judged by."""
+
+    best: Run
+    tried: int
+    came_true: int
+    epochs: int
+    optimism: float
+    left: tuple[tuple[Finding, Change], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "best": self.best.name,
+            "validation": self.best.summary.get("validation"),
+            "test": self.best.summary.get("test"),
+            "tried": self.tried,
+            "came_true": self.came_true,
+            "epochs": self.epochs,
+            "optimism": self.optimism,
+            "left": [
+                {"code": finding.code, "path": change.path, "value": change.value} for finding, change in self.left
+            ],
+        }
+
+
+def ending(story: Story) -> Ending:
+    """Raises ImproveError where not even the start has a result."""
+    if story.best is None or "validation" not in (best := story.load(story.best)).summary:
+        raise ImproveError(f"nothing in {story.folder} has a result", fix="improve diagnose says why its runs failed")
+    opened(story, best)
+    tried = [step for step in story.decided if step.parent is not None]
+    write_best(story, best)
+    return Ending(
+        best,
+        len(tried),
+        sum(step.verdict == KEPT for step in tried),
+        story.epochs,
+        optimism(story),
+        tuple(advice_for_people(diagnose(best))),
+    )
+
+
+def opened(story: Story, best: Run) -> None:
+    """Written down once, however often the end is looked at."""
+    digest = ledger.experiment(best.spec)
+    if "test" in best.summary and not ledger.tried(story.folder, "test", best.fingerprint.get("test")):
+        ledger.write_down(story.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
+
+
+def optimism(story: Story) -> float:
+    runs = [one for one in story.runs() if one.status != FAILED]
+    found = [one for one in candidates(runs, [one.name for one in runs]) if one]
+    return luck(sorted(found, key=lambda one: (one.error, one.name)))[2] if len(found) > 1 else 0.0
+
+
+def write_best(story: Story, best: Run) -> None:
+    """best.yaml, in the form of configs/: its receipt on top; it trains to the same result."""
+    reached = best.summary["validation"]
+    head = [
+        f"validation error {100 * reached['error']:.1f} % [{100 * reached['low']:.1f}, {100 * reached['high']:.1f}] "
+        f"(n={reached['n']:,}, 1 seed), {best.summary.get('epochs')} epochs, {best.summary.get('seconds') or 0:.0f} s",
+        f"  improve train {story.folder / 'best.yaml'}",
+    ]
+    text = "".join(f"# {line}\n" for line in head) + yamlfile.write(best.spec)
+    run.write_text(story.folder / "best.yaml", text)

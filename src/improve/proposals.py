@@ -1,0 +1,137 @@
+"""What `improve auto` could try next: the changes that the diagnosis of the best run proposes, and when there are none,
+steps to the side. Each with what it may win and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from improve import ledger
+from improve.diagnose import Diagnosis
+from improve.errors import SpecError
+from improve.findings.rule import Change, Finding
+from improve.mistakes import understood
+from improve.randomness import keyed
+from improve.revise import apply
+from improve.sense import complaints
+from improve.spec import Spec
+from improve.trust import Trust
+from improve.yamlfile import Tree
+
+JUDGING = (
+    "data.source",
+    "data.split",
+    "data.subset",
+    "data.train_dev",
+    "data.target",
+)  # they move what judges the runs
+LATER = 0.7  # of what is expected, for each alternative that stands before it
+SIDE = 0.01  # what a step to the side may win; nobody knows
+
+
+class Proposal(NamedTuple):
+    """A change of the best run's spec: what it may win, as a share of the images, for so many epochs."""
+
+    code: str
+    title: str
+    edits: tuple[tuple[str, Any], ...]
+    because: str
+    expected: float
+    epochs: int
+    spec: dict[str, Any]
+
+    @property
+    def worth(self) -> float:
+        return self.expected / max(1, self.epochs)
+
+
+def proposals(diagnosis: Diagnosis, trust: Trust, tried: set[str], left: int) -> list[Proposal]:
+    """What was found and can be tried with `left` epochs, the best first. `tried`: digests of the specs so far."""
+    assert diagnosis.run is not None
+    spec = diagnosis.run.spec
+    found = [proposal for finding in diagnosis.findings if finding.status == "found"
+             for proposal in of_finding(finding, spec, trust, left)]  # fmt: skip
+    found = [one for one in found if one.epochs <= left and ledger.experiment(one.spec) not in tried]
+    return sorted(found, key=lambda one: -one.worth)
+
+
+def of_finding(finding: Finding, spec: dict[str, Any], trust: Trust, left: int) -> Iterator[Proposal]:
+    for place, change in enumerate(finding.changes):
+        if left_to_people(change):
+            continue
+        edits = affordable(change.edits, spec, left)
+        made = edited(spec, edits)
+        if made is not None:
+            expected = finding.harm * trust.of(finding.code, change.path) * LATER**place
+            epochs = int(made["training"]["epochs"])
+            yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made)
+
+
+def left_to_people(change: Change) -> bool:
+    """It changes the images that the runs are judged by: what wins on others has won nothing."""
+    return any(path.startswith(JUDGING) for path, _ in change.edits)
+
+
+def advice_for_people(diagnosis: Diagnosis) -> list[tuple[Finding, Change]]:
+    return [(finding, change) for finding in diagnosis.findings if finding.status == "found"
+            for change in finding.changes if left_to_people(change)]  # fmt: skip
+
+
+def affordable(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], left: int) -> tuple[tuple[str, Any], ...]:
+    """The same, with as many epochs as are left where it asks for more; never fewer than the run had."""
+    least = int(spec["training"]["epochs"])
+    return tuple((path, max(least, min(int(value), left)) if path == "training.epochs" else value)
+                 for path, value in edits)  # fmt: skip
+
+
+def edited(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+    """`spec` with the edits, complete; None where that is nothing that could be trained."""
+    for path, value in edits:
+        spec = apply(spec, path.split("."), value)
+    try:
+        made = understood(Tree(spec))
+    except SpecError:
+        return None
+    return None if next(complaints(made), None) else made.complete()
+
+
+def steps_aside(spec: dict[str, Any], seed: int, tried: set[str], left: int) -> list[Proposal]:
+    """Neighbours of `spec`, in an order that the seed gives."""
+    found = []
+    for path, value in neighbours(spec):
+        made = edited(spec, [(path, value)])
+        if made is None or made == spec or ledger.experiment(made) in tried:
+            continue
+        epochs = int(made["training"]["epochs"])
+        if epochs <= left:
+            found.append(Proposal("", "a step to the side", ((path, value),), "nothing is found", SIDE, epochs, made))
+    order = keyed(seed, "auto").permutation(len(found))
+    return [found[place] for place in order]
+
+
+def neighbours(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """One setting further or back: rates and weight penalties by factors, shares by the usual steps, sizes by two."""
+    rate = float(spec["optimizer"]["learning_rate"])
+    yield from (("optimizer.learning_rate", float(f"{rate * factor:.2g}")) for factor in (1 / 3, 3))
+    yield from (("regularization.dropout", share) for share in (0.0, 0.25, 0.5))
+    yield from (("regularization.l2", weight) for weight in (0.0, 1e-4, 1e-3))
+    yield ("regularization.label_smoothing", 0.0 if spec["regularization"]["label_smoothing"] else 0.1)
+    size = int(spec["training"]["batch_size"])
+    yield from (("training.batch_size", number) for number in (max(1, size // 2), size * 2))
+    yield ("schedule", {"name": "constant"} if spec["schedule"]["name"] == "cosine" else {"name": "cosine"})
+    yield ("augmentation", [] if spec["augmentation"] else [{"name": "shift", "width": 0.1, "height": 0.1}])
+    yield from network_neighbours(spec["model"])
+
+
+def network_neighbours(model: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(model.get("batch_norm"), bool):
+        yield ("model.batch_norm", not model["batch_norm"])
+    for name in ("hidden", "filters"):
+        sizes = model.get(name)
+        if isinstance(sizes, list) and sizes:
+            yield (f"model.{name}", [2 * size for size in sizes])
+            yield (f"model.{name}", [max(2, size // 2) for size in sizes])
+
+
+def digest(spec: Spec) -> str:
+    return ledger.experiment(spec.complete())

@@ -1,0 +1,150 @@
+"""What `improve auto` did, in one folder: what was asked, every change that was tried, and what became of it.
+
+steps.jsonl has one line when a change is begun and one when it is decided; a torn last line is as if it had not been
+written. Everything else is told by the run folders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from improve import ledger, run
+from improve.errors import ImproveError
+from improve.run import Run
+from improve.trust import Tally
+
+FILE = "steps.jsonl"
+KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run and why it was trained. `parent` None: the start. `edits` change the parent's spec; `expected` is what
+    they were to recover. The rest is known once it is decided: `recovered` with its 95 % interval, `better` the
+    probability that it errs less, `seeds` of each that this rests on."""
+
+    run: str
+    parent: str | None = None
+    code: str = ""
+    title: str = ""
+    edits: tuple[tuple[str, Any], ...] = ()
+    because: str = ""
+    expected: float = 0.0
+    verdict: str = ""
+    recovered: float | None = None
+    low: float | None = None
+    high: float | None = None
+    better: float | None = None
+    seeds: int = 1
+    why: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.edits[0][0] if self.edits else ""
+
+
+@dataclass
+class Story:
+    """The folder as it stands."""
+
+    folder: Path
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def decided(self) -> list[Step]:
+        return [step for step in self.steps if step.verdict]
+
+    @property
+    def in_hand(self) -> Step | None:
+        """What was begun and not decided."""
+        return next((step for step in self.steps if not step.verdict), None)
+
+    @property
+    def best(self) -> str | None:
+        """The run that was kept last."""
+        return next((step.run for step in reversed(self.steps) if step.verdict == KEPT), None)
+
+    @property
+    def epochs(self) -> int:
+        """Spent so far, second seeds counted."""
+        return sum(int(one.summary.get("epochs", 0)) for one in self.runs())
+
+    @property
+    def seconds(self) -> float:
+        return sum(float(one.summary.get("seconds") or 0.0) for one in self.runs())
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Of the longest so far, to be on the safe side."""
+        paces = [float(one.summary["seconds"]) / one.summary["epochs"] for one in self.runs()
+                 if one.summary.get("epochs") and one.summary.get("seconds")]  # fmt: skip
+        return max(paces, default=0.0)
+
+    def digests(self) -> set[str]:
+        """Of the specs that were tried."""
+        return {ledger.experiment(one.spec) for one in self.runs()}
+
+    def runs(self) -> Iterator[Run]:
+        for file in sorted(self.folder.glob("*/summary.json")):
+            try:
+                yield run.load(file.parent, history=False)
+            except ImproveError:  # killed while it was made
+                continue
+
+    def load(self, name: str) -> Run:
+        return run.load(self.folder / name)
+
+    def write(self, step: Step) -> Step:
+        """On disk when this returns."""
+        ledger.append(self.folder / FILE, json.dumps(run.finite(asdict(step)), ensure_ascii=False))
+        self.steps = [*(one for one in self.steps if one.run != step.run), step]
+        return step
+
+    def next_name(self) -> str:
+        return f"{len(self.steps):02d}"
+
+
+def read(folder: Path) -> Story:
+    """The steps that were written whole, the last line of each run."""
+    steps: dict[str, Step] = {}
+    for line in lines(folder / FILE):
+        step = step_of(line)
+        if step is not None:
+            steps[step.run] = step
+    return Story(folder, list(steps.values()))
+
+
+def lines(file: Path) -> Iterator[Any]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # torn
+            continue
+
+
+def step_of(value: Any) -> Step | None:
+    """None where the line is no step."""
+    try:
+        edits = tuple((str(path), new) for path, new in value["edits"])
+        return Step(**{**value, "edits": edits})
+    except (TypeError, KeyError, ValueError):
+        return None
+
+
+def came_true(runs: Path) -> Mapping[tuple[str, str], Tally]:
+    """By code and path, what was tried in all folders beside each other."""
+    found: dict[tuple[str, str], Tally] = {}
+    for file in sorted(runs.glob(f"*/{FILE}")):
+        for step in read(file.parent).decided:
+            if step.code:
+                key = (step.code, step.path)
+                found[key] = found.get(key, Tally()).plus(step.verdict == KEPT, 1)
+    return found

@@ -1,0 +1,62 @@
+"""How often advice comes true: a posterior for each finding and change.
+
+It starts from the fault suite (advice.json, which benchmarks/faults/advice.py writes) and goes on with what `improve
+auto` has tried in this folder of runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+FILE = Path(__file__).with_name("advice.json")
+PRIOR = 2.0  # a change that was never tried counts like this many tries of its finding, those like as many of any
+Counts = Mapping[str, Mapping[str, tuple[int, int]]]
+
+
+class Tally(NamedTuple):
+    """How often it came true, of how many times it was tried."""
+
+    true: int = 0
+    tried: int = 0
+
+    def plus(self, true: int, tried: int) -> Tally:
+        return Tally(self.true + true, self.tried + tried)
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    seen = list(tallies)
+    return Tally(sum(one.true for one in seen), sum(one.tried for one in seen))
+
+
+@cache
+def shipped() -> dict[str, dict[str, Tally]]:
+    """By code and path; empty where the file is missing or damaged: then everything is as likely as anything."""
+    try:
+        found = json.loads(FILE.read_text(encoding="utf-8"))
+        return {code: {path: Tally(*counts) for path, counts in paths.items()} for code, paths in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+class Trust:
+    """P(a change lowers the error), by finding and path: Beta posteriors' means, each level the next one's prior."""
+
+    def __init__(self, tried: Mapping[tuple[str, str], Tally] | None = None):
+        self.cells: dict[str, dict[str, Tally]] = {code: dict(paths) for code, paths in shipped().items()}
+        for (code, path), tally in (tried or {}).items():
+            paths = self.cells.setdefault(code, {})
+            paths[path] = paths.get(path, Tally()).plus(*tally)
+
+    def of(self, code: str, path: str) -> float:
+        cells = self.cells.get(code, {})
+        anything = together(tally for paths in self.cells.values() for tally in paths.values())
+        finding = mean(together(cells.values()), mean(anything, 0.5))
+        return mean(cells.get(path, Tally()), finding)
+
+
+def mean(seen: Tally, prior: float) -> float:
+    return (seen.true + PRIOR * prior) / (seen.tried + PRIOR)
