@@ -240,7 +240,7 @@ def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
     measured = measure(model, part)
     arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
     run.write_arrays(folder / "predictions" / "test.npz", arrays)
-    return numbers(measured, part)
+    return numbers(measured, part, data.cost)
 
 
 def write_down(work: Work) -> None:
