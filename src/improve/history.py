@@ -32,7 +32,7 @@ class History:
         sizes = sizes or {}
         self.spec, self.data, self.timeline = spec, data, timeline
         self.examples, self.rates = len(data.parts["train"]), timeline.rates(spec)
-        extra = run.TRAIN_DEV_METRICS if "train_dev" in data.parts else ()
+        extra: tuple[str, ...] = run.TRAIN_DEV_METRICS if "train_dev" in data.parts else ()
         extra += ("validation_cost",) if data.cost is not None else ()
         self.metrics = run.metrics_table(folder, extra, sizes.get("metrics.csv"))
         self.steps = run.steps_table(folder, sizes.get("steps.csv"))
