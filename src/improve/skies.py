@@ -66,7 +66,10 @@ def skies(
     for block in range(-(-count // BLOCK)):
         random = keyed(seed, "sky", DOMAINS.index(domain), part, block)
         found.append(one_block(random, LOOKS[domain], birds, hidden, new, size))
-    return Skies(*(np.concatenate(arrays)[:count] for arrays in zip(*found, strict=True)))
+    whole = Skies(*(np.concatenate(arrays)[:count] for arrays in zip(*found, strict=True)))
+    for array in whole:
+        array.flags.writeable = False  # they are drawn once for all who ask
+    return whole
 
 
 def one_block(random: Generator, look: Look, birds: float, hidden: float, new: float, size: int) -> Skies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict, model_validator
@@ -16,15 +17,18 @@ from improve.splits import Counts
 
 MOST_BYTES = 1 << 32  # drawn into memory
 
+drawn = lru_cache(maxsize=6)(skies)  # several runs of one process look at the same skies
+
 Some = Annotated[int, Strict(), Field(ge=0, le=10_000_000)]
 
 
 class Peacetopia(SourcePart):
     """Skies drawn by a program, with a bird or without: no_bird, bird. For experiments whose truth is known.
 
-    camera: security cameras, what counts: fixed light, haze, few pixels, small birds anywhere. citizen: photos that
-    people send: sharp, bright, one large thing near the middle. Planes, kites, leaves and balloons fly in both, as dark
-    as birds. Known birds are dark and beat bent wings; the new species is pale and glides on straight ones.
+    camera: security cameras, what counts: haze, pale colours, coarse, small birds anywhere, a roof in view. citizen:
+    photos that people send: sharper, in colour, larger things nearer to the middle. Planes, kites, leaves and balloons
+    fly in both, half of them as dark as birds. Known birds are dark and beat bent wings; the new species is pale and
+    glides on straight ones.
 
     Nobody can be perfect: a share `hidden` of the birds is behind a cloud, and such an image is drawn exactly as one
     without a bird. So the Bayes error is min(birds · hidden, 1 − birds), 0.2 % as it stands; haze and noise can only
@@ -80,7 +84,7 @@ class Peacetopia(SourcePart):
 
     def load(self, tick: Tick = silent) -> Source:
         settings = (self.domain, self.birds, self.hidden, self.new_species, self.size, self.seed)
-        parts = [skies(count, *settings, part) for part, count in enumerate(self.counts) if count]
+        parts = [drawn(count, *settings, part) for part, count in enumerate(self.counts) if count]
         labels = [part.labels for part in parts]
         found = f"drawn ({self.domain}, seed {self.seed})"
         return Source(
