@@ -80,14 +80,14 @@ def tell(runs: Path) -> tuple[str, Story]:
     if runs.exists():
         shutil.rmtree(runs)  # the story begins anew, and names its runs as the page does
     runs.mkdir(parents=True)
-    story, began = Story(runs), time.monotonic()
+    story, began, used = Story(runs), time.monotonic(), time.process_time()
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
     asked = {"run": story.run, "trials": story.trials, "best_trial": story.best_trial, "claim": story.claim}
     page = templates.get_template(PAGE).render(**asked, labellers=labellers, standard_error=standard_error)
-    page = page.replace("@MINUTES@", f"{(time.monotonic() - began) / 60:.0f}").replace("@DEVICE@", device())
-    return page, story
+    took, used = ((now - then) / 60 for now, then in ((time.monotonic(), began), (time.process_time(), used)))
+    return page.replace("@TIME@", f"{took:.0f} minutes on {device()} ({used:.0f} of CPU time)"), story
 
 
 def main() -> None:

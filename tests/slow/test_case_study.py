@@ -35,4 +35,4 @@ def test_every_command_of_the_page_ran(told):
     page, story = told
     assert story.failed == []
     assert "DOES NOT HOLD" not in page
-    assert "@MINUTES@" not in page
+    assert "@TIME@" not in page
