@@ -1,6 +1,6 @@
 """The case study, from its first question to its last: runs every command of the page, measures, and writes the page.
 
-    python benchmarks/case_study.py [--runs runs/case_study] [-o FILE]
+    python benchmarks/case_study.py [--runs runs/case_study] [--seed 0] [-o FILE]
 
 The page's source is case_study.md.jinja: each `run(…)` in it is executed as it is typed, and what it prints goes into
 the page; each `claim(…)` is checked on the numbers of the runs. Exits 1 where a claim does not hold.
@@ -37,6 +37,7 @@ class Story:
     """What the page's source can ask for. Runs land in `runs`."""
 
     runs: Path
+    seed: int = 0
     claims: dict[str, Claim] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
@@ -49,7 +50,8 @@ class Story:
 
     def output(self, command: str) -> str:
         """Standard output of a command; runs/case_study in it stands for `runs`."""
-        here = command.replace("runs/case_study", shlex.quote(str(self.runs)))
+        other = f" seed={self.seed}" if self.seed and command.startswith("improve train") else ""
+        here = (command + other).replace("runs/case_study", shlex.quote(str(self.runs)))
         with contextlib.redirect_stdout(io.StringIO()) as out, patch.object(sys, "argv", shlex.split(here)):
             try:
                 cli.main()
@@ -75,27 +77,28 @@ class Story:
         return f"{'✓' if found.holds else '✗ DOES NOT HOLD:'} {found.says}"
 
 
-def tell(runs: Path) -> tuple[str, Story]:
+def tell(runs: Path, seed: int = 0) -> tuple[str, Story]:
     """Run it all; the page, and what became of its claims."""
     if runs.exists():
         shutil.rmtree(runs)  # the story begins anew, and names its runs as the page does
     runs.mkdir(parents=True)
-    story, began, used = Story(runs), time.monotonic(), time.process_time()
+    story, began, used = Story(runs, seed), time.monotonic(), time.process_time()
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
     asked = {"run": story.run, "trials": story.trials, "best_trial": story.best_trial, "claim": story.claim}
     page = templates.get_template(PAGE).render(**asked, labellers=labellers, standard_error=standard_error)
     took, used = ((now - then) / 60 for now, then in ((time.monotonic(), began), (time.process_time(), used)))
-    return page.replace("@TIME@", f"{took:.0f} minutes on {device()} ({used:.0f} of CPU time)"), story
+    return page.replace("@TIME@", f"{took:.0f} minutes on {device()} ({used:.0f} minutes of CPU time)"), story
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/case_study"))
+    parser.add_argument("--seed", type=int, default=0, help="of every training")
     parser.add_argument("-o", "--output", type=Path, help="the page; README.md beside the runs unless given")
     arguments = parser.parse_args()
-    page, story = tell(arguments.runs)
+    page, story = tell(arguments.runs, arguments.seed)
     file = arguments.output or arguments.runs / "README.md"
     file.write_text(page, encoding="utf-8")
     for name, claim in story.claims.items():
