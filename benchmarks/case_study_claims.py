@@ -151,8 +151,8 @@ def overfitted(runs: Path) -> Claim:
     says = (
         f"the best of {len(tried)} errs on {percent(error(best))} of {best.summary['validation']['n']} validation "
         f"images, on {percent(error(best, 'test'))} of {best.summary['test']['n']:,} test images; all of them on "
-        f"{percent(mean[0])} and {percent(mean[1])} on average, so these {best.summary['validation']['n']} are also "
-        f"easy ones. Over {DRAWS:,} draws of so many test images, the best by them promises {100 * promised:.1f} "
+        f"{percent(mean[0])} and {percent(mean[1])} on average: how hard these {best.summary['validation']['n']} "
+        f"happen to be. Over {DRAWS:,} draws of so many test images, the best by them promises {100 * promised:.1f} "
         "points too much on average, by the choice among trials alone"
     )
     return Claim(error(best, "test") - error(best) >= 0.05 and promised >= 0.02, says)
