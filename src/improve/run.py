@@ -229,8 +229,8 @@ def _cell(value: Any) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def metrics_table(folder: Path, train_dev: bool, size: int | None = None) -> Table:
-    return Table(folder / "metrics.csv", METRICS + (TRAIN_DEV_METRICS if train_dev else ()) + MORE_METRICS, size)
+def metrics_table(folder: Path, extra: Iterable[str], size: int | None = None) -> Table:
+    return Table(folder / "metrics.csv", (*METRICS, *extra, *MORE_METRICS), size)
 
 
 def steps_table(folder: Path, size: int | None = None) -> Table:
