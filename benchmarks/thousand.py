@@ -2,8 +2,8 @@
 
     python benchmarks/thousand.py [--runs 1000] [--rounds 5]
 
-The runs are made up: 200 recipes with five seeds each, the errors of each on the same 1,000 images. Writes a section into
-RESULTS.md.
+The runs are made up: 200 recipes with five seeds each, the errors of each on the same 1,000 images. Writes a section
+into RESULTS.md.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def main() -> None:
         for number, folder in enumerate(folders):
             make(folder, number, random)
         walls, cpus = zip(*(timed(folders) for _ in range(arguments.rounds)), strict=True)
-    told = (f"`improve compare` over {arguments.runs:,} runs ({arguments.runs // SEEDS} recipes, all pairs on {IMAGES:,} "
-            f"images), by `python benchmarks/thousand.py`, {arguments.rounds} rounds: {spread(walls)} s of wall time, "
+    recipes = arguments.runs // SEEDS
+    told = (f"`improve compare` over {arguments.runs:,} runs ({recipes} recipes, all pairs on {IMAGES:,} images), by `python benchmarks/thousand.py`, {arguments.rounds} rounds: {spread(walls)} s of wall time, "
             f"{spread(cpus)} s of CPU time, the interpreter's start included.")  # fmt: skip
     put(Path(__file__).with_name("RESULTS.md"), f"{HEADING}\n\n{told}\n")
     print(told)
