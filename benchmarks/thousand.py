@@ -71,9 +71,10 @@ def main() -> None:
         for number, folder in enumerate(folders):
             make(folder, number, random)
         walls, cpus = zip(*(timed(folders) for _ in range(arguments.rounds)), strict=True)
-    recipes = arguments.runs // SEEDS
-    told = (f"`improve compare` over {arguments.runs:,} runs ({recipes} recipes, all pairs on {IMAGES:,} images), by `python benchmarks/thousand.py`, {arguments.rounds} rounds: {spread(walls)} s of wall time, "
-            f"{spread(cpus)} s of CPU time, the interpreter's start included.")  # fmt: skip
+    what = f"{arguments.runs:,} runs ({arguments.runs // SEEDS} recipes, all pairs on {IMAGES:,} images)"
+    how = f"by `python benchmarks/thousand.py`, {arguments.rounds} rounds"
+    took = f"{spread(walls)} s of wall time, {spread(cpus)} s of CPU time, the interpreter's start included"
+    told = f"`improve compare` over {what}, {how}: {took}."
     put(Path(__file__).with_name("RESULTS.md"), f"{HEADING}\n\n{told}\n")
     print(told)
 
