@@ -1,10 +1,10 @@
-# improve: make run · make test · make check · make slow · make format · make bench
+# improve: make run · make test · make check · make slow · make format · make bench · make case-study
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
 
-.PHONY: run test check lint types slow format bench clean
+.PHONY: run test check lint types slow format bench case-study clean
 .DEFAULT_GOAL := run
 
 # the stamp is made anew when the dependencies change
@@ -52,6 +52,9 @@ bench: $(VENV)/.ready  ## about half an hour; writes benchmarks/RESULTS.md (benc
 	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/ensembles.py
+
+case-study: $(VENV)/.ready  ## minutes; writes runs/case_study/ and its page
+	$(BIN)/python benchmarks/case_study.py
 
 clean:
 	rm -rf $(VENV) .venv-* .browser .pytest_cache .mypy_cache .ruff_cache

@@ -375,3 +375,9 @@ def test_gathering_needs_train_and_validation_and_takes_the_rest_where_all_have_
     parts = ("train", "train_dev", "validation", "test")
     folders = [predicted("a", [0.9, 0.4], parts=parts), predicted("b", [0.8, 0.7], parts=parts[:3])]
     assert list(gather([load(folder) for folder in folders])) == ["train", "train_dev", "validation"]
+
+
+def test_an_ensemble_has_a_cost_where_its_members_have_one(predicted, tmp_path):
+    """Two images of class a, one of them wrong: an error there costs 10, and nothing else is asked."""
+    folders = [predicted(name, (0.9, 0.2), spec={"diagnosis": {"cost": {"a": 10}}}) for name in "xy"]
+    assert load(ensemble(folders, tmp_path, "both")).summary["validation"]["cost"] == 0.5

@@ -61,7 +61,7 @@ def test_the_scores_are_shown_with_counts_and_intervals(improve, shipped):
     shipped(patches=2)
     code, out, err = improve("selftest")
     assert (code, err) == (0, "")
-    assert "digits · 2 faults, 2 healthy cases, 0 harmless changes · up to 2 seeds each, 5 of the sound spec that they are compared with" in out
+    assert "digits · 2 faults, 2 healthy cases, 0 harmless changes · up to 2 seeds each, 5 of the sound spec" in out
     shown = [" ".join(line.split()) for line in out.splitlines()]
     assert "cause first 3 of 4 = 75 % [30, 95] 1 of 2 = 50 % [9, 91]" in shown
     assert "patch recovers 80 % of the loss – 1 of 2 = 50 % [9, 91]" in shown

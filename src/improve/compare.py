@@ -21,7 +21,7 @@ from improve.run import Run, load
 from improve.settings import MISSING, differences, flat
 
 NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
-MANY = 30  # recipes; of more, only the best are put side by side
+MANY = 12  # recipes; of more, only the best are put side by side
 
 
 @dataclass(frozen=True)

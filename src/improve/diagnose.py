@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from improve import advice
 from improve.ensemble import best_member
-from improve.errors import ImproveError, UsageError
+from improve.errors import ImproveError, UsageError, printable
 from improve.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.findings.readable import at_chance
 from improve.findings.rule import Case, Finding, Rule
@@ -26,6 +26,7 @@ LINKS = {
 }
 STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
+MOST_CLASSES = 10  # told with the cost
 BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
 
 
@@ -226,6 +227,25 @@ def _human(case: Case) -> tuple[str, ...]:
     return ()
 
 
+def _cost(run: Run) -> list[str]:
+    """The cost-weighted error, and the error of each class that has a price."""
+    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.get("validation", {})
+    if not costs or part.get("cost") is None:
+        return []
+    told = f"validation cost {_percent(part['cost'])} [{_percent(part['cost_low'])}, {_percent(part['cost_high'])}]"
+    seen, names = run.evidence.best("validation"), run.environment.get("data", {}).get("classes", [])
+    by_class = [
+        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
+        for label, name in enumerate(names)
+        if seen is not None and (seen.label == label).any()
+    ]
+    return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
@@ -233,6 +253,7 @@ def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     if run.summary.get("members"):
         members, best = len(run.summary["members"]), quote(str(best_member(run)))
         notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
+    notes += _cost(run)
     duplicates = run.environment.get("data", {}).get("duplicates", {})
     notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
               for pair, count in duplicates.items()]  # fmt: skip

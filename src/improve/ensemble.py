@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve import ledger, npzfile, run
+from improve import cost, ledger, npzfile, run
 from improve.errors import ImproveError, UsageError, visible
 from improve.evidence import predictions
 from improve.lazy import np
@@ -219,13 +219,15 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
             file.unlink(missing_ok=True)  # of one that was made here before
     if runs[0].environment:
         run.write_json(folder / "environment.json", runs[0].environment)
-    reached = {name: numbers(means[name], parts[name].label) for name in parts}
+    spec = run.load(folder).spec
+    classes = tuple(runs[0].environment.get("data", {}).get("classes", ()))
+    costs = cost.by_class(spec["diagnosis"]["cost"], classes)
+    reached = {name: numbers(means[name], parts[name].label, costs) for name in parts}
     chosen = [one for one, weight in zip(runs, weights, strict=True) if weight > 0]
     summary = {"status": "finished", "name": folder.name, **named(folder, runs, weights)}
     summary |= {"best_member": entry(runs[best_of(parts["validation"])].folder, folder.parent)}
     run.write_summary(folder, summary | reached | sums(chosen) | more)
     digest = runs[0].fingerprint.get("validation")
-    spec = run.load(folder).spec
     ledger.write_down(folder.parent, folder.name, "validation", digest, ledger.experiment(spec), reached["validation"])
 
 
@@ -238,9 +240,12 @@ def named(folder: Path, runs: Sequence[Run], weights: Sequence[float]) -> dict[s
     return {"members": list(chosen), "weights": chosen, "left_out": [name for name in shares if name not in chosen]}
 
 
-def numbers(probability: NDArray[Any], label: NDArray[Any]) -> dict[str, Any]:
-    """Of one part, for summary.json."""
-    return {**score(probability, label)._asdict(), "majority_error": 1 - int(np.bincount(label).max()) / len(label)}
+def numbers(probability: NDArray[Any], label: NDArray[Any], costs: NDArray[Any] | None) -> dict[str, Any]:
+    """Of one part, for summary.json; `costs` (classes,): of an error on each class."""
+    found = {**score(probability, label)._asdict(), "majority_error": 1 - int(np.bincount(label).max()) / len(label)}
+    return (
+        found if costs is None else found | cost.weighted(probability.argmax(axis=1) != label, label, costs)._asdict()
+    )
 
 
 def sums(runs: Sequence[Run]) -> dict[str, Any]:

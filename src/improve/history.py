@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from improve import run
+from improve import cost, run
 from improve.lazy import np
 from improve.measure import Measured, measure
 from improve.prepare import Data, Examples
@@ -15,6 +15,9 @@ from improve.record import Steps, joined
 from improve.spec import Spec
 from improve.statistics import Rate
 from improve.timeline import Timeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WHOLE_STEPS = 50  # the first steps are all kept in steps.csv
 THINNED_STEPS = 2000  # about so many of the rest
@@ -29,7 +32,9 @@ class History:
         sizes = sizes or {}
         self.spec, self.data, self.timeline = spec, data, timeline
         self.examples, self.rates = len(data.parts["train"]), timeline.rates(spec)
-        self.metrics = run.metrics_table(folder, "train_dev" in data.parts, sizes.get("metrics.csv"))
+        extra: tuple[str, ...] = run.TRAIN_DEV_METRICS if "train_dev" in data.parts else ()
+        extra += ("validation_cost",) if data.cost is not None else ()
+        self.metrics = run.metrics_table(folder, extra, sizes.get("metrics.csv"))
         self.steps = run.steps_table(folder, sizes.get("steps.csv"))
         self.rows: list[dict[str, Any]] = []
         self.best, self.changed = 0, 0  # epochs: the best one, and after which the settings were changed last
@@ -99,16 +104,19 @@ class History:
         return float(np.average(log, weights=sizes)) if len(log) else math.nan
 
     def end_epoch(self, row: dict[str, Any], measured: dict[str, Measured]) -> bool:
-        """Take in an epoch; True when it is the best so far (validation error, ties by cross-entropy)."""
+        """Take in an epoch; True when it is the best so far: by validation cost where the spec has one, by validation
+        error, ties by cross-entropy."""
         for part, result in measured.items():
             row |= {f"{part}_error": result.error, f"{part}_cross_entropy": result.cross_entropy}
+        found = {name: numbers(result, self.data.measured[name], self.data.cost) for name, result in measured.items()}
+        if "cost" in found["validation"]:
+            row["validation_cost"] = found["validation"]["cost"]
         self.rows.append(row)
         self.passes = []
         if self.best and merit(row) >= merit(self.rows[self.best - 1]):
             return False
         self.best = int(row["epoch"])
-        parts = {name: (self.data.measured[name], result) for name, result in measured.items()}
-        self.reached = {name: numbers(result, part) for name, (part, result) in parts.items()}
+        self.reached = found
         return True
 
     def record_epoch(self) -> dict[str, Any]:
@@ -136,15 +144,18 @@ class History:
         self.passes = passes
 
 
-def merit(row: dict[str, Any]) -> tuple[float, float]:
-    return row["validation_error"], row["validation_cross_entropy"]
+def merit(row: dict[str, Any]) -> tuple[float, ...]:
+    error = row["validation_error"]
+    return row.get("validation_cost", error), error, row["validation_cross_entropy"]
 
 
-def numbers(measured: Measured, part: Examples) -> dict[str, Any]:
-    """Of one part, for summary.json."""
+def numbers(measured: Measured, part: Examples, costs: NDArray[Any] | None = None) -> dict[str, Any]:
+    """Of one part, for summary.json; `costs` (classes,): of an error on each class."""
     low, high = Rate(measured.error, len(part)).interval()
     commonest = int(np.bincount(part.labels).max())
     found = {"error": measured.error, "low": low, "high": high, "n": len(part)}
+    if costs is not None:
+        found |= cost.weighted(measured.probability.argmax(axis=1) != part.labels, part.labels, costs)._asdict()
     return found | {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
 
 
@@ -154,4 +165,4 @@ def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
     measured = measure(model, part)
     arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
     run.write_arrays(folder / "predictions" / "test.npz", arrays)
-    return numbers(measured, part)
+    return numbers(measured, part, data.cost)

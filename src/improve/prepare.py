@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from improve import cost
 from improve.augmentations import Batch, Pixels, augment
 from improve.census import Census, census, duplicates, hashes
 from improve.datasets import Source, silent
@@ -45,7 +46,8 @@ class Examples:
 @dataclass(frozen=True)
 class Data:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
-    them; `available` examples are in the source, `dropped` were left out as duplicates, `census` is by part."""
+    them; `available` examples are in the source, `dropped` were left out as duplicates, `cost` (classes,) is what an
+    error on each class costs where the spec says so, `census` is by part."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -55,6 +57,7 @@ class Data:
     available: int
     skipped: tuple[tuple[str, str], ...]
     dropped: int
+    cost: NDArray[Any] | None
     census: dict[str, Census]
 
     @property
@@ -83,6 +86,7 @@ class Data:
 def prepare(spec: Spec, tick: Tick = silent) -> Data:
     """Load the source and divide it. Raises UsageError where the data cannot be had or make no sense."""
     source = spec.data.source.load(tick)
+    costs = cost.by_class(spec.diagnosis.cost, source.class_names)
     target = spec.data.target.source.load(tick) if spec.data.target and spec.data.target.source else None
     if target:
         check_alike(source, target)
@@ -106,6 +110,7 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         len(source.labels),
         tuple(bad for found in sources for bad in found.skipped),
         divided - sum(map(len, parts.values())),
+        costs,
         {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
     )
 

@@ -37,6 +37,9 @@ class Measured(Recorded):
     high: Share
     n: Some
     majority_error: Share = 0.0
+    cost: Share | None = None
+    cost_low: Share | None = None
+    cost_high: Share | None = None
 
 
 Part = Annotated[Measured | None, AfterValidator(given)]

@@ -28,6 +28,7 @@ FIXED = {
     "data": "images that have judged the network could train it",
     "model": "its weights have no place in another network",
     "optimizer.name": "what one optimizer remembers of the gradients means nothing to another",
+    "diagnosis.cost": "the best epoch so far was chosen by another number",
     "evidence": "the tables of the run have one form",
     "training.members": "each member is a run of its own",
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve import ledger, lock, yamlfile
-from improve.errors import ImproveError, UsageError
+from improve.errors import ImproveError, SpecError, UsageError
 from improve.evidence import Evidence, bounded
 from improve.lazy import np
 from improve.mistakes import understood
@@ -229,8 +229,8 @@ def _cell(value: Any) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def metrics_table(folder: Path, train_dev: bool, size: int | None = None) -> Table:
-    return Table(folder / "metrics.csv", METRICS + (TRAIN_DEV_METRICS if train_dev else ()) + MORE_METRICS, size)
+def metrics_table(folder: Path, extra: Iterable[str], size: int | None = None) -> Table:
+    return Table(folder / "metrics.csv", (*METRICS, *extra, *MORE_METRICS), size)
 
 
 def steps_table(folder: Path, size: int | None = None) -> Table:
@@ -256,7 +256,14 @@ def load(folder: str | Path, history: bool = True) -> Run:
 
 def read_spec(file: Path) -> dict[str, Any]:
     """The complete spec: one that an older version wrote gets the defaults of what came later."""
-    tree = yamlfile.parse(file.read_text(encoding="utf-8"), str(file))
+    text = file.read_text(encoding="utf-8")
+    try:
+        return complete(yamlfile.parse(text, str(file), places=False))
+    except SpecError:
+        return complete(yamlfile.parse(text, str(file)))  # raises it with its places
+
+
+def complete(tree: yamlfile.Tree) -> dict[str, Any]:
     lost = [name for name in SECTIONS if not isinstance(tree.value, dict) or name not in tree.value]
     if lost:
         raise ValueError(f"spec.yaml was cut short, '{lost[0]}' is missing")

@@ -127,7 +127,8 @@ def closing(run: Run) -> str:
         return how
     part = run.summary["validation"]
     reached = f"{percent(part['error'])} {interval(part['low'], part['high'])} (n={part['n']:,})"
-    return f"{how} · best epoch {best}: validation error {reached}"
+    cost = f" · cost {percent(part['cost'])} {interval(part['cost_low'], part['cost_high'])}" if "cost" in part else ""
+    return f"{how} · best epoch {best}: validation error {reached}{cost}"
 
 
 def show_names(entries: dict[str, str]) -> None:

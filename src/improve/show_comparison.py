@@ -19,6 +19,7 @@ from improve.show import console, duration, interval, percent, size
 from improve.yamlfile import inline
 
 SHOWN = ("validation_error", "train_error", "test_error", "best_epoch", "parameters", "seconds")  # have a column
+MOST = 100  # rows on a terminal
 GROUPS = 4  # of validation images, named in the footnote
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet takes for the start of one (OWASP, CSV injection)
 MARKUP = re.compile(r"[\\`*<&|$~]|(?<=\])[(\[:]")  # what Markdown takes for code, HTML, a formula, a link
@@ -109,9 +110,11 @@ def show_comparison(comparison: Comparison, test: bool) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns(comparison, test):
         table.add_column(Text(printable(name)), no_wrap=True)
-    for row in comparison.rows:
+    for row in comparison.rows[:MOST]:
         table.add_row(*(Text(printable(cell)) for cell in cells(row, comparison, test)))
     out.print(table, soft_wrap=True)
+    if len(comparison.rows) > MOST:
+        out.print(f"… {len(comparison.rows) - MOST:,} more: --csv, --md and --json have all of them")
     show_recipes(comparison.recipes, out)
     out.print(Text(printable(footnote(comparison), 2000)))
     if test:

@@ -66,7 +66,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
         run.write_arrays(half / "predictions" / f"{name}.npz", arrays)
     store.save(half / "state", keeping.only_weights(weights_of(model)))
-    reached = {name: numbers(measured[name], part) for name, part in parts.items()}
+    reached = {name: numbers(measured[name], part, history.data.cost) for name, part in parts.items()}
     about = {"status": "finished", "name": f"epoch{epoch}", "snapshot_of": folder.name, "epochs": epoch}
     run.write_summary(half, {**about, "best_epoch": epoch, "parameters": model.count_params(), **reached})
 

@@ -51,6 +51,20 @@ ClassWeights = Annotated[
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 
 
+def _cost(value: Any) -> dict[str, float] | None:
+    if value is None:
+        return None
+    found = _class_weights(value)
+    if isinstance(found, str) or not found:
+        raise refuse(f"{value!r} gives no costs", "write {class: cost of an error on it}, such as {bird: 10}")
+    return found
+
+
+Cost = Annotated[
+    Any, PlainValidator(_cost), WithJsonSchema({"anyOf": [{**_weights, "minProperties": 1}, {"type": "null"}]})
+]
+
+
 class Target(Section):
     """The distribution that counts: validation and test images come from here, training images from `source`."""
 
@@ -162,6 +176,9 @@ class DiagnosisOptions(Section):
     human_error: Fraction | None = Field(None, description="error of people on this task; unknown unless given")
     human_n: Count | None = Field(None, description="images that the human error was measured on; exact unless given")
     target_error: Fraction | None = Field(None, description="the error you need; a gap matters from half the way there")
+    cost: Cost = Field(
+        None, description="{bird: 10}: an error on a bird counts 10, on others 1; the best epoch is chosen by that"
+    )
     field_error: Fraction | None = Field(None, description="error measured where it is used")
     field_n: Count | None = Field(None, description="images that the field error was measured on; exact unless given")
 

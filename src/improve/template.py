@@ -97,7 +97,7 @@ def schema() -> dict[str, Any]:
     definitions["Split"] = {
         "description": Split.__doc__,
         "oneOf": [
-            {"type": "string", "pattern": r"^[0-9.]+(/[0-9.]+){1,2}$", "examples": ["60/20/20", "70/30"]},
+            {"type": "string", "pattern": r"^(own|[0-9.]+(/[0-9.]+){1,2})$", "examples": ["60/20/20", "70/30"]},
             {
                 "type": "object",
                 "properties": {"validation": {"type": ["number", "string"]}},

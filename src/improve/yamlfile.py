@@ -85,9 +85,10 @@ def scalar(text: str) -> Any:
     return text
 
 
-def parse(text: str, source: str) -> Tree:
-    """Read YAML `text`; `source` names it in messages. Raises SpecError where it is no YAML at all."""
-    reader = Reader(text, source)
+def parse(text: str, source: str, places: bool = True) -> Tree:
+    """Read YAML `text`; `source` names it in messages. Raises SpecError where it is no YAML at all. Without `places`
+    every value stands nowhere: a third quicker."""
+    reader = Reader(text, source, places)
     try:
         reader.document()
     except yaml.YAMLError as error:
@@ -98,13 +99,15 @@ def parse(text: str, source: str) -> Tree:
 class Reader:
     """Turns PyYAML's events into a Tree, in one pass: what a spec never needs is refused before anything is built."""
 
-    def __init__(self, text: str, source: str):
+    def __init__(self, text: str, source: str, places: bool):
         self.lines = text.splitlines() or [""]
-        self.source, self.tree = source, Tree()
+        self.source, self.tree, self.places = source, Tree(), places
         self.events: Any = yaml.parse(text, Loader=LOADER)
         self.depth = self.nodes = 0
 
     def place(self, start: Any, end: Any = None) -> Place:
+        if not self.places:
+            return Place(self.source, "", 0, 0, 0)
         line = self.lines[min(start.line, len(self.lines) - 1)]
         same_line = end is not None and end.line == start.line
         length = end.column - start.column if end is not None and same_line else len(line.rstrip()) - start.column

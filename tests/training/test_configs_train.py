@@ -40,7 +40,8 @@ def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path, at_
                 signal.raise_signal(signal.SIGINT)
 
     # the probes of every architecture would take minutes; test_probes.py has them
-    small = load(file, ["training.batch_size=8", "data.subset=200", "evidence=light"])
+    fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light"]
+    small = load(file, fewer)
     made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))
