@@ -10,11 +10,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 # Stable numbers: they are part of a run's identity.
-<<<<<<< HEAD
-STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "auto": 8}
-=======
-STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "sky": 6, "labeller": 7}
->>>>>>> main
+STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "sky": 6, "labeller": 7, "auto": 8}
 
 
 def keyed(seed: int, stream: str, *where: int) -> Generator:
