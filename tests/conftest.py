@@ -11,10 +11,11 @@ import pytest
 
 from improve import cli, ledger, yamlfile
 from improve.lazy import np
-from improve.run import EPOCHS, KERNELS, LAYERS, STEPS, Run, Table, load
+from improve.run import Run, load
 from improve.spec import Spec, spec_digest
 from improve.specfile import load as load_spec
 from improve.statistics import Rate
+from improve.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
 from improve.train import train
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -1,5 +1,6 @@
 """The run folder."""
 
+import json
 import threading
 
 import numpy as np
@@ -67,3 +68,8 @@ def test_arrays_are_written_whole(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
         assert list(arrays["x"]) == [0, 1, 2]
+
+
+def test_half_a_pair_of_surrogates_in_a_damaged_summary_is_written_as_it_was_read(tmp_path):
+    run.write_json(tmp_path / "x.json", json.loads('{"status": "\\ud800"}'))
+    assert json.loads((tmp_path / "x.json").read_text()) == {"status": "\ud800"}

@@ -80,6 +80,23 @@ def test_a_function_that_takes_anything_takes_anything(spec_with_code):
     assert load(spec_with_code(code="def build(*arguments, **options): ...\n")).model.given == {"depth": 2}
 
 
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        ("depth: .inf", "depth is inf"),
+        ("depth: [1, [.nan]]", "depth is [1, [nan]]"),
+        ("'': 3", "'' cannot be an option of a function"),
+        ("'two words': 3", "'two words' cannot be an option of a function"),
+    ],
+)
+def test_an_option_that_a_saved_spec_could_not_hold_is_refused(spec_with_code, option, what):
+    code = "def build(input_shape, classes, **options): ..."
+    text = f"model: {{name: python, target: 'mymodel.py:build', {option}}}\n"
+    with pytest.raises(SpecError) as caught:
+        load(spec_with_code(text, code))
+    assert what in caught.value.problems[0].what
+
+
 def test_no_code_refuses_it_whatever_is_in_it(improve, spec_with_code):
     file = spec_with_code()
     for command in ("check", "train", "preview"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import cost, run
+from improve import cost, run, tables
 from improve.lazy import np
 from improve.measure import Measured, measure
 from improve.prepare import Data, Examples
@@ -32,10 +32,10 @@ class History:
         sizes = sizes or {}
         self.spec, self.data, self.timeline = spec, data, timeline
         self.examples, self.rates = len(data.parts["train"]), timeline.rates(spec)
-        extra: tuple[str, ...] = run.TRAIN_DEV_METRICS if "train_dev" in data.parts else ()
+        extra: tuple[str, ...] = tables.TRAIN_DEV_METRICS if "train_dev" in data.parts else ()
         extra += ("validation_cost",) if data.cost is not None else ()
-        self.metrics = run.metrics_table(folder, extra, sizes.get("metrics.csv"))
-        self.steps = run.steps_table(folder, sizes.get("steps.csv"))
+        self.metrics = tables.metrics_table(folder, extra, sizes.get("metrics.csv"))
+        self.steps = tables.steps_table(folder, sizes.get("steps.csv"))
         self.rows: list[dict[str, Any]] = []
         self.best, self.changed = 0, 0  # epochs: the best one, and after which the settings were changed last
         self.reached: dict[str, dict[str, Any]] = {}

@@ -15,6 +15,7 @@ from improve.measure import Measured
 from improve.prepare import Data
 from improve.record import Steps
 from improve.store import Arrays
+from improve.tables import Table
 from improve.weights import restore, state_of, weights_of
 
 ARRAYS, BEST, ABOUT = "arrays.npz", "best.npz", "state.json"
@@ -70,7 +71,7 @@ def only_weights(weights: Arrays) -> dict[str, bytes]:
 class Keeper:
     """Saves the state of a run that trains."""
 
-    def __init__(self, folder: Path, model: Any, history: History, data: Data, tables: dict[str, run.Table]):
+    def __init__(self, folder: Path, model: Any, history: History, data: Data, tables: dict[str, Table]):
         self.folder, self.model, self.history, self.data, self.tables = folder, model, history, data, tables
         self.best: Arrays = {}
         self.changes: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import run
+from improve import run, tables
 from improve.assemble import loss, network
 from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside
 from improve.lazy import keras, np
@@ -29,7 +29,7 @@ BOTH_MODES = 256, 16  # images, and batches, at most, that are computed in train
 EXAMPLES, STEPS, RATE = 32, 200, 0.001  # of the memorisation probe: Adam at Keras's default rate
 SECONDS = 10.0  # then it is given up: a large network on a slow machine
 MEMORIZED = 0.1  # of ln K: a loss under it leaves no error
-TABLES = {"layers.csv": run.LAYERS, "kernels.csv": run.KERNELS, "epochs.csv": run.EPOCHS}
+TABLES = {"layers.csv": tables.LAYERS, "kernels.csv": tables.KERNELS, "epochs.csv": tables.EPOCHS}
 
 
 class Probes:
@@ -46,7 +46,7 @@ class Probes:
         self.both_modes = self.full and depends_on_mode(model)
         self.kernel_names = [weight.path for weight in model.trainable_weights if is_kernel(weight)]
         self.tables = {
-            name: run.Table(self.folder / name, columns, (sizes or {}).get(f"evidence/{name}"))
+            name: tables.Table(self.folder / name, columns, (sizes or {}).get(f"evidence/{name}"))
             for name, columns in TABLES.items()
         }
 

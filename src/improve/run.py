@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,19 +34,6 @@ SECTIONS = (
     "evidence",
 )  # fmt: skip
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no files under Windows
-METRICS = (
-    "epoch", "seconds", "learning_rate", "loss", "cross_entropy", "penalty",
-    "train_error", "train_cross_entropy", "validation_error", "validation_cross_entropy",
-)  # fmt: skip
-TRAIN_DEV_METRICS = ("train_dev_error", "train_dev_cross_entropy")
-MORE_METRICS = ("gradient_norm", "training_seconds")
-STEPS = ("step", "loss", "learning_rate", "gradient_norm", "penalty", "clipped")
-LAYERS = ("epoch", "layer", "activation", "mean", "std", "zeros", "silent", "saturated")
-KERNELS = ("step", "kernel", "update_ratio", "gradient_norm", "weight_norm")
-EPOCHS = (
-    "epoch", "most_predicted", "clean_error", "training_mode_error", "clean_cross_entropy",
-    "training_mode_cross_entropy",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -152,7 +139,7 @@ def write_text(file: Path, text: str) -> None:
     """Write all of it or nothing: a temporary file, moved into place."""
     temporary = file.with_name(f".{file.name}.tmp")
     temporary.unlink(missing_ok=True)  # a link that somebody put there is not followed
-    with temporary.open("x", encoding="utf-8") as stream:
+    with temporary.open("x", encoding="utf-8", errors="backslashreplace") as stream:  # half a pair of surrogates
         stream.write(text)
     os.replace(temporary, file)
 
@@ -197,44 +184,6 @@ def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     with temporary.open("xb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
     os.replace(temporary, file)
-
-
-class Table:
-    """A CSV file with its header first; a row outlives the process when `add` returns. A table of a run that goes on
-    is cut to the `size` in bytes that it had when the run's state was saved."""
-
-    def __init__(self, file: Path, columns: Iterable[str], size: int | None = None):
-        self.file, self.columns = file, tuple(columns)
-        if size is None:
-            self._write(self.columns, "w")
-        else:
-            os.truncate(file, size)
-
-    @property
-    def size(self) -> int:
-        return self.file.stat().st_size
-
-    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        for row in rows:
-            self._write([_cell(row.get(column)) for column in self.columns], "a")
-
-    def _write(self, cells: Iterable[str], mode: str) -> None:
-        with self.file.open(mode, newline="", encoding="utf-8") as stream:
-            csv.writer(stream, lineterminator="\n").writerow(cells)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.7g}" if isinstance(value, float) else str(value)
-
-
-def metrics_table(folder: Path, extra: Iterable[str], size: int | None = None) -> Table:
-    return Table(folder / "metrics.csv", (*METRICS, *extra, *MORE_METRICS), size)
-
-
-def steps_table(folder: Path, size: int | None = None) -> Table:
-    return Table(folder / "steps.csv", STEPS, size)
 
 
 def load(folder: str | Path, history: bool = True) -> Run:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_serializer
+from pydantic import ConfigDict, Field, field_serializer, model_validator
 
 from improve import usercode
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
 from improve.models.architecture import Architecture
+from improve.parts import refuse
 from improve.regularization import Regularization
 
 GIVEN = 2  # input_shape and classes
@@ -30,6 +32,19 @@ class Python(Architecture):
 
     name: Literal["python"] = "python"
     target: str = Field(description="FILE.py:FUNCTION, beside the spec", examples=["mymodel.py:build"])
+
+    @model_validator(mode="after")
+    def _options_that_a_saved_spec_can_hold(self) -> Python:
+        for name, value in self.given.items():
+            if not name.isidentifier():
+                raise refuse(
+                    f"{name!r} cannot be an option of a function", "write a letter, then letters, digits and _"
+                )
+            try:
+                json.dumps(value, allow_nan=False)
+            except ValueError:
+                raise refuse(f"{name} is {value}", "options are finite numbers, words, and lists of them") from None
+        return self
 
     @field_serializer("target")
     def _beside_the_spec(self, target: str) -> str:
