@@ -62,9 +62,9 @@ def main() -> None:
         within = [stopped(Path(root), f"in{n}", BEGINS + 10 * draws.random()) for n in range(rounds)]
         before = [stopped(Path(root), f"before{n}", 1.0) for n in range(rounds)]
     told = (
-        f"From the signal to the end of the process, {rounds} times each, by `python benchmarks/ctrl_c.py`: in an epoch\n"
-        f"that takes minutes {spread(within)} s, before the first batch {spread(before)} s. Load of the machine at\n"
-        f"the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+        f"From the signal to the end of the process, {rounds} times each, by `python benchmarks/ctrl_c.py`: in an\n"
+        f"epoch that takes minutes {spread(within)} s, before the first batch {spread(before)} s. Load of the\n"
+        f"machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
     )
     put(Path(__file__).with_name("RESULTS.md"), f"{HEADING}\n\n{told}\n")
     print(told)
