@@ -206,9 +206,9 @@ def grouped(runs: Sequence[Run], names: Sequence[str]) -> tuple[Images, ...]:
 
 
 def told(run: Run) -> dict[str, Any]:
-    """The spec; of an ensemble with how many answer together, which the spec of its members need not say."""
+    """The spec; of an ensemble with how many answer together, where the spec does not say."""
     members = len(run.summary.get("members", ()))
-    return {**run.spec, "members": members} if members else run.spec
+    return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec
 
 
 def labels(folders: Sequence[Path]) -> list[str]:

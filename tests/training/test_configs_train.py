@@ -40,7 +40,7 @@ def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path, at_
                 signal.raise_signal(signal.SIGINT)
 
     # the probes of every architecture would take minutes; test_probes.py has them
-    fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light"]
+    fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light", "training.members=1"]
     small = load(file, fewer)
     made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
