@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 # Stable numbers: they are part of a run's identity.
-STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5}
+STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "sweep": 6}
 
 
 def keyed(seed: int, stream: str, *where: int) -> Generator:
