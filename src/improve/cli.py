@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from improve import __version__
-from improve.commands import experiments, judging, reporting, shelves, specs, training
+from improve.commands import experiments, judging, reporting, shelves, specs, sweeping, training
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
 from improve.interrupt import BrokenOff
@@ -61,6 +61,7 @@ app.command()(judging.diagnose)
 app.command(name="next")(judging.next_spec)
 app.command()(judging.compare)
 app.command()(reporting.report)
+app.command()(sweeping.sweep)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)
 app.command()(specs.check)

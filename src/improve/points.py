@@ -27,10 +27,12 @@ LONGEST = 70  # characters of a name
 
 
 class Point(NamedTuple):
-    """One value for each knob, and the spec that makes."""
+    """One value for each knob, and the spec that makes; `wrong`: why it cannot be trained, in a space too large for
+    every corner to be looked at."""
 
     values: tuple[Any, ...]
     spec: Spec
+    wrong: str = ""
 
 
 @dataclass(frozen=True)

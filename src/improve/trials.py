@@ -24,6 +24,7 @@ class Trials(Protocol):
     """Trains specs into run folders; equal specs give the same runs wherever they are trained."""
 
     at_once: int  # trials that are trained side by side
+    judge: Judge | None  # asked after every epoch of a run, by its name, for a reason to stop it
 
     def submit(self, name: str, spec: Spec) -> None:
         """`name` of the run folder to be made, or to go on with where it is there."""
@@ -51,8 +52,9 @@ class LocalTrials:
 
     at_once = 1
 
-    def __init__(self, runs: Path, watcher: Watcher, judge: Judge | None = None):
-        self.runs, self.watcher, self.judge = runs, watcher, judge
+    def __init__(self, runs: Path, watcher: Watcher):
+        self.runs, self.watcher = runs, watcher
+        self.judge: Judge | None = None
         self.waiting: deque[tuple[str, Spec]] = deque()
         self.process: subprocess.Popen[str] | None = None
         self.errors: IO[bytes] | None = None
