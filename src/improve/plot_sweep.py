@@ -42,6 +42,7 @@ def draw_slices(file: Path, verdict: Verdict) -> None:
     grid = made.add_gridspec(rows, columns, left=0.75 / (1.2 + 3.1 * columns), right=0.98, top=1 - 0.75 / height,
                              bottom=0.55 / height, hspace=0.5, wspace=0.12)  # fmt: skip
     made.suptitle(title(verdict), x=0.02, y=1 - 0.1 / height, ha="left", va="top", fontsize=11)
+    made.text(0.98, 1 - 0.12 / height, legend(verdict), ha="right", va="top", fontsize=8, color=GREY)
     top, bottom = limits(verdict)
     for place, knob in enumerate(knobs):
         axes = made.add_subplot(grid[place // columns, place % columns])
@@ -68,6 +69,13 @@ def limits(verdict: Verdict) -> tuple[float, float]:
     return top + room, max(0.0, low - room)
 
 
+def legend(verdict: Verdict) -> str:
+    """What the marks mean that there are."""
+    hollow = any(one.status in ("pruned", "diverged") for one in verdict.results)
+    high = any((100 if one.error is None else 100 * one.error) > limits(verdict)[0] for one in verdict.results)
+    return "   ".join(["hollow: stopped or diverged"] * hollow + ["triangle: beyond the axis"] * high)
+
+
 def draw_slice(axes: Axes, verdict: Verdict, place: int, knob: Knob) -> None:
     """One setting: finished trials as dots, others hollow, those beyond the axis at its top."""
     top, _ = limits(verdict)
@@ -85,7 +93,7 @@ def draw_slice(axes: Axes, verdict: Verdict, place: int, knob: Knob) -> None:
     share = verdict.importance.shares.get(knob.key) if verdict.importance else None
     matters = "" if share is None else f"   matters {100 * share:.0f} %"
     axes.set_title(printable(knob.key, 34) + matters, loc="left", fontsize=9)
-    scale(axes, knob, best.values[place])
+    scale(axes, knob)
     tidy(axes)
 
 
@@ -93,10 +101,14 @@ def position(knob: Knob, value: Any) -> float:
     return float(value) if knob.numeric else float(knob.values.index(value))
 
 
-def scale(axes: Axes, knob: Knob, best: Any) -> None:
+def scale(axes: Axes, knob: Knob) -> None:
     """A logarithmic axis for what is searched in factors; names for what are no numbers."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     if knob.logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     values = knob.listed
     if not knob.numeric or 0 < len(values) <= NAMED:
         axes.set_xticks([position(knob, value) for value in values], [printable(short(value), 14) for value in values])

@@ -42,7 +42,7 @@ class Proposed:
             return ""
         asked = self.open[trial.number]
         asked.report(float(f"{row['validation_error']:.7g}"), int(row["epoch"]))  # as metrics.csv has it
-        if not asked.should_prune():
+        if not asked.should_prune() or row["epoch"] >= trial.point.spec.training.epochs:
             return ""
         return f"Hyperband: after epoch {row['epoch']:.0f} others were better"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,8 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from improve.compare import Comparison
+from improve.compare import Comparison, Row
 from improve.errors import ImproveError, printable
+from improve.plot_sweep import short
 from improve.plots import COLORS
 from improve.run import Run
 from improve.show import console, duration, percent
@@ -116,8 +119,10 @@ def show_sweep(verdict: Verdict, comparison: Comparison, folder: Path, picture: 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns(comparison, test=False):
         table.add_column(Text(printable(name)), no_wrap=True)
+    points = {made.name: one.values for one in verdict.results for made in one.runs}
     for row in comparison.rows[:ROWS]:
-        table.add_row(*(Text(printable(cell)) for cell in cells(row, comparison, test=False)))
+        full = with_values(row, verdict.plan.keys, points[row.name])
+        table.add_row(*(Text(printable(cell)) for cell in cells(full, comparison, test=False)))
     out.print(table, soft_wrap=True)
     if len(comparison.rows) > ROWS:
         out.print(Text(f"and {len(comparison.rows) - ROWS:,} more: improve compare {folder}/*"))
@@ -130,6 +135,12 @@ def show_sweep(verdict: Verdict, comparison: Comparison, folder: Path, picture: 
         out.print(Text(printable(line, 600)))
     out.print(Text(f"picture {picture}"))
     out.print(Text(f"next    improve diagnose {verdict.best.runs[0].folder}   or   improve train {folder / BEST}"))
+
+
+def with_values(row: Row, keys: Sequence[str], values: Sequence[Any]) -> Row:
+    """The row with what was tried, also where that is a part's default."""
+    known = {key: short(value) for key, value in zip(keys, values, strict=True) if key in row.settings}
+    return replace(row, settings={**row.settings, **known})
 
 
 def sentences(verdict: Verdict) -> list[str]:
@@ -150,7 +161,9 @@ def sentences(verdict: Verdict) -> list[str]:
 def hints(verdict: Verdict) -> list[str]:
     """Which setting mattered, and where the space was too small."""
     lines = [f"warning {edge.sentence}" for edge in verdict.edges]
-    if verdict.importance:
+    if verdict.importance is None and len(verdict.plan.knobs) > 1:
+        lines.insert(0, "matters it cannot be told which setting mattered: too few trials, or too much chance in them")
+    elif verdict.importance:
         told = ", ".join(f"{key} {100 * share:.0f} %" for key, share in verdict.importance.shares.items())
         foretold = f"a forest foretells {100 * verdict.importance.foretold:.0f} % of the errors' variance"
         lines.insert(0, f"matters {told} ({foretold})")

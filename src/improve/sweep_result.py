@@ -100,7 +100,7 @@ def conclude(plan: Plan, folder: Path, results: Sequence[Result]) -> Verdict:
     if not ranked:
         raise ImproveError(f"no trial of {len(results)} has a result: {why(results)}", fix="improve diagnose says more")
     best, test = ranked[0], [made.summary.get("test") for made in ranked[0].runs]
-    known = seen(ranked)
+    known = seen(results)
     tried, equals, optimism = chance(best, known)
     verdict = Verdict(
         plan, tuple(results), best, spread([made.summary["validation"] for made in best.runs]),
@@ -129,9 +129,9 @@ def spread(parts: Sequence[Any]) -> Spread:
     return Spread(mean, max(0.0, mean - half), min(1.0, mean + half), n, len(parts))
 
 
-def seen(ranked: Sequence[Result]) -> dict[str, Candidate]:
-    """The runs of all finished trials by name, as the findings see them."""
-    runs = {made.name: made for one in ranked for made in one.runs}
+def seen(results: Sequence[Result]) -> dict[str, Candidate]:
+    """The runs by name, as the findings see them; those that were pruned were measured as well."""
+    runs = {made.name: made for one in results for made in one.runs}
     found = candidates([*runs.values()], [*runs])
     return {one.name: one for one in found if one is not None}
 
