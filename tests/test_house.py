@@ -31,12 +31,15 @@ FLOORS = [
     ["datasets"],
     ["spec"],
     ["division", "timeline", "shortage", "settings", "dotted"],
-    ["sense", "vocabulary", "template"],
+    ["sense", "vocabulary"],
     ["merge", "mistakes"],
+    ["space"],
+    ["space_words"],
     ["specfile"],
-    ["run", "prepare"],
-    ["recipe", "batches", "record", "plots", "weights"],
-    ["assemble", "environment", "measure", "findings.rule"],
+    ["run", "prepare", "points"],
+    ["recipe", "batches", "record", "plots", "weights", "template", "search_optuna", "importance", "sweep_folder",
+     "trials"],
+    ["assemble", "environment", "measure", "findings.rule", "search"],
     ["findings.signs", "findings.comparison", "probes", "preview", "history"],
     ["keeping"],
     ["findings.changes", "findings.world"],
@@ -49,16 +52,18 @@ FLOORS = [
     ["train", "advice"],
     ["track_mlflow", "track_tensorboard"],
     ["learning_curve", "lr_range", "resume", "tracking"],
-    ["diagnose", "compare", "glossary"],
+    ["diagnose", "compare", "glossary", "sweep", "trials_worker"],
+    ["sweep_result"],
     ["revise", "show", "show_curve"],
     ["show_diagnosis", "show_comparison", "show_selftest", "progress"],
-    ["plot_experiments", "show_experiments", "portrait", "answers", "pictures", "plot_svg"],
-    ["plot_report"],
+    ["plot_experiments", "plot_sweep", "show_experiments", "portrait", "answers", "pictures", "plot_svg"],
+    ["plot_report", "show_sweep"],
     ["sections"],
     ["report"],
     ["commands"],
     ["commands.options"],
-    ["commands.experiments", "commands.training", "commands.judging", "commands.specs", "commands.shelves"],
+    ["commands.experiments", "commands.sweeping", "commands.training", "commands.judging", "commands.specs",
+     "commands.shelves"],
     ["commands.reporting"],
     ["cli"],
     ["__main__"],
@@ -97,7 +102,7 @@ def test_imports_point_downwards(file, name):
 def test_heavy_modules_are_named_in_one_place_only(file, name):
     at_import = {module.split(".")[0] for module in imports_of(file, everywhere=False)}
     heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn",
-             "tensorboard", "mlflow"}  # fmt: skip
+             "tensorboard", "mlflow", "optuna"}  # fmt: skip
     assert not at_import & heavy, f"{name} imports {at_import & heavy} when it is imported"
     ever = {module.split(".")[0] for module in imports_of(file)}
     if not name.startswith("plot"):

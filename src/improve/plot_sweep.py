@@ -56,8 +56,8 @@ def draw_slices(file: Path, verdict: Verdict) -> None:
 
 
 def title(verdict: Verdict) -> str:
-    reached, count = verdict.validation, len(verdict.results)
-    return f"{count} points: the best has {100 * reached.error:.1f} % [{100 * reached.low:.1f}, {100 * reached.high:.1f}]"
+    error, low, high = (100 * number for number in verdict.validation[:3])
+    return f"{len(verdict.results):,} points: the best has {error:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def limits(verdict: Verdict) -> tuple[float, float]:

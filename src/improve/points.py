@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,7 +16,7 @@ from improve.errors import Problem, SpecError, UsageError
 from improve.merge import merge
 from improve.randomness import keyed
 from improve.space import MOST, SEARCHES, Asked, Knob
-from improve.space_words import asked, from_override
+from improve.space_words import SECTION, asked, from_override
 from improve.spec import Spec
 from improve.specfile import judged, overlaid, resolve_code
 from improve.yamlfile import Tree, inline
@@ -33,6 +34,14 @@ class Point(NamedTuple):
     values: tuple[Any, ...]
     spec: Spec
     wrong: str = ""
+
+
+class Trial(NamedTuple):
+    """A point to train, under a name for its runs."""
+
+    number: int
+    name: str
+    point: Point
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,11 @@ class Plan:
         pairs = zip(self.keys, values, strict=True)
         return ", ".join(f"{key}={inline(value)}" for key, value in pairs) or "the spec itself"
 
-    def seeded(self, point: Point, number: int) -> Spec:
-        return point.spec.model_copy(update={"seed": point.spec.seed + number})
+    def section(self) -> dict[str, Any]:
+        """As it stands in a spec file."""
+        space = {knob.key: knob.words.strip() for knob in self.knobs}
+        trials = {} if self.trials is None else {"trials": self.trials}
+        return {"search": self.search, **trials, "seeds": self.seeds, "space": space}
 
 
 def plan(
@@ -94,6 +106,15 @@ def plan(
     if problems:
         raise SpecError(problems)
     return made(file, tree, tuple(chosen.values()), Asked(search, trials, seeds), given, code)
+
+
+def plan_in(file: Path, overrides: Sequence[str], code: bool = True) -> Plan | None:
+    """The plan that a spec file brings, its points checked; None where it has no section `sweep`."""
+    if SECTION not in overlaid(file, list(overrides)).value:
+        return None
+    found = plan(file, overrides, code)
+    check(found)
+    return found
 
 
 def sorted_out(words: Sequence[str]) -> tuple[list[str], list[Knob], list[Problem]]:
@@ -152,7 +173,9 @@ def check_grid(knobs: Sequence[Knob], trials: int | None) -> None:
             raise UsageError(f"a grid needs values to count, and {knob.key}={knob.words.strip()} has none", fix=fix)
     size = math.prod(len(knob.listed) for knob in knobs)
     if size > MOST:
-        raise UsageError(f"a grid of {size:,} points is too large", fix="--search random --trials 50 draws some of them")
+        raise UsageError(
+            f"a grid of {size:,} points is too large", fix="--search random --trials 50 draws some of them"
+        )
     if trials is not None and trials < size:
         fix = "leave --trials out, or --search random"
         raise UsageError(f"a grid has all its {size:,} points, not {trials:,} of them", fix=fix)
@@ -213,7 +236,14 @@ def named(problem: Problem, at: str, count: int, total: int) -> Problem:
 def names(plan: Plan, points: Sequence[Point]) -> list[str]:
     """A name for each: its settings in few words, with a digest where they do not tell it from the others."""
     told = [slug(plan, point.values) for point in points]
-    return [one if told.count(one) == 1 else f"{one}-{digest(point.spec)}" for one, point in zip(told, points, strict=True)]
+    often = Counter(told)
+    pairs = zip(told, points, strict=True)
+    return [one if often[one] == 1 else f"{one}-{digest(point.spec)}" for one, point in pairs]
+
+
+def numbered(plan: Plan, number: int, point: Point) -> Trial:
+    """Trials that come in an order bear their number."""
+    return Trial(number, f"{number:03d}-{names(plan, [point])[0]}", point)
 
 
 def slug(plan: Plan, values: Sequence[Any]) -> str:

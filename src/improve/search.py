@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from improve.errors import UsageError
-from improve.points import Plan, Point, drawn, grid, names
+from improve.points import Plan, Trial, drawn, grid, names, numbered
 
 EXTRA = "optuna>=5"
 ADAPTIVE = ("tpe", "hyperband")
-
-
-class Trial(NamedTuple):
-    """A point to train, under a name for its runs."""
-
-    number: int
-    name: str
-    point: Point
 
 
 class Search(Protocol):
@@ -72,8 +64,3 @@ def search(plan: Plan) -> Search:
         return Listed([Trial(place, name, point) for place, (name, point) in enumerate(zip(told, points, strict=True))])
     points = [plan.point(drawn(plan, number)) for number in range(plan.trials or 0)]
     return Listed([numbered(plan, place, point) for place, point in enumerate(points)])
-
-
-def numbered(plan: Plan, number: int, point: Point) -> Trial:
-    """Trials that come in an order bear their number."""
-    return Trial(number, f"{number:03d}-{names(plan, [point])[0]}", point)

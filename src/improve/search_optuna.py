@@ -10,8 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from improve.points import Plan, Point
-from improve.search import Trial, numbered
+from improve.points import Plan, Point, Trial, numbered
 from improve.space import Knob
 
 STARTUP = 10  # trials that are drawn before any is proposed

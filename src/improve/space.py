@@ -71,7 +71,7 @@ class Knob:
         low, high = min(self.ends), max(self.ends)
         if self.logarithmic:
             return math.log(value / low) / math.log(high / low)
-        return (value - low) / (high - low)
+        return float((value - low) / (high - low))
 
     def change(self, value: Any) -> Tree:
         """What turns a spec into one with this value."""

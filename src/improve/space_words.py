@@ -58,8 +58,8 @@ def made(
     call = FUNCTION.fullmatch(words)
     try:
         if call:
-            found = function(path, words, call[1], numbers(call[2]))
-            return Knob(*found, keys, (whole,) * max(1, len(found[3])))
+            kind, values, low, high = function(call[1], numbers(call[2]))
+            return Knob(path, words, kind, values, low, high, keys, (whole,) * max(1, len(values)))
         return Knob(path, words, "values", checked(items), 0, 0, keys, tuple(places))
     except Refused as refused:
         raise SpecError([whole.problem(f"{key}: {refused.what}", refused.fix)]) from None
@@ -100,19 +100,20 @@ def numbers(words: str) -> list[float]:
     return found
 
 
-def function(path: Path, words: str, name: str, given: list[float]) -> tuple[Any, ...]:
-    """The knob's first six fields for `name(given…)`."""
+def function(name: str, given: list[float]) -> tuple[str, tuple[float, ...], float, float]:
+    """Kind, values, low and high of the knob that `name(given…)` makes."""
     if name == "range":
-        return path, words, "values", stepped(given), 0, 0
+        return "values", stepped(given), 0, 0
     if name not in RANGES:
         close = difflib.get_close_matches(name, [*RANGES, "range"], n=1)
         raise Refused(f"there is no {name}(…)" + (f"; did you mean {close[0]}(…)?" if close else ""))
-    low, high, *count = given if len(given) > 1 else (*given, None)
-    if high is None or len(count) > (name != "int"):
+    if not 2 <= len(given) <= (2 if name == "int" else 3):
         raise Refused(f"{name} takes two numbers", FORMS)
+    low, high, *count = given
     check_ends(name, low, high)
-    kind = "values" if count else name
-    return path, words, kind, spaced(name, low, high, count[0]) if count else (), low, high
+    if count:
+        return "values", spaced(name, low, high, count[0]), 0, 0
+    return name, (), low, high
 
 
 def check_ends(name: str, low: float, high: float) -> None:
@@ -157,10 +158,10 @@ def asked(tree: Tree) -> Asked:
     space = section.get("space", {})
     if not isinstance(space, dict):
         where = tree.values[(SECTION, "space")]
-        tree.problems.append(where.problem("sweep.space holds settings", "such as optimizer.learning_rate: log(1e-4,1e-1)"))
+        tree.problems.append(where.problem("sweep.space holds settings", "optimizer.learning_rate: log(1e-4,1e-1)"))
         space = {}
-    given = (section.get(key) for key in KEYS[:3])
-    return Asked(*given, tuple(knobs(space, tree)))
+    search, trials, seeds = (section.get(key) for key in KEYS[:3])
+    return Asked(search, trials, seeds, tuple(knobs(space, tree)))
 
 
 def unknown(section: dict[str, Any], tree: Tree) -> Iterator[Problem]:

@@ -18,9 +18,9 @@ from improve.errors import ImproveError
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.learning_curve import same_code
 from improve.lock import locked
-from improve.points import Plan
+from improve.points import Plan, Trial
 from improve.run import Run
-from improve.search import Search, Trial, search
+from improve.search import Search, search
 from improve.spec import Spec
 from improve.sweep_folder import pruned, settle
 from improve.trials import LocalTrials, Trials
@@ -104,7 +104,7 @@ class Sweep:
     def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: Watcher):
         self.folder, self.search, self.seeds, self.trials, self.watcher = folder, search, seeds, trials, watcher
         self.known = found(folder)
-        self.failed: dict[str, ImproveError] = {}
+        self.failed: dict[str, str] = {}
         self.alike: list[str] = []
         self.told: set[str] = set()
         self.members: dict[str, Member] = {}  # by the name of the run
@@ -175,7 +175,7 @@ class Sweep:
             if not ended(made):
                 return
         else:
-            self.failed[member.key] = made
+            self.failed[member.key] = cause(made, member.name)
         self.tell(member, made)
         self.check_alike(member, made)
 
@@ -200,7 +200,7 @@ class Sweep:
     def result(self, trial: Trial) -> Result:
         """The trial's runs together."""
         keys = [member.key for member in self.members_of(trial)]
-        failures = [cause(self.failed[key], trial.name) for key in keys if key in self.failed]
+        failures = [self.failed[key] for key in keys if key in self.failed]
         runs = tuple(self.known[key] for key in keys if key in self.known and ended(self.known[key]))
         errors = [made.summary["validation"]["error"] for made in runs if made.summary.get("validation")]
         error = fmean(errors) if len(errors) == len(keys) else None

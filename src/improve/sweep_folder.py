@@ -1,4 +1,4 @@
-"""The folder of a sweep: what was asked stands in sweep.yaml, itself a spec; what came of it lies beside, run by run."""
+"""The folder of a sweep: what was asked stands in sweep.yaml, itself a spec; what came of it lies beside."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def settle(plan: Plan, folder: Path) -> None:
 
 def written(plan: Plan) -> dict[str, Any]:
     """The complete spec with the section that says how it varies."""
-    space = {knob.key: knob.words.strip() for knob in plan.knobs}
-    trials = {} if plan.trials is None else {"trials": plan.trials}
-    return {**plan.base.complete(), SECTION: {"search": plan.search, **trials, "seeds": plan.seeds, "space": space}}
+    return {**plan.base.complete(), SECTION: plan.section()}
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -60,9 +58,10 @@ def check_same(before: dict[str, Any], asked: dict[str, Any], folder: Path) -> N
     varied = {*old["space"], *new["space"]}
     others = [path for path in differing(before, asked) if not covered(path, varied)]
     grows = GROWS[new["search"]]
-    others += [f"{SECTION}.{key}" for key in ("search", "space", "seeds") if old.get(key) != new[key] and key not in grows]
+    fixed = [key for key in ("search", "space", "seeds") if key not in grows]
+    others += [f"{SECTION}.{key}" for key in fixed if old.get(key) != new[key]]
     if others:
-        fix = "the same command goes on with it; give another one another name with --name"
+        fix = "what it began with goes on; give this one another name with --name"
         raise UsageError(f"{folder} holds another sweep: {', '.join(others[:4])} was not the same", fix=fix)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -96,21 +97,20 @@ class LocalTrials:
     def say(self, message: dict[str, Any]) -> None:
         process = self.started()
         assert process.stdin
-        try:
+        with contextlib.suppress(OSError):  # it has died: what there is to hear of it says so
             process.stdin.write(json.dumps(message) + "\n")
             process.stdin.flush()
-        except OSError:  # it has died: what there is to hear of it says so
-            pass
 
     def heard(self) -> dict[str, Any] | None:
         """The worker's next words; None where it has died."""
-        assert self.process and self.process.stdout
+        assert self.process
+        assert self.process.stdout
         line = self.process.stdout.readline()
         return dict(json.loads(line)) if line.endswith("\n") else None
 
     def started(self) -> subprocess.Popen[str]:
         if self.process is None:
-            self.errors = tempfile.TemporaryFile()
+            self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
             # a session of its own: Ctrl+C reaches this process only, which passes it on
             self.process = subprocess.Popen(
                 [sys.executable, *WORKER, str(self.runs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -120,7 +120,8 @@ class LocalTrials:
 
     def died(self) -> ImproveError:
         """Why, as far as it is known."""
-        assert self.process and self.errors
+        assert self.process
+        assert self.errors
         code = self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").split("\n")
@@ -143,10 +144,8 @@ class LocalTrials:
         process.wait(PATIENCE)
         for stream in (process.stdin, process.stdout, self.errors):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):  # what was still to be written has nowhere to go
                     stream.close()
-                except OSError:  # what was still to be written has nowhere to go
-                    pass
 
     def close(self) -> None:
         self.waiting.clear()

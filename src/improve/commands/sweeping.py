@@ -17,7 +17,7 @@ Space = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUES]...",
-        help="what varies: a,b,c; range(16,65,16); int(8,64); uniform(0,0.5); log(1e-4,1e-1); one value fixes a setting",
+        help="what varies: a,b,c; range(16,65,16); int(8,64); uniform(0,0.5); log(1e-4,1e-1); one value fixes it",
     ),
 ]
 Search = Annotated[
