@@ -13,9 +13,9 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable . $(DEV)
 	touch $@
 
-# what only the tests of trackers and exports need
+# what only the tests of trackers, exports and searches need
 $(VENV)/.extras: $(VENV)/.ready
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow,onnx,litert]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow,onnx,litert,sweep]'
 	touch $@
 
 run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong

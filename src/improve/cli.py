@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from improve import __version__
-from improve.commands import ensembles, experiments, handover, judging, looping, reporting, shelves, specs, training
+from improve.commands import (
+    ensembles,
+    experiments,
+    handover,
+    judging,
+    looping,
+    reporting,
+    shelves,
+    specs,
+    sweeping,
+    training,
+)
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
 from improve.interrupt import BrokenOff
@@ -62,6 +73,7 @@ app.command(name="next")(judging.next_spec)
 app.command()(judging.compare)
 app.command()(reporting.report)
 app.command()(ensembles.ensemble)
+app.command()(sweeping.sweep)
 app.command()(looping.auto)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)

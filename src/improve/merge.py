@@ -15,24 +15,43 @@ SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of bytes on a com
 def override(text: str) -> Tree:
     """`training.epochs=5` as a tree of its own; an item of a list is named by its number (augmentation.0.width)."""
     written, equals, value = text.partition("=")
-    words = written.strip().split(".")
-    if not equals or not all(words) or len(words) > MAX_DEPTH or SURROGATE.search(text):
+    path = path_of(written)
+    if not equals or not path or SURROGATE.search(text):
         place = Place(text or "''", text, 1, 1, max(1, len(text)))
         what = "an override is UTF-8 text" if SURROGATE.search(text) else "an override is written key=value"
         return Tree({}, problems=[place.problem(what, "such as training.epochs=5")])
     parsed = parse(" " * (len(written) + 1) + value, text)
-    path: Path = tuple(
+    inner = {at: _in_override(place, text) for at, place in parsed.values.items()}
+    inner_keys = {at: _in_override(place, text) for at, place in parsed.keys.items()}
+    keys = key_places(written, text, path)
+    return placed(path, Tree(parsed.value, inner, inner_keys, parsed.problems), keys)
+
+
+def path_of(written: str) -> Path:
+    """The path that dotted words name; empty where they are none."""
+    words = written.strip().split(".")
+    if not all(words) or len(words) > MAX_DEPTH:
+        return ()
+    return tuple(
         int(word) if word.isdecimal() and len(word) < 10 and before in LISTS else word
         for before, word in pairwise(["", *words])
     )
-    tree = Tree(parsed.value, problems=parsed.problems)
-    tree.values = {(*path, *at): _in_override(place, text) for at, place in parsed.values.items()}
-    tree.keys = {(*path, *at): _in_override(place, text) for at, place in parsed.keys.items()}
-    column = len(written) - len(written.lstrip()) + 1
-    for depth, word in enumerate(words, start=1):
-        tree.keys[path[:depth]] = Place(text, text, 1, column, len(word))
-        tree.values.setdefault(path[:depth], tree.keys[path[:depth]])
+
+
+def key_places(written: str, text: str, path: Path) -> dict[Path, Place]:
+    """Where each word of the path `written` stands in the override `text`, the whole path last."""
+    column, places = len(written) - len(written.lstrip()) + 1, {}
+    for depth, word in enumerate(written.strip().split("."), start=1):
+        places[path[:depth]] = Place(text, text, 1, column, len(word))
         column += len(word) + 1
+    return places
+
+
+def placed(path: Path, inner: Tree, keys: dict[Path, Place]) -> Tree:
+    """`inner` as what stands at `path` of a spec; `keys`: the place of each step of the path, the whole path last."""
+    values = {(*path, *at): place for at, place in inner.values.items()}
+    inner_keys = {(*path, *at): place for at, place in inner.keys.items()}
+    tree = Tree(inner.value, {**keys, **values}, {**inner_keys, **keys}, inner.problems)
     for step in reversed(path):
         tree.value = {step: tree.value}
     return tree

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 # Stable numbers: they are part of a run's identity.
-STREAMS = {"split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "sky": 6, "labeller": 7, "auto": 8}
+STREAMS = {
+    "split": 1, "order": 2, "augmentation": 3, "sample": 4, "target": 5, "sky": 6, "labeller": 7, "auto": 8, "sweep": 9,
+}  # fmt: skip
 
 
 def keyed(seed: int, stream: str, *where: int) -> Generator:

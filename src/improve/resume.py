@@ -42,9 +42,11 @@ class Edit(NamedTuple):
     new: Any
 
 
-def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True) -> Path:
+def resume(
+    folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True, data: Data | None = None
+) -> Path:
     """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change. Without
-    `code` a model of the user's own is refused.
+    `code` a model of the user's own is refused. `data`: what `prepare` gives for the spec, where it is at hand.
 
     Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
     change cannot.
@@ -57,10 +59,10 @@ def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "
         try:
             kept, damaged = keeping.read(folder)
         except FileNotFoundError:
-            return start_over(found, overrides, watcher, owner)
+            return start_over(found, overrides, watcher, owner, data)
         spec, edits = changed(found, kept, overrides)
         check_work_left(found, kept, spec, edits)
-        data = prepare(spec, watcher.reading)
+        data = data or prepare(spec, watcher.reading)
         check_same_data(found, data)
         line = moved(kept, spec, edits, data)
         with failing(folder, spec):
@@ -72,14 +74,16 @@ def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "
     return folder
 
 
-def start_over(found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any]) -> Path:
+def start_over(
+    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: Data | None
+) -> Path:
     """It died before anything was saved, so it begins once more."""
     if found.status == "finished":
         raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
     if overrides:
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
     spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
-    data = prepare(spec, watcher.reading)
+    data = data or prepare(spec, watcher.reading)
     with failing(found.folder, spec):
         begin(spec, data, found.folder, watcher, owner, Path(weights) if weights else None)
     return found.folder

@@ -12,6 +12,7 @@ from improve import usercode
 from improve.errors import Problem, SpecError, UsageError
 from improve.merge import in_order, merge, override
 from improve.mistakes import validate
+from improve.space_words import asked
 from improve.spec import Spec
 from improve.yamlfile import MAX_BYTES, Path, Tree, parse
 
@@ -26,18 +27,31 @@ def load(file: str | FilePath, overrides: list[str] | None = None, code: bool = 
 
     Without `code` a model of the user's own is refused: nothing but improve itself will run.
     """
+    tree = overlaid(file, overrides or [])
+    asked(tree)
+    spec, problems = judged(tree, code)
+    if problems:
+        raise SpecError(problems)
+    return spec
+
+
+def overlaid(file: str | FilePath, overrides: list[str]) -> Tree:
+    """The file, what it extends, and the overrides over both."""
     tree = read_extended(FilePath(file), ())
-    for change in in_order([override(text) for text in overrides or []]):
+    for change in in_order([override(text) for text in overrides]):
         resolve_files(change, FilePath.cwd())
         resolve_code(change, FilePath(file).parent)
         merge(tree, change)
+    return tree
+
+
+def judged(tree: Tree, code: bool = True) -> tuple[Spec, list[Problem]]:
+    """The Spec, and every mistake, those of reading it included."""
     spec, found = validate(tree)
     if spec.model.code and not code:
         place = tree.place(CODE) or tree.values[()]
         found.append(place.problem("this model runs your own code, and --no-code is set", "leave --no-code out"))
-    if tree.problems or found:
-        raise SpecError(tree.problems + found)
-    return spec
+    return spec, tree.problems + found
 
 
 def read_text(file: FilePath) -> str:

@@ -11,6 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from improve.errors import UsageError
 from improve.parts import Part
+from improve.space import MOST, SEARCHES
+from improve.space_words import FORMS, SECTION
 from improve.spec import SHELVES, Spec
 from improve.splits import Split
 from improve.yamlfile import inline
@@ -107,8 +109,22 @@ def schema() -> dict[str, Any]:
         ],
     }
     extends = {"type": "string", "description": "another spec, merged under this one; relative to this file"}
-    made["properties"] = {"extends": extends, **made["properties"]}
+    made["properties"] = {"extends": extends, **made["properties"], SECTION: _sweep()}
     return {"$schema": DRAFT, **_named({**made, "title": "improve spec", "definitions": definitions})}
+
+
+def _sweep() -> dict[str, Any]:
+    """The section that `improve sweep` reads."""
+    count = {"type": "integer", "minimum": 1, "maximum": MOST}
+    values = {"type": "array", "minItems": 2, "description": "values to try"}
+    words = {"type": "string", "description": FORMS, "examples": ["log(1e-4, 1e-1)", "int(8, 64)", "0, 0.25, 0.5"]}
+    space = {"type": "object", "additionalProperties": {"anyOf": [words, values]}}
+    return {
+        "type": "object",
+        "description": "what `improve sweep` varies; other commands leave it alone",
+        "properties": {"search": {"enum": [*SEARCHES]}, "trials": count, "seeds": count, "space": space},
+        "additionalProperties": False,
+    }
 
 
 def _named(node: Any) -> Any:

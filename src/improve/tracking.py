@@ -119,10 +119,11 @@ class Tee:
     def step(self, epoch: int, step: int) -> None:
         self.watcher.step(epoch, step)
 
-    def epoch(self, row: dict[str, Any], best: int) -> None:
-        self.watcher.epoch(row, best)
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        reason = self.watcher.epoch(row, best)
         for follower in self.followers:
             follower.epoch()
+        return reason
 
     def trained(self, number: int, total: int, made: Run) -> None:
         self.close()

@@ -41,7 +41,8 @@ class Watcher(Protocol):
     def reading(self, done: int, total: int) -> None: ...
     def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
     def step(self, epoch: int, step: int) -> None: ...
-    def epoch(self, row: dict[str, Any], best: int) -> None: ...
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        """The run ends with this epoch where a reason is returned."""
 
 
 @dataclass
@@ -59,9 +60,11 @@ class Work:
     about: dict[str, Any]
 
 
-def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None) -> Path:
+def train(
+    spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None, data: Data | None = None
+) -> Path:
     """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
-    folder of a run whose best epoch it starts from.
+    folder of a run whose best epoch it starts from; `data`: what `prepare` gives for this spec, where it is at hand.
 
     Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
     """
@@ -69,7 +72,7 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
         raise UsageError(f"this trains one network, not {spec.training.members}", fix="training.members=1")
     name = run.checked_name(name)
     runs = run.writable(runs)
-    data = prepare(spec, watcher.reading)
+    data = data or prepare(spec, watcher.reading)
     folder = run.create(runs, name, spec, weights)
     start(spec, data, folder, watcher, weights)
     return folder
@@ -184,8 +187,10 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         model.optimizer.rate_scale.assign(history.rate_scale())
         draw(work)
         history.seconds += time.monotonic() - began
-        watcher.epoch(history.record_epoch(), history.best)
-        if interrupt.requested:
+        reason = watcher.epoch(history.record_epoch(), history.best)
+        if reason:
+            work.keeper.about["stopped_because"] = reason
+        if reason or interrupt.requested:
             return "stopped"
         if work.keeper.cheap:
             work.keeper.save()
@@ -234,7 +239,7 @@ def finish(work: Work, status: str, interrupt: Interrupt) -> None:
     more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": state_sha256(model)}
     more["seconds_saving"] = work.keeper.spent
     work.probes.finish(bool(history.rows) and not history.passes)
-    if status == "stopped":
+    if interrupt.requested and status == "stopped":
         more["signal"] = interrupt.signal.name
     if history.rows:
         trained = sum(row["training_seconds"] for row in history.rows)

@@ -16,18 +16,24 @@ from improve.errors import UsageError, visible
 
 def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) -> None:
     """Validate a spec without training."""
+    from improve.points import plan_in
     from improve.specfile import load
 
     load(spec, overrides, code=not no_code)
-    print(visible(f"{spec} is valid"))
+    plan = plan_in(spec, overrides or [], not no_code)
+    print(visible(f"{spec} is valid" + (f", and what its sweep varies: {', '.join(plan.keys)}" if plan else "")))
 
 
 def show(spec: SpecFile, overrides: Overrides = None) -> None:
     """The complete spec; what differs from the default is marked."""
+    from improve.points import plan_in
     from improve.specfile import load
     from improve.template import complete
+    from improve.yamlfile import write
 
     print(complete(load(spec, overrides)), end="")
+    plan = plan_in(spec, overrides or [])
+    print(write({"sweep": plan.section()}) if plan else "", end="")
 
 
 def init(

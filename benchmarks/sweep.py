@@ -1,0 +1,205 @@
+"""Sweeps: what survives kill -9, what memory many trials take, and how many trials a minute brings.
+
+    python benchmarks/sweep.py [--part killed|memory|speed] [--trials 200] [--rounds 3] [--keep FOLDER]
+
+Small networks on digits. Writes a section for each part into RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from runner_tax_report import put
+
+TINY = """\
+data: {source: digits, subset: 300, split: 50/25/25}
+model: {name: mlp, hidden: [8]}
+optimizer: {name: adam, learning_rate: 0.003}
+training: {epochs: 3, batch_size: 32}
+"""
+SHORT = """\
+data: {source: digits}
+model: {name: cnn, filters: [16, 32], hidden: [64]}
+optimizer: {name: adam, learning_rate: 0.003}
+training: {epochs: 25, batch_size: 32}
+"""
+GRID = ("optimizer.learning_rate=1e-4,1e-3,1e-2,1e-1", "model.hidden=[4],[8],[16]", "regularization.dropout=0,0.3")
+RATES = "3e-4,1e-3,3e-3,1e-2,3e-2"
+IMPROVE = [sys.executable, "-m", "improve"]
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--part", choices=PARTS, action="append", help="which part; all of them unless given")
+    parser.add_argument("--trials", type=int, default=200, help="of the memory part")
+    parser.add_argument("--rounds", type=int, default=3, help="of the speed part")
+    parser.add_argument("--seed", type=int, default=0, help="when it is killed")
+    parser.add_argument("--keep", type=Path, help="keep the runs here")
+    arguments = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    folder = arguments.keep or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.part or PARTS:
+        print("\n".join(lines := PARTS[name](folder, arguments)), flush=True)
+        put(Path(__file__).with_name("RESULTS.md"), "\n".join(lines))
+
+
+def killed(folder: Path, arguments: Any) -> list[str]:
+    """A grid of 24 points; SIGKILL within each quarter but the last."""
+    (folder / "tiny.yaml").write_text(TINY)
+    place, chance, at = folder / "killed", random.Random(arguments.seed), list[int]()
+    command = [*IMPROVE, "sweep", str(folder / "tiny.yaml"), *GRID, "--runs", str(folder), "--name", "killed", "--json"]
+    for quarter in range(3):
+        at.append(epochs_of(place, command, round(18 * (quarter + chance.random()))))
+    done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    runs = sorted(file.parent for file in place.glob("*/summary.json"))
+    statuses = [json.loads((run / "summary.json").read_text())["status"] for run in runs]
+    specs = {(run / "spec.yaml").read_text() for run in runs}
+    epochs = [(run / "metrics.csv").read_text().count("\n") - 1 for run in runs]
+    same = sum(equal(run, folder) for run in runs[:: max(1, len(runs) // 6)])
+    return [
+        "## A sweep that is killed",
+        "",
+        "A grid of 24 points (small networks on digits, 3 epochs each), its process killed with SIGKILL three times",
+        "and started again with the same command; by `python benchmarks/sweep.py --part killed`.",
+        "",
+        f"- killed when {', '.join(map(str, at[:-1]))} and {at[-1]} of 72 epochs were done",
+        f"- run folders at the end: **{len(runs)}**, different specs among them: **{len(specs)}**, finished: "
+        f"{statuses.count('finished')}, with 3 epochs: {epochs.count(3)}; points told: {len(done['trials'])}",
+        f"- of every fourth run `state_sha256` is that of `improve train` with its spec.yaml: {same} of "
+        f"{len(runs[:: max(1, len(runs) // 6)])}",
+        "",
+    ]
+
+
+def epochs_of(place: Path, command: list[str], wanted: int) -> int:
+    """Kill the sweep once so many epochs are done in all; how many there were."""
+    process = subprocess.Popen(command, **QUIET)
+    while process.poll() is None and total(place) < wanted + 1:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return total(place)
+
+
+def total(place: Path) -> int:
+    return sum(max(0, file.read_text().count("\n") - 1) for file in place.glob("*/metrics.csv"))
+
+
+def equal(run: Path, folder: Path) -> bool:
+    command = [*IMPROVE, "train", str(run / "spec.yaml"), "--runs", str(folder / "alone"), "--json", "--quiet"]
+    alone = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return bool(alone["state_sha256"] == json.loads((run / "summary.json").read_text())["state_sha256"])
+
+
+class Memory:
+    """A watcher that reads the worker's resident memory, in MB, after each run."""
+
+    def __init__(self) -> None:
+        self.trials: Any = None
+        self.sizes: list[float] = []
+
+    def reading(self, *told: Any) -> None: ...
+    def begun(self, *told: Any) -> None: ...
+    def epoch(self, *told: Any) -> None: ...
+
+    def member(self, *told: Any) -> None:
+        status = Path(f"/proc/{self.trials.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        self.sizes.append(int(line.split()[1]) / 1024)
+
+
+def memory(folder: Path, arguments: Any) -> list[str]:
+    from improve.points import plan
+    from improve.sweep import sweep
+    from improve.trials import LocalTrials
+
+    (folder / "tiny.yaml").write_text(TINY)
+    place, watcher = folder / "memory", Memory()
+    place.mkdir()
+    watcher.trials = LocalTrials(place, watcher)
+    words = ["optimizer.learning_rate=log(1e-4,1e-1)", "model.hidden=[4],[8],[16]", "training.epochs=1"]
+    made = plan(folder / "tiny.yaml", words, search="random", trials=arguments.trials)
+    began = time.monotonic()
+    sweep(made, place, watcher, watcher.trials)
+    took = time.monotonic() - began
+    at = [number for number in (1, 10, 50, 100, 150, 200) if number <= arguments.trials]
+    told = ", ".join(f"{watcher.sizes[number - 1]:,.0f} after {number}" for number in at)
+    half = len(watcher.sizes) // 2
+    slope = (watcher.sizes[-1] - watcher.sizes[half]) / max(1, len(watcher.sizes) - half - 1)
+    return [
+        "## Memory of a long sweep",
+        "",
+        f"{arguments.trials} trials of one epoch in one worker process (small networks on digits, three widths); by",
+        "`python benchmarks/sweep.py --part memory`.",
+        "",
+        f"- resident memory in MB: **{told}**; in the second half {slope:+.2f} MB per trial",
+        f"- {took / arguments.trials:.2f} s per trial, start-up included",
+        "",
+    ]
+
+
+def speed(folder: Path, arguments: Any) -> list[str]:
+    """A sweep of five trials against a loop of `improve train`, in turn."""
+    (folder / "short.yaml").write_text(SHORT)
+    loops, sweeps = list[float](), list[float]()
+    for number in range(arguments.rounds):
+        loops.append(loop(folder, number))
+        sweeps.append(swept(folder, number))
+        print(f"round {number}: loop {loops[-1]:.1f} s, sweep {sweeps[-1]:.1f} s", file=sys.stderr, flush=True)
+    count = len(RATES.split(","))
+    ratios = [one / other for one, other in zip(loops, sweeps, strict=True)]
+    return [
+        "## Trials per minute",
+        "",
+        f"{count} trials (a small convolutional network on digits, 25 epochs), {arguments.rounds} rounds in turn, on",
+        f"{os.cpu_count()} cores that others used as well; by `python benchmarks/sweep.py --part speed`.",
+        "",
+        "| | seconds per trial, median (range) | trials per minute |",
+        "| --- | --- | --- |",
+        row("a shell loop of `improve train`", loops, count),
+        row("`improve sweep`", sweeps, count),
+        "",
+        f"Ratio, round by round: median **{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f});",
+        "the goal for trials of 20 s was 2.",
+        "",
+    ]
+
+
+def row(name: str, seconds: list[float], count: int) -> str:
+    each = [one / count for one in seconds]
+    middle = statistics.median(each)
+    return f"| {name} | {middle:.1f} ({min(each):.1f}–{max(each):.1f}) | {60 / middle:.1f} |"
+
+
+def loop(folder: Path, number: int) -> float:
+    began = time.monotonic()
+    for rate in RATES.split(","):
+        words = [str(folder / "short.yaml"), f"optimizer.learning_rate={rate}", "--runs", str(folder / f"loop{number}")]
+        subprocess.run([*IMPROVE, "train", *words], check=True, **QUIET)
+    return time.monotonic() - began
+
+
+def swept(folder: Path, number: int) -> float:
+    words = [str(folder / "short.yaml"), f"optimizer.learning_rate={RATES}", "--runs", str(folder)]
+    began = time.monotonic()
+    subprocess.run([*IMPROVE, "sweep", *words, "--name", f"swept{number}"], check=True, **QUIET)
+    return time.monotonic() - began
+
+
+PARTS = {"killed": killed, "memory": memory, "speed": speed}
+
+if __name__ == "__main__":
+    main()

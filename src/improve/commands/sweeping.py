@@ -1,0 +1,83 @@
+"""The command that tries many settings."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from improve.commands.options import RUNS, STOPPED, TERMINATED, Json, NoCode, Quiet, Runs, SpecFile, print_json
+
+if TYPE_CHECKING:
+    from improve.sweep_result import Verdict
+
+Space = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUES]...",
+        help="what varies: a,b,c; range(16,65,16); int(8,64); uniform(0,0.5); log(1e-4,1e-1); one value fixes it",
+    ),
+]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        "--search", metavar="SEARCH", help="grid, random, tpe or hyperband; a grid where all values can be counted"
+    ),
+]
+Trials = Annotated[int | None, typer.Option("--trials", min=1, max=10_000, help="points to try; 20 unless given")]
+Seeds = Annotated[int | None, typer.Option("--seeds", min=1, max=100, metavar="N", help="runs for each point")]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="of the folder; SPEC_sweep unless given")]
+
+
+def sweep(
+    spec: SpecFile,
+    space: Space = None,
+    trials: Trials = None,
+    search: Search = None,
+    seeds: Seeds = None,
+    runs: Runs = RUNS,
+    name: Name = None,
+    no_code: NoCode = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try many settings: a folder of runs, the best of them, and how sure that is."""
+    from improve.points import check, plan
+    from improve.run import checked_name
+    from improve.search import check_installed
+
+    planned = plan(spec, space or [], not no_code, search, trials, seeds)
+    folder = runs / checked_name(name or f"{spec.stem}_sweep")
+    check_installed(planned.search)
+    check(planned)
+    from improve.show_sweep import TrialsWatcher
+    from improve.sweep import Stopped
+    from improve.sweep import sweep as sweep_plan
+    from improve.sweep_result import conclude
+
+    watcher = TrialsWatcher(quiet)
+    try:
+        results = sweep_plan(planned, folder, watcher)
+    except Stopped as stopped:
+        watcher.close()
+        typer.echo(f"stopped: {stopped}", err=True)
+        raise typer.Exit(TERMINATED if stopped.signal == signal.SIGTERM else STOPPED) from None
+    finally:
+        watcher.close()
+    shown(conclude(planned, folder, results), folder, as_json)
+
+
+def shown(verdict: Verdict, folder: Path, as_json: bool) -> None:
+    from improve.compare import compare
+    from improve.plot_sweep import draw_sweep
+    from improve.show_sweep import show_sweep
+
+    picture = folder / "sweep.png"
+    draw_sweep(picture, verdict)
+    comparison = compare([made.folder for one in verdict.results for made in one.runs])
+    if as_json:
+        print_json({"folder": str(folder), **verdict.as_json(), "comparison": comparison.as_json(False)})
+    else:
+        show_sweep(verdict, comparison, folder, picture)

@@ -1,0 +1,147 @@
+"""The process that trains the trials of a sweep, one after another, until its standard input ends.
+
+Lines of JSON: trials to train, and the verdict on each epoch where they are judged, come in; what happens goes out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import queue
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from improve.errors import ImproveError
+from improve.interrupt import SIGNALS, BrokenOff
+from improve.lazy import keras
+from improve.prepare import Data, prepare
+from improve.resume import resume
+from improve.run import checked_name
+from improve.spec import Spec
+from improve.train import train
+
+MADE_FIRST = {"spec.yaml", "predictions", "state", "evidence"}  # in a run folder, before its summary
+
+
+class Line:
+    """To the process that leads the sweep, and from it."""
+
+    def __init__(self, incoming: IO[str], outgoing: IO[str]):
+        self.incoming, self.outgoing = incoming, outgoing
+        self.waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        """Where the other end is gone, killed perhaps, nobody wants the training in hand: what it has saved stays."""
+        for line in self.incoming:
+            self.waiting.put(line)
+        os._exit(0)
+
+    def heard(self) -> dict[str, Any]:
+        return dict(json.loads(self.waiting.get()))
+
+    def say(self, event: str, **more: Any) -> None:
+        self.outgoing.write(json.dumps({"event": event, **more}) + "\n")
+        self.outgoing.flush()
+
+
+class Reporter:
+    """A watcher that passes on what it is told."""
+
+    def __init__(self, line: Line, judged: bool):
+        self.line, self.judged = line, judged
+
+    def reading(self, done: int, total: int) -> None:
+        self.line.say("reading", done=done, total=total)
+
+    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def step(self, epoch: int, step: int) -> None: ...
+
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        self.line.say("epoch", row=row)
+        return str(self.line.heard()["reason"]) if self.judged else None
+
+
+class Shelf:
+    """The data of the trial before: most sweeps leave them as they are."""
+
+    key, data = "", None
+
+    def of(self, spec: Spec, watcher: Reporter) -> Data:
+        plain = spec.complete()
+        batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
+        key = json.dumps([plain["data"], spec.seed, batch], sort_keys=True)
+        if self.data is None or self.key != key:
+            self.data = None  # before others are read: there may be no room for both
+            self.data, self.key = prepare(spec, watcher.reading), key
+        return self.data
+
+
+def main() -> None:
+    """Serve the sweep whose folder is the first argument."""
+    for number in SIGNALS:
+        signal.signal(number, leave)
+    line = Line(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)  # whatever else prints does not get between the events
+    runs, shelf = Path(sys.argv[1]), Shelf()
+    with contextlib.suppress(BrokenOff):
+        while True:
+            serve(line, runs, shelf)
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    raise BrokenOff(signal.Signals(number))
+
+
+def serve(line: Line, runs: Path, shelf: Shelf) -> None:
+    """One trial, and what came of it."""
+    order = line.heard()
+    try:
+        folder = trial(specified(order), order["name"], runs, Reporter(line, order["judged"]), shelf)
+        line.say("done", folder=str(folder))
+    except ImproveError as error:
+        line.say("failed", what=error.what, where=error.where, fix=error.fix)
+    except Exception as error:
+        traceback.print_exc()
+        line.say("failed", what=f"{type(error).__name__}: {error}")
+
+
+def specified(order: dict[str, Any]) -> Spec:
+    """A complete spec names the file of a model of the user's own without its folder."""
+    plain = order["spec"]
+    if order["code"]:
+        plain["model"]["target"] = f"{order['code']}:{plain['model']['target'].partition(':')[2]}"
+    return Spec.model_validate(plain)
+
+
+def trial(spec: Spec, name: str, runs: Path, watcher: Reporter, shelf: Shelf) -> Path:
+    """Train it, or go on with it; as in a process of its own, whatever was trained before."""
+    keras.backend.clear_session()  # the names of layers are counted anew, and old graphs go
+    gc.collect()
+    data, folder = shelf.of(spec, watcher), runs / checked_name(name)
+    remove_husk(folder, spec)
+    if folder.is_dir():
+        return resume(folder, [], watcher, data=data)
+    return train(spec, name, runs, watcher, data=data)
+
+
+def remove_husk(folder: Path, spec: Spec) -> None:
+    """A run folder that was being made when its process was killed holds nothing yet."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    made = MADE_FIRST | ({spec.model.code.name} if spec.model.code else set())
+    held = {path.name for path in folder.iterdir() if not path.name.endswith(".tmp")}
+    if held <= made and not any(folder.glob("*/*")):
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
