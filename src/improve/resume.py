@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve import keeping, run, yamlfile
+from improve import devices, keeping, run, yamlfile
 from improve.batches import steps_per_epoch
 from improve.errors import ImproveError, UsageError
 from improve.keeping import Kept
@@ -58,11 +58,12 @@ def resume(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "
         check_work_left(found, kept, spec, edits)
         data = prepare(spec, watcher.reading)
         check_same_data(found, data)
+        devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved(kept, spec, edits, data)
         with failing(folder, spec):
             work = taken_up(spec, data, folder, line, owner, kept)
             work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
-            work.about["notes"] = [*damaged, *other_versions(kept), *told(kept, edits)]
+            work.about["notes"] = [*damaged, *other_versions(kept, spec), *told(kept, edits)]
             note_down(work, kept, edits, reason)
             go(work, watcher)
     return folder
@@ -164,11 +165,14 @@ def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
     work.keeper.save()
 
 
-def other_versions(kept: Kept) -> Iterator[str]:
+def other_versions(kept: Kept, spec: Spec) -> Iterator[str]:
     now = {"backend": keras.backend.backend(), "keras": keras.__version__}
     for what, version in now.items():
         if kept.about[what] != version:
             yield f"the run began with {what} {kept.about[what]}, this is {version}: its end will be another"
+    before, used = kept.about.get("devices", 1), devices.count(spec.training.devices)
+    if before != used:
+        yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
 
 
 def told(kept: Kept, edits: list[Edit]) -> Iterator[str]:

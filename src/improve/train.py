@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import keeping, ledger, plots, run
+from improve import devices, keeping, ledger, plots, run
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
@@ -67,6 +67,7 @@ def train(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
     name = run.checked_name(name)
     runs = run.writable(runs)
     data = prepare(spec, watcher.reading)
+    devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
     with locked(folder) as owner, failing(folder, spec):
         begin(spec, data, folder, watcher, owner, weights)
