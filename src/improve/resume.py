@@ -87,7 +87,8 @@ def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, lis
     done = len(kept.about["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
     spec = load_spec(found.folder / "spec.yaml", written)
-    edits = list(differing(kept.about["spec"], spec.complete()))
+    before = Spec.model_validate(kept.about["spec"])  # with the defaults of what came after it was saved
+    edits = list(differing(before.complete(), spec.complete()))
     for edit in edits:
         key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
         if key:

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from improve import devices
+from improve import devices, keeping, resume
 from improve.errors import SpecError, UsageError
 from improve.lazy import keras
 from improve.specfile import load
@@ -179,6 +179,15 @@ def test_all_devices_where_there_is_one_are_one(fit):
     small = "data: {source: digits, subset: 200, split: 50/25/25}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 50}\n"
     one, every = fit(small, name="one"), fit(small, "training.devices=all", name="all")
     assert one.summary["state_sha256"] == every.summary["state_sha256"]
+
+
+@pytest.mark.trains
+def test_a_state_that_was_saved_before_there_were_devices_has_nothing_changed(fit):
+    made = fit("data: {source: digits, subset: 200}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 50}\n")
+    kept = keeping.read(made.folder)[0]
+    del kept.about["spec"]["training"]["devices"], kept.about["devices"]
+    spec, edits = resume.changed(made, kept, [])
+    assert edits == list(resume.other_versions(kept, spec)) == []
 
 
 @pytest.mark.trains
