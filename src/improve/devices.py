@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from improve.errors import UsageError
@@ -70,6 +71,13 @@ def shared(batch_size: int, examples: int, copies: int) -> bool:
     return all(-(-size // copies) * (copies - 1) < size for size in sizes)
 
 
+def last_apart(asked: str | int, batch_size: int, examples: int) -> bool:
+    """Whether the last batch of an epoch has to go through `fit` by itself: on JAX Keras lays out all batches of a pass
+    as the first one, and a smaller one may not be shared evenly."""
+    copies = count(asked)
+    return copies > 1 and not on_tensorflow() and (batch_size % copies, examples % batch_size % copies) != (0, 0)
+
+
 @contextmanager
 def spread(asked: str | int) -> Iterator[None]:
     """A model that is built inside lives on these devices, and trains on them."""
@@ -79,10 +87,17 @@ def spread(asked: str | int) -> Iterator[None]:
     if not (names and on_tensorflow()):
         yield
         return
+    with mirrored(tuple(names)).scope():
+        yield
+
+
+@lru_cache
+def mirrored(names: tuple[str, ...]) -> Any:
+    """One for all models of a process: a second one would number its sums from the start again, and TensorFlow takes a
+    sum of that number for the one it knows, whatever its shape."""
     import tensorflow
 
-    with tensorflow.distribute.MirroredStrategy(names).scope():
-        yield
+    return tensorflow.distribute.MirroredStrategy(names)
 
 
 @contextmanager

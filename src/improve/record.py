@@ -24,7 +24,7 @@ SAMPLED = 4096  # weights of a kernel that its update is measured on, evenly spa
 def at_step(buffer: Any, index: Any, value: Any) -> Any:
     """`buffer` with `value` at `index` of its first axis. (ops.slice_update needs XLA on TensorFlow.)"""
     ops = keras.ops
-    hit = ops.arange(buffer.shape[0]) == ops.cast(index, "int32")
+    hit = ops.arange(buffer.shape[0], dtype="int32") == ops.cast(index, "int32")
     hit = ops.reshape(hit, (-1,) + (1,) * (len(buffer.shape) - 1))
     return ops.where(hit, ops.cast(value, "float32"), ops.convert_to_tensor(buffer))
 

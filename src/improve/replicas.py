@@ -105,10 +105,10 @@ def loss_of_share(model: Any, images: Any, loss: Any, penalty: Any) -> tuple[Any
         return loss, penalty
     import tensorflow
 
-    mine = tensorflow.cast(tensorflow.shape(images)[0], "float32")
+    mine = tensorflow.cast(tensorflow.shape(images)[0], loss.dtype)
     share = mine / total([mine])[0]
     # the penalty on weights is the same in each copy, that on activations is a mean over images
-    fixed = sum((w.regularizer(w) for w in model.trainable_weights if w.regularizer), tensorflow.zeros(()))
+    fixed = sum((w.regularizer(w) for w in model.trainable_weights if w.regularizer), tensorflow.zeros((), loss.dtype))
 
     def weighed(mean: Any) -> Any:
         return fixed / copies + (mean - fixed) * share

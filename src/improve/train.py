@@ -205,9 +205,9 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
         if not history.finite:
             history.record_steps()
             return "diverged"
-        if history.done < size and interrupt.requested:
-            return "stopped"
-        if history.done < size:
+        if history.done < size and work.model.stop_training:  # broken off
+            if interrupt.requested:
+                return "stopped"
             work.keeper.save()
     return ""
 
