@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from improve import devices, replicas
 from improve.lazy import keras
 from improve.losses import generalized_cross_entropy
 from improve.normalizations import Statistics
@@ -29,10 +30,12 @@ def assemble(
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(spec.seed)
-    images, logits = network(spec, shape, classes, normalization)
-    model = recorded_model(images, logits, timeline.steps_per_epoch)
-    model.compile(optimizer=optimizer(spec, timeline), loss=loss(spec))
-    model.optimizer.build(model.trainable_variables)
+    with devices.spread(spec.training.devices):
+        images, logits = network(spec, shape, classes, normalization)
+        model = recorded_model(images, logits, timeline.steps_per_epoch)
+        model.compile(optimizer=optimizer(spec, timeline), loss=loss(spec))
+        model.optimizer.build(model.trainable_variables)
+        replicas.join(model)
     return model
 
 
@@ -55,6 +58,7 @@ def optimizer(spec: Spec, timeline: Timeline) -> Any:
 
 def deliverable(model: Any) -> Any:
     """The network to hand out: images in, probabilities out, no optimizer, no loss. Shares weights with `model`."""
+    replicas.part(model)
     logits = model.outputs[0]
     activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
     probabilities = keras.layers.Activation(activation, name="probability")(logits)

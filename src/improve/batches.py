@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from improve import devices
 from improve.augmentations import Batch, augment
 from improve.errors import UsageError
 from improve.lazy import keras, np
@@ -34,7 +35,8 @@ def training_batches(spec: Spec, data: Data) -> Any:
 
         @property
         def num_batches(self) -> int:
-            return steps_per_epoch(len(train), size) - self.first
+            left = steps_per_epoch(len(train), size) - self.first
+            return left - 1 if left > 1 and apart else left
 
         def __getitem__(self, place: int) -> tuple[NDArray[Any], ...]:
             index = self.first + place
@@ -52,6 +54,7 @@ def training_batches(spec: Spec, data: Data) -> Any:
         return order(spec.seed, epoch, len(train))
 
     train, size = data.parts["train"], spec.training.batch_size
+    apart = devices.last_apart(spec.training.devices, size, len(train))
     one_hot, labels = np.eye(len(data.class_names), dtype=np.float32), train.labels.tobytes()
     weights = class_weights(spec, train.labels, data.class_names)
     return Batches()

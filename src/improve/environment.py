@@ -8,7 +8,7 @@ import platform
 import subprocess
 from typing import Any
 
-from improve import __version__
+from improve import __version__, devices
 from improve.lazy import keras
 from improve.parallel import cores
 from improve.prepare import Data
@@ -26,6 +26,7 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
         "git": commit(),
         "backend": keras.backend.backend(),
         "device": device(),
+        "devices": devices.count(spec.training.devices),
         "onednn": onednn(),
         "seed": spec.seed,
         "data": {

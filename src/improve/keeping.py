@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve import __version__, run, store
+from improve import __version__, devices, run, store
 from improve.errors import ImproveError
 from improve.history import History
 from improve.lazy import keras
@@ -121,6 +121,7 @@ class Keeper:
             "improve": __version__,
             "backend": keras.backend.backend(),
             "keras": keras.__version__,
+            "devices": devices.count(self.history.spec.training.devices),
             "spec": self.history.spec.complete(),
             "timeline": self.history.timeline.as_json(),
             "history": self.history.as_json(),

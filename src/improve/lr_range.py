@@ -138,7 +138,7 @@ def range_test(spec: Spec, watcher: Watcher) -> Sweep | None:
     """Train with a rate that rises, until the loss leaves; None when Ctrl+C was pressed."""
     data = prepare(spec, watcher.reading)
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
-    flat = spec.model_copy(update={"schedule": Constant()})
+    flat = spec.on_one_device().model_copy(update={"schedule": Constant()})
     model = assemble(flat, data.shape, len(data.class_names), data.normalization, timeline(flat, steps))
     batches, whole = training_batches(spec, data), len(data.parts["train"]) // spec.training.batch_size
     rates, losses = rising(steps), list[float]()

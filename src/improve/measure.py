@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.images import Images
 from improve.lazy import keras, np
 from improve.prepare import Examples
+from improve.replicas import logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def logits_of(model: Any, images: Images) -> NDArray[Any]:
         batch = images[start : start + MEASURE_BATCH]
         missing = MEASURE_BATCH - len(batch) if start else 0
         padded = np.concatenate([batch, images[:missing]]) if missing else batch
-        results.append(np.asarray(model.predict_on_batch(padded))[: len(batch)])
+        results.append(logits(model, padded)[: len(batch)])
     return np.concatenate(results)
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import ensemble, resume, run, train
+from improve import devices, ensemble, resume, run, train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff
 from improve.lock import locked
@@ -38,6 +38,7 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
         return train.train(spec, name, runs, watcher, weights)
     name, runs = run.checked_name(name), run.writable(runs)
     data = prepare(spec, watcher.reading)
+    devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
     with locked(folder), failing(folder):
         go(spec, folder, data, watcher, weights, [])

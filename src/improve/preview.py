@@ -40,7 +40,7 @@ def preview(spec: Spec) -> Preview:
     steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
     blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
-    model = assemble(spec, facts.shape, classes, blank, timeline(spec, steps))
+    model = assemble(spec.on_one_device(), facts.shape, classes, blank, timeline(spec, steps))
     layers = [
         {"name": layer.name, "type": type(layer).__name__, "shape": list(layer.output.shape[1:]),
          "parameters": layer.count_params()}

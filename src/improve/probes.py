@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import run, tables
+from improve import devices, run, tables
 from improve.assemble import loss, network
 from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside
 from improve.lazy import keras, np
@@ -62,8 +62,12 @@ class Probes:
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES[0]))
             found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
             found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
-            found |= {"input": self.look(0), "memorized": memorize(self.spec, self.data)}
+            found |= {"input": self.look(0), "memorized": self.memorized()}
         run.write_json(self.folder / "start.json", found)
+
+    def memorized(self) -> dict[str, Any]:
+        with devices.alone():
+            return memorize(self.spec, self.data)
 
     def look(self, epoch: int) -> dict[str, float]:
         """A row of layers.csv for every activation; returns what goes into the first layer with weights."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.layers import is_kernel
 from improve.lazy import keras, np
+from improve.replicas import loss_of_share, optimizer_class, total
 from improve.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SAMPLED = 4096  # weights of a kernel that its update is measured on, evenly spa
 def at_step(buffer: Any, index: Any, value: Any) -> Any:
     """`buffer` with `value` at `index` of its first axis. (ops.slice_update needs XLA on TensorFlow.)"""
     ops = keras.ops
-    hit = ops.arange(buffer.shape[0]) == ops.cast(index, "int32")
+    hit = ops.arange(buffer.shape[0], dtype="int32") == ops.cast(index, "int32")
     hit = ops.reshape(hit, (-1,) + (1,) * (len(buffer.shape) - 1))
     return ops.where(hit, ops.cast(value, "float32"), ops.convert_to_tensor(buffer))
 
@@ -36,9 +37,10 @@ def recorded_model(images: Any, logits: Any, steps_per_epoch: int) -> Any:
 
         def __init__(self) -> None:
             super().__init__(name="step_log")
-            self.loss = self.add_variable((steps_per_epoch,), "zeros", name="loss")
-            self.penalty = self.add_variable((steps_per_epoch,), "zeros", name="penalty")
-            self.step = self.add_variable((), "zeros", dtype="int32", name="step")
+            first = {"initializer": "zeros", "aggregation": "only_first_replica"}  # all devices write the same
+            self.loss = self.add_variable((steps_per_epoch,), name="loss", **first)
+            self.penalty = self.add_variable((steps_per_epoch,), name="penalty", **first)
+            self.step = self.add_variable((), dtype="int32", name="step", **first)
 
         def write(self, loss: Any, penalty: Any) -> None:
             self.loss.assign(at_step(self.loss, self.step, loss))
@@ -57,8 +59,13 @@ def recorded_model(images: Any, logits: Any, steps_per_epoch: int) -> Any:
         ) -> Any:
             loss = super().compute_loss(x, y, y_pred, sample_weight, training)
             if training:
-                self.step_log.write(loss, sum(self.losses, keras.ops.zeros(())))
+                loss, penalty = loss_of_share(self, x, loss, sum(self.losses, keras.ops.zeros(())))
+                self.step_log.write(*total([loss, penalty]))
             return loss
+
+        def _maybe_symbolic_build(self, *arguments: Any, **keywords: Any) -> None:
+            """Nothing: it is built. On several devices Keras would average their shares of a batch, which may differ
+            in size."""
 
     model = Recorded(images, logits)
     model.step_log = StepLog()
@@ -72,7 +79,7 @@ def recorded_optimizer(keras_class: type[Any], timeline: Timeline, **arguments: 
     """
     steps_per_epoch, window = timeline.steps_per_epoch, timeline.window
 
-    class RecordedOptimizer(keras_class):  # type: ignore[misc]
+    class RecordedOptimizer(optimizer_class(keras_class)):  # type: ignore[misc]
         def build(self, variables: Any) -> None:
             super().build(variables)
             self.kernels = [place for place, variable in enumerate(variables) if is_kernel(variable)]
@@ -84,6 +91,7 @@ def recorded_optimizer(keras_class: type[Any], timeline: Timeline, **arguments: 
 
         def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
             variables = list(trainable_variables or self._trainable_variables)
+            grads = total(list(grads))
             iteration = self._iterations + 0  # of batches; `iterations` counts updates
             within = (iteration - timeline.step) % steps_per_epoch
             self.log_gradients(grads, within)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve import keeping, run, yamlfile
+from improve import devices, keeping, run, yamlfile
 from improve.batches import steps_per_epoch
 from improve.errors import ImproveError, UsageError
 from improve.keeping import Kept
@@ -64,11 +64,12 @@ def resume(
         check_work_left(found, kept, spec, edits)
         data = data or prepare(spec, watcher.reading)
         check_same_data(found, data)
+        devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved(kept, spec, edits, data)
         with failing(folder, spec):
             work = taken_up(spec, data, folder, line, owner, kept)
             work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
-            work.about["notes"] = [*damaged, *other_versions(kept), *told(kept, edits)]
+            work.about["notes"] = [*damaged, *other_versions(kept, spec), *told(kept, edits)]
             note_down(work, kept, edits, reason)
             go(work, watcher)
     return folder
@@ -94,7 +95,8 @@ def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, lis
     done = len(kept.about["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
     spec = load_spec(found.folder / "spec.yaml", written)
-    edits = list(differing(kept.about["spec"], spec.complete()))
+    before = Spec.model_validate(kept.about["spec"])  # with the defaults of what came after it was saved
+    edits = list(differing(before.complete(), spec.complete()))
     for edit in edits:
         key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
         if key:
@@ -172,11 +174,14 @@ def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
     work.keeper.save()
 
 
-def other_versions(kept: Kept) -> Iterator[str]:
+def other_versions(kept: Kept, spec: Spec) -> Iterator[str]:
     now = {"backend": keras.backend.backend(), "keras": keras.__version__}
     for what, version in now.items():
         if kept.about[what] != version:
             yield f"the run began with {what} {kept.about[what]}, this is {version}: its end will be another"
+    before, used = kept.about.get("devices", 1), devices.count(spec.training.devices)
+    if before != used:
+        yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
 
 
 def told(kept: Kept, edits: list[Edit]) -> Iterator[str]:

@@ -142,6 +142,21 @@ class EarlyStopping(Section):
     patience: Count = Field(5, description="epochs without a better validation error")
 
 
+def _devices(value: Any) -> str | int:
+    if value in ("one", "all"):
+        return str(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise refuse(f"{value!r} is no number of devices", "write one, all, or a number from 1")
+    return value
+
+
+Devices = Annotated[
+    Any,
+    PlainValidator(_devices),
+    WithJsonSchema({"anyOf": [{"enum": ["one", "all"]}, {"type": "integer", "minimum": 1}]}),
+]
+
+
 class Training(Section):
     """How long and in what portions."""
 
@@ -156,6 +171,9 @@ class Training(Section):
         description="within a long epoch the state is saved that often; between epochs as often as it costs little",
     )
     deterministic: bool = Field(False, strict=True, description="the same numbers on a GPU every time; slower there")
+    devices: Devices = Field(
+        "one", description="one, all, or a number of this machine's: each takes a share of every batch"
+    )
     loss: Literal["cross_entropy", "generalized_cross_entropy"] = Field(
         "cross_entropy", description="generalized_cross_entropy: does not go after labels that are wrong"
     )
@@ -217,6 +235,10 @@ class Spec(Section):
     def rates(self, steps_per_epoch: int) -> NDArray[Any]:
         """The learning rate of every batch of the run, before any plateau."""
         return self.schedule.rates(self.optimizer.learning_rate, Length(steps_per_epoch, self.training.epochs))
+
+    def on_one_device(self) -> Spec:
+        """The same numbers, wherever it runs."""
+        return self.model_copy(update={"training": self.training.model_copy(update={"devices": "one"})})
 
     def complete(self) -> dict[str, Any]:
         """Plain data with every default filled in; it loads again as the same Spec."""

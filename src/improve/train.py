@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve import keeping, ledger, plots, run, snapshots
+from improve import devices, keeping, ledger, plots, run, snapshots
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
 from improve.environment import describe
@@ -73,6 +73,7 @@ def train(
     name = run.checked_name(name)
     runs = run.writable(runs)
     data = data or prepare(spec, watcher.reading)
+    devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
     start(spec, data, folder, watcher, weights)
     return folder
@@ -218,9 +219,9 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
         if not history.finite:
             history.record_steps()
             return "diverged"
-        if history.done < size and interrupt.requested:
-            return "stopped"
-        if history.done < size:
+        if history.done < size and work.model.stop_training:  # broken off
+            if interrupt.requested:
+                return "stopped"
             work.keeper.save()
     return ""
 
