@@ -66,20 +66,25 @@ def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -
     if folder.is_dir() and not (folder / "summary.json").is_file():
         shutil.rmtree(folder)  # killed while it was made
     clock.pause = pause if pause < spec.training.epochs else 0
+    if folder.exists() and far_enough(run.load(folder), clock.pause):
+        return run.load(folder)
     try:
         keras.backend.clear_session()  # what the runs before left behind
-        if not folder.exists():
-            train.train(spec, name, story.folder, clock)
-        elif not far_enough(run.load(folder), clock.pause):
+        if folder.exists():
             resume.resume(folder, [], clock)
+        else:
+            train.train(spec, name, story.folder, clock)
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise
-    made = run.load(folder)
-    if made.status == "stopped" and "signal" in made.summary:
-        raise StoppedError(story.folder, str(made.summary["signal"]))
-    return made
+    return not_stopped(story, run.load(folder))
 
 
 def far_enough(made: Run, pause: int) -> bool:
     return made.status in DONE or 0 < pause <= len(made.history)
+
+
+def not_stopped(story: Story, made: Run) -> Run:
+    if made.status == "stopped" and "signal" in made.summary:
+        raise StoppedError(story.folder, str(made.summary["signal"]))
+    return made

@@ -14,6 +14,7 @@ from improve.walk import Budget, StoppedError
 
 pytestmark = pytest.mark.trains
 
+BUDGET = Budget(epochs=22)
 SLOW = """\
 data: {source: digits}
 model: {name: mlp, hidden: [16]}
@@ -33,10 +34,10 @@ class Quiet:
 
 
 class StopsAt(Quiet):
-    """Somebody presses Ctrl+C in an epoch of the run with this name."""
+    """Somebody presses Ctrl+C in this epoch of the run with this name."""
 
-    def __init__(self, name):
-        self.name, self.folder = name, None
+    def __init__(self, name, epoch):
+        self.name, self.at, self.folder = name, epoch, None
 
     def started(self, folder, *_):
         self.folder = folder
@@ -44,7 +45,7 @@ class StopsAt(Quiet):
     def epoch(self, row, best):
         import signal
 
-        if self.folder.name == self.name and row["epoch"] == 2:
+        if self.folder.name == self.name and row["epoch"] == self.at:
             signal.raise_signal(signal.SIGINT)
 
 
@@ -53,7 +54,7 @@ def walked(tmp_path_factory):
     root = tmp_path_factory.mktemp("auto")
     (root / "slow.yaml").write_text(SLOW)
     spec = load_spec(root / "slow.yaml", [])
-    return spec, auto(spec, "whole", root / "runs", Budget(epochs=22), Quiet())
+    return spec, auto(spec, "whole", root / "runs", BUDGET, Quiet())
 
 
 def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walked):
@@ -61,7 +62,7 @@ def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walke
     first = story.decided[1]
     assert (first.code, first.path, first.verdict) == ("T2", "optimizer.learning_rate", KEPT)
     assert first.recovered > 0.3
-    assert story.epochs <= 22
+    assert story.epochs <= BUDGET.epochs
     end = ending(story)
     assert end.best.summary["validation"]["error"] < load(story.folder / "00").summary["validation"]["error"] - 0.3
     assert "test" in end.best.summary
@@ -85,9 +86,9 @@ def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
 def test_stopped_and_begun_again_it_tells_the_same_story(walked, tmp_path):
     spec, story = walked
     with pytest.raises(StoppedError):
-        auto(spec, "whole", tmp_path, Budget(epochs=22), StopsAt("01"))
+        auto(spec, "whole", tmp_path, BUDGET, StopsAt("01", 2))
     assert load(tmp_path / "whole" / "01").status == "stopped"
-    again = auto(spec, "whole", tmp_path, Budget(epochs=22), Quiet())
+    again = auto(spec, "whole", tmp_path, BUDGET, Quiet())
     assert [vars(step) for step in again.steps] == [vars(step) for step in story.steps]
 
 
@@ -98,3 +99,22 @@ def test_more_budget_goes_on_where_it_ended(walked):
     assert [step.run for step in more.steps][: len(before)] == before
     assert more.epochs <= story.epochs + 5
     assert all(json.loads(line) for line in (story.folder / "steps.jsonl").read_text().splitlines())
+
+
+def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_nothing(
+    write_spec, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("improve.auto.advised", lambda *_: [])
+    spec, budget = (
+        load_spec(write_spec(SLOW), ["optimizer.learning_rate=0.003", "training.epochs=4"]),
+        Budget(epochs=12),
+    )
+    with pytest.raises(StoppedError):
+        auto(spec, "raced", tmp_path, budget, StopsAt("02", 1))
+    story = auto(spec, "raced", tmp_path, budget, Quiet())
+    raced = story.steps[1:]
+    assert ([step.bracket for step in raced], story.epochs) == ([4] * 4, 12)
+    assert sorted(len(load(story.folder / step.run).history) for step in raced) == [1, 1, 2, 4]
+    assert [step.why for step in raced if step.better is None].count("behind after 1 of 4 epochs") == 2
+    whole = auto(spec, "raced", tmp_path / "whole", budget, Quiet())
+    assert [vars(step) for step in whole.steps] == [vars(step) for step in story.steps]
