@@ -3,55 +3,16 @@
 import json
 import re
 
-import numpy as np
 import pytest
 
+from conftest import MLP, wrong_on
 from improve import ledger, yamlfile
 from improve.report import report
 from improve.run import load
-from improve.story import DROPPED, FAILED, KEPT, Step, Story, read
+from improve.story import FAILED, KEPT, Step, Story, read
 from improve.told import Told, advice, against_the_start, spending, still_open, tree
 from test_report import LOADS, Page
 from test_security import HOSTILE
-
-SPEC = {"data": {"source": "digits"}, "model": "mlp"}
-FIRST = "2026-01-01T00:00:0"
-
-
-def wrong_on(run, count, n=1000):
-    """It errs on the first `count` validation images."""
-    ids = np.arange(n)
-    probability = np.where((ids < count)[:, None], [0.2, 0.8], [0.7, 0.3]).astype("float32")
-    (run.folder / "predictions").mkdir(exist_ok=True)
-    np.savez(run.folder / "predictions" / "validation.npz", id=ids, label=np.zeros(n, int), probability=probability)
-    return run
-
-
-def made(make_run, name, error, number, spec=None, **more):
-    test = {"error": error + 0.02, "low": 0.0, "high": 1.0, "n": 359, "cross_entropy": 1.0, "majority_error": 0.9}
-    run = make_run(name, error / 2, error, spec={**SPEC, **(spec or {})}, history=[0.5] * 5, test=test,
-                   since=f"{FIRST}{number}+00:00", evidence={"data": {"fingerprint": {"validation": "a", "test": "b"}}},
-                   **more)  # fmt: skip
-    return wrong_on(run, round(1000 * error))
-
-
-@pytest.fixture
-def walk(make_run):
-    """Four steps: the start, a rate that is kept on two seeds, a dropout that is not, one that failed."""
-    start = made(make_run, "00", 0.40, 0)
-    made(make_run, "01", 0.10, 1, {"optimizer": {"name": "adam", "learning_rate": 0.01}})
-    made(make_run, "01-seed1", 0.11, 2, {"seed": 1})
-    made(make_run, "02", 0.15, 3, {"regularization": {"dropout": 0.5}})
-    story = Story(start.folder.parent)
-    (story.folder / "start.yaml").write_text(yamlfile.write(start.spec))
-    rate, drop = (("optimizer.learning_rate", 0.01),), (("regularization.dropout", 0.5),)
-    story.write(Step("00", title="the start", verdict=KEPT))
-    story.write(Step("01", "00", "T2", "the rate is too low", rate, "ten times the rate", 0.2, KEPT, 0.3, 0.25, 0.34,
-                     1.0, 2))  # fmt: skip
-    story.write(Step("02", "01", "V1", "it does not carry over", drop, "no unit leans", 0.05, DROPPED, -0.05, -0.08,
-                     -0.02, 0.003))  # fmt: skip
-    story.write(Step("03", "01", "V1", "it does not carry over", verdict=FAILED, why="out of memory"))
-    return story
 
 
 def page_of(story, test=False):
@@ -97,8 +58,8 @@ def test_the_start_and_the_best_follow_as_runs_with_their_links(walk):
 def test_the_diff_is_against_the_start_and_the_spec_has_its_receipt(walk):
     (walk.folder / "best.yaml").write_text("# validation error 10.0 %\n#   improve train best.yaml\nseed: 0\n")
     page = page_of(walk)
-    edited = [word for word in page.words if re.match(r"[+-]\s+name: ", word)]
-    assert edited == ["-  name: sgd", "+  name: adam"]
+    edited = [word for word in page.words if re.match(r"[+-]\s+learning_rate: ", word)]
+    assert edited == ["-  learning_rate: 0.001", "+  learning_rate: 0.01"]
     assert "improve train best.yaml" in page.text
     assert "best.yaml, complete" in page.text
 
@@ -185,7 +146,7 @@ def test_runs_that_are_missing_or_damaged_leave_the_rest_standing(walk, damage, 
 
 
 def test_a_start_without_a_result_still_gives_a_page(tmp_path, make_run):
-    run = make_run("00", spec=SPEC)
+    run = make_run("00", spec=MLP)
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
     story = Story(run.folder.parent)
     (story.folder / "start.yaml").write_text(yamlfile.write(run.spec))
@@ -237,3 +198,17 @@ def test_no_step_speaks_for_the_page(walk, text):
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     if text.isprintable() and len(text) < 15:
         assert text in page.text
+
+
+# the command
+
+
+def test_auto_writes_the_page_and_names_it_last(walk, improve, write_spec, monkeypatch):
+    monkeypatch.setattr("improve.auto.auto", lambda *_: walk)
+    command = ("auto", write_spec("data: {source: digits}\nmodel: mlp\n"), "--epochs", 20)
+    code, out, _ = improve(*command)
+    page = walk.folder / "report.html"
+    assert (code, out.splitlines()[-1]) == (0, f"page     {page}")
+    assert "The test part was opened once, for the best" in page.read_text()
+    assert json.loads(improve(*command, "--json")[1])["page"] == str(page)
+    assert improve("report", walk.folder)[1] == f"{page}\n"
