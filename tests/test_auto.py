@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from improve import auto, ledger, trust
-from improve.auto import Budget, decide, folder_for, give_up, next_step, weigh
+from improve import weigh as weighing
+from improve.auto import decide, folder_for, give_up, next_steps
 from improve.diagnose import diagnose
 from improve.errors import ImproveError
 from improve.proposals import advice_for_people, affordable, edited, proposals, steps_aside
 from improve.spec import Spec
 from improve.story import DROPPED, FAILED, KEPT, Step, Story, came_true, read
 from improve.trust import Tally, Trust
+from improve.walk import Budget
+from improve.weigh import weigh
 
 SPEC = Spec.model_validate({"data": {"source": "digits"}, "model": "mlp"}).complete()
 
@@ -123,7 +126,7 @@ def test_in_doubt_a_second_seed_of_each_decides(make_run, monkeypatch):
         "01": predicting(make_run("01-seed1"), range(500, 530)),
     }
     asked = []
-    monkeypatch.setattr(auto, "second", lambda story, one, clock: asked.append(one.name) or others[one.name])
+    monkeypatch.setattr(weighing, "second", lambda story, one, clock: asked.append(one.name) or others[one.name])
     story = Story(parent.folder.parent)
     step = weigh(story, Step("01", "00"), [child], [parent], Budget(epochs=10_000), None)
     assert (asked, step.seeds, step.verdict) == (["01", "00"], 2, DROPPED)
@@ -152,11 +155,11 @@ def test_the_story_survives_a_torn_line_and_the_last_line_of_a_run_counts(tmp_pa
     step = story.write(Step("01", "00", "T2", "slow", (("optimizer.learning_rate", 0.1),), "why", 0.2))
     with (tmp_path / "steps.jsonl").open("a") as file:
         file.write('{"run": "01", "parent"')
-    assert read(tmp_path).in_hand == step
+    assert read(tmp_path).open == [step]
     (tmp_path / "steps.jsonl").write_text((tmp_path / "steps.jsonl").read_text()[:-22])
     read(tmp_path).write(replace(step, verdict=KEPT, recovered=0.1, low=0.05, high=0.2, better=1.0))
     again = read(tmp_path)
-    assert (again.in_hand, again.best, [one.run for one in again.steps]) == (None, "01", ["00", "01"])
+    assert (again.open, again.best, [one.run for one in again.steps]) == ([], "01", ["00", "01"])
 
 
 @pytest.mark.parametrize(
@@ -207,9 +210,9 @@ def test_a_budget_counts_what_was_trained(make_run):
 def test_nothing_is_begun_that_does_not_fit(make_run):
     run = make_run("00", 0.01, 0.2, history=[0.5] * 20, spec={"data": {"source": "digits"}, "model": "mlp"})
     story = Story(run.folder.parent, [Step("00", verdict=KEPT)])
-    assert next_step(story, Budget(epochs=20), 0) is None
-    assert next_step(story, Budget(epochs=39), 0) is None
-    assert next_step(story, Budget(epochs=40), 0).parent == "00"
+    assert next_steps(story, Budget(epochs=20), 0, None) == []
+    assert next_steps(story, Budget(epochs=39), 0, None) == []
+    assert [step.parent for step in next_steps(story, Budget(epochs=40), 0, None)] == ["00"]
 
 
 # the command

@@ -10,13 +10,13 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from improve.auto import Budget
 from improve.ending import Ending
 from improve.errors import printable
 from improve.prepare import Data
 from improve.show import console, interval, percent
 from improve.spec import Spec
 from improve.story import FAILED, KEPT, Step, Story
+from improve.walk import Budget
 from improve.yamlfile import inline
 
 SIGNS = {KEPT: "✓", FAILED: "!", "": "…"}

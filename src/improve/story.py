@@ -7,7 +7,7 @@ written. Everything else is told by the run folders.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
 class Step:
     """One run and why it was trained. `parent` None: the start. `edits` change the parent's spec; `expected` is what
     they were to recover. The rest is known once it is decided: `recovered` with its 95 % interval, `better` the
-    probability that it errs less, `seeds` of each that this rests on."""
+    probability that it errs less, `seeds` of each that this rests on. `bracket`: how many were begun with it and race;
+    `spent`: epochs of the range test before it."""
 
     run: str
     parent: str | None = None
@@ -41,6 +42,8 @@ class Step:
     better: float | None = None
     seeds: int = 1
     why: str = ""
+    bracket: int = 1
+    spent: int = 0
 
     @property
     def path(self) -> str:
@@ -59,9 +62,9 @@ class Story:
         return [step for step in self.steps if step.verdict]
 
     @property
-    def in_hand(self) -> Step | None:
-        """What was begun and not decided."""
-        return next((step for step in self.steps if not step.verdict), None)
+    def open(self) -> list[Step]:
+        """What was begun and not decided: one, or some that race."""
+        return [step for step in self.steps if not step.verdict]
 
     @property
     def best(self) -> str | None:
@@ -70,8 +73,8 @@ class Story:
 
     @property
     def epochs(self) -> int:
-        """Spent so far, second seeds counted."""
-        return sum(int(one.summary.get("epochs", 0)) for one in self.runs())
+        """Spent so far, second seeds and range tests counted."""
+        return sum(step.spent for step in self.steps) + sum(int(one.summary.get("epochs", 0)) for one in self.runs())
 
     @property
     def seconds(self) -> float:
@@ -99,13 +102,19 @@ class Story:
         return run.load(self.folder / name)
 
     def write(self, step: Step) -> Step:
-        """On disk when this returns."""
-        ledger.append(self.folder / FILE, json.dumps(run.finite(asdict(step)), ensure_ascii=False))
-        self.steps = [*(one for one in self.steps if one.run != step.run), step]
-        return step
+        return self.write_all([step])[0]
 
-    def next_name(self) -> str:
-        return f"{len(self.steps):02d}"
+    def write_all(self, steps: Sequence[Step]) -> list[Step]:
+        """On disk when this returns, in one write."""
+        if steps:
+            written = "\n".join(json.dumps(run.finite(asdict(step)), ensure_ascii=False) for step in steps)
+            ledger.append(self.folder / FILE, written)
+        new = {step.run: step for step in steps}
+        self.steps = [*(new.pop(one.run, one) for one in self.steps), *new.values()]
+        return list(steps)
+
+    def next_name(self, place: int = 0) -> str:
+        return f"{len(self.steps) + place:02d}"
 
 
 def read(folder: Path) -> Story:

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from improve import train
-from improve.auto import Budget, StoppedError, auto
+from improve.auto import auto
 from improve.ending import ending
 from improve.run import load
 from improve.specfile import load as load_spec
 from improve.story import KEPT
+from improve.walk import Budget, StoppedError
 
 pytestmark = pytest.mark.trains
 

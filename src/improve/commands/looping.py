@@ -47,16 +47,16 @@ def auto(
             f"{epochs} epochs are fewer than one run takes ({experiment.training.epochs})",
             fix=f"--epochs {10 * experiment.training.epochs}, or a lower training.epochs",
         )
-    from improve.auto import Budget, StoppedError
-    from improve.auto import auto as walk
+    from improve.auto import auto as improved
     from improve.ending import ending
     from improve.report import report
     from improve.show_auto import AutoWatcher, show_ending
     from improve.show_auto import as_json as told
+    from improve.walk import Budget, StoppedError
 
     budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), AutoWatcher(quiet)
     try:
-        story = walk(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
+        story = improved(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
     except StoppedError as stop:
         watcher.close()
         print(f"stopped; the same command goes on from here: {stop.folder}")

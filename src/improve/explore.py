@@ -1,0 +1,86 @@
+"""Where the diagnosis has nothing more to say: points around the best spec, proposed by Optuna from all runs so far."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from improve import ledger
+from improve.proposals import SIDE, Proposal, edited, neighbours, steps_aside
+from improve.randomness import keyed
+from improve.run import Run
+from improve.search_optuna import distribution, value
+from improve.space import Knob
+
+FURTHER = 10.0  # so many times lower and higher the learning rate may go
+ASKED = 8  # times, for each point that is wanted: some are no valid specs, some were tried
+RATE = "optimizer.learning_rate"
+
+
+def exploring(best: Run, runs: Sequence[Run], seed: int, tried: set[str], wanted: int) -> list[Proposal]:
+    """`wanted` new points, fewer where there are none left. Without Optuna: one setting further or back."""
+    epochs = int(best.spec["training"]["epochs"])
+    if importlib.util.find_spec("optuna") is None:
+        return steps_aside(best.spec, seed, tried, epochs)[:wanted]
+    knobs = list(around(best.spec))
+    found, seen = list[Proposal](), set(tried)
+    for point in asked(knobs, runs, seed, ASKED * wanted):
+        edits = tuple((path, new) for path, new in point if at(best.spec, path) != new)
+        made = edited(best.spec, edits)
+        if made is not None and ledger.experiment(made) not in seen and len(found) < wanted:
+            seen.add(ledger.experiment(made))
+            found.append(Proposal("", "explored", edits, "nothing is found; Optuna proposes it", SIDE, epochs, made))
+    return found
+
+
+def around(spec: dict[str, Any]) -> Iterator[Knob]:
+    """What may vary: the learning rate within a factor of ten, of everything else what steps to the side know."""
+    rate = float(at(spec, RATE))
+    yield Knob(("optimizer", "learning_rate"), "", "log", (), rate / FURTHER, rate * FURTHER)
+    values = dict[str, list[Any]]()
+    for path, new in neighbours(spec):
+        made = edited(spec, [(path, new)])
+        known = values.setdefault(path, [at(spec, path)])
+        if made is not None and at(made, path) not in known:
+            known.append(at(made, path))
+    for path, found in values.items():
+        if path != RATE and len(found) > 1:
+            numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in found)
+            yield Knob(tuple(path.split(".")), "", "values", tuple(sorted(found) if numbers else found))
+
+
+def asked(knobs: Sequence[Knob], runs: Sequence[Run], seed: int, count: int) -> Iterator[list[tuple[str, Any]]]:
+    """Points, with what the runs reached as the prior."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space = {knob.key: distribution(knob) for knob in knobs}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that multivariate sampling is experimental
+        drawn = int(keyed(seed, "auto").integers(2**31))
+        sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=0, multivariate=True, constant_liar=True)
+    study = optuna.create_study(sampler=sampler)
+    for one in runs:
+        params = {knob.key: place(knob, one.spec) for knob in knobs}
+        if None not in params.values() and "validation" in one.summary:
+            error = float(one.summary["validation"]["error"])
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=error))
+    for _ in range(count):
+        params = study.ask(space).params
+        yield [(knob.key, value(knob, params[knob.key])) for knob in knobs]
+
+
+def place(knob: Knob, spec: dict[str, Any]) -> Any:
+    """Where a run stands on this knob, as Optuna is told; None: not on it."""
+    own = at(spec, knob.key)
+    if knob.kind == "values":
+        return knob.values.index(own) if own in knob.values else None
+    return own if isinstance(own, int | float) and knob.low <= own <= knob.high else None
+
+
+def at(spec: dict[str, Any], path: str) -> Any:
+    for key in path.split("."):
+        spec = spec.get(key) if isinstance(spec, dict) else None  # type: ignore[assignment]
+    return spec

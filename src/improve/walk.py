@@ -1,0 +1,85 @@
+"""One run of the loop: trained from where it stands, as far as it is to go, within the budget."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any, NamedTuple
+
+from improve import resume, run, train
+from improve.errors import ImproveError
+from improve.lazy import keras
+from improve.run import Run
+from improve.spec import Spec
+from improve.story import Story
+
+DONE = ("finished", "diverged", "failed")
+
+
+class StoppedError(Exception):
+    """Somebody pressed Ctrl+C, or the system wants to stop: it goes on from here another time."""
+
+    def __init__(self, folder: Any, by: str):
+        super().__init__(f"{folder} was stopped")
+        self.folder, self.by = folder, by
+
+
+class Budget(NamedTuple):
+    """One of the three is given. `began`: on this process's monotonic clock."""
+
+    epochs: int | None = None
+    minutes: float | None = None
+    trials: int | None = None
+    began: float = 0.0
+
+    def left(self, story: Story) -> int:
+        """Epochs that may still be trained."""
+        if self.epochs is not None:
+            return max(0, self.epochs - story.epochs)
+        if self.trials is not None:
+            return 10**9 if len(list(story.runs())) < self.trials else 0
+        return max(0, int(self.seconds_left(story) / max(story.seconds_per_epoch, 1e-3)))
+
+    def seconds_left(self, story: Story) -> float:
+        """What was trained before this process began counts with its own seconds."""
+        assert self.minutes is not None
+        return 60 * self.minutes - max(story.seconds, time.monotonic() - self.began)
+
+
+class Clock:
+    """A watcher that ends the run in hand after the epoch it is to pause at, or in which the minutes are over."""
+
+    def __init__(self, watcher: train.Watcher, budget: Budget, story: Story):
+        self.watcher, self.budget, self.story, self.pause = watcher, budget, story, 0
+        self.reading, self.started, self.step = watcher.reading, watcher.started, watcher.step
+
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        self.watcher.epoch(row, best)
+        if self.budget.minutes is not None and self.budget.seconds_left(self.story) <= 0:
+            return "the minutes are over"
+        return f"paused after epoch {row['epoch']}" if row["epoch"] == self.pause else None
+
+
+def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -> Run:
+    """The run of this name at its end, or after `pause` epochs. Raises StoppedError where somebody stops it."""
+    folder = story.folder / name
+    if folder.is_dir() and not (folder / "summary.json").is_file():
+        shutil.rmtree(folder)  # killed while it was made
+    clock.pause = pause if pause < spec.training.epochs else 0
+    try:
+        keras.backend.clear_session()  # what the runs before left behind
+        if not folder.exists():
+            train.train(spec, name, story.folder, clock)
+        elif not far_enough(run.load(folder), clock.pause):
+            resume.resume(folder, [], clock)
+    except ImproveError:
+        if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
+            raise
+    made = run.load(folder)
+    if made.status == "stopped" and "signal" in made.summary:
+        raise StoppedError(story.folder, str(made.summary["signal"]))
+    return made
+
+
+def far_enough(made: Run, pause: int) -> bool:
+    return made.status in DONE or 0 < pause <= len(made.history)
