@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -96,6 +97,9 @@ def test_what_a_bigger_budget_would_try_was_not_tried(walk):
 
 def test_each_run_stands_where_its_epochs_ended_in_the_order_of_their_beginning(walk):
     assert spending(Told(walk)) == {"00": 5, "01": 10, "01-seed1": 15, "02": 20}
+    walk.write(replace(walk.steps[1], spent=2))
+    assert spending(Told(walk)) == {"00": 5, "01": 12, "01-seed1": 17, "02": 22}
+    assert Told(walk).epochs == walk.epochs == 22
 
 
 def test_the_tree_sets_each_run_below_the_one_that_it_changes():
@@ -125,7 +129,7 @@ def test_a_walk_that_was_stopped_says_so(walk):
     with (walk.folder / "steps.jsonl").open("a") as file:
         file.write('{"run": "05", "par')
     text = page_of(walk).text
-    assert "Not at its end: 04 was begun and is not decided" in text
+    assert "Not at its end, not decided yet: 04" in text
     assert "… in hand 04" in text
     assert "05" not in text.partition("What came true")[0].partition("What was changed")[2]
 

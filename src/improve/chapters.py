@@ -74,9 +74,9 @@ def facts(told: Told) -> Iterator[tuple[str, str]]:
 
 def notes(told: Told) -> Iterator[str]:
     """What is missing."""
-    hand = told.story.in_hand
-    if hand is not None:
-        yield f"Not at its end: {hand.run} was begun and is not decided. The same command goes on from here."
+    begun = [step.run for step in told.story.open]
+    if begun:
+        yield f"Not at its end, not decided yet: {', '.join(begun)}. The same command goes on from here."
     if told.lost:
         yield f"Not there, or damaged: {', '.join(told.lost[:LOST])}{' …' if len(told.lost) > LOST else ''}"
 
@@ -119,7 +119,7 @@ def shown(step: Step, depth: int, told: Told) -> dict[str, Any]:
         "run": step.run, "depth": min(depth, DEEPEST), "sign": SIGNS.get(step.verdict, step.verdict),
         "kind": CLASSES.get(step.verdict, "open" if not step.verdict else "dropped"),
         "edits": edits_of(step.edits), "why": why(step),
-        "error": error(part) if part else "", "won": won(step) if step.verdict else "",
+        "error": error(part) if part else "", "won": won(step) if step.verdict else "", "spent": step.spent,
         "expected": f"{100 * step.expected:.1f}" if step.parent and step.expected else "", "parent": step.parent,
     }  # fmt: skip
 

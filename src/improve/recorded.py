@@ -194,6 +194,8 @@ class Step(Recorded):
     better: Number = None
     seeds: Size = 1
     why: str = ""
+    bracket: Some = 1
+    spent: Size = 0
 
 
 def fault(kind: type[Recorded], value: Any) -> str:

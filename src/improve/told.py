@@ -87,7 +87,9 @@ class Told:
 
     @property
     def epochs(self) -> int:
-        return sum(int(one.summary.get("epochs", 0)) for one in self.runs.values())
+        """Spent in all, range tests counted."""
+        runs = sum(int(one.summary.get("epochs", 0)) for one in self.runs.values())
+        return runs + sum(step.spent for step in self.story.steps)
 
     @property
     def seconds(self) -> float:
@@ -114,10 +116,12 @@ class Told:
 
 
 def spending(told: Told) -> dict[str, int]:
-    """By run, how many epochs were spent in all when it ended: in the order in which they were begun."""
+    """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
+    they were begun, or gone on with last."""
     total, found = 0, {}
+    before = {step.run: step.spent for step in told.story.steps}
     for one in sorted(told.runs.values(), key=lambda one: (str(one.summary.get("since", "")), one.name)):
-        total += int(one.summary.get("epochs", 0))
+        total += int(one.summary.get("epochs", 0)) + before.get(one.name, 0)
         found[one.name] = total
     return found
 
