@@ -179,6 +179,19 @@ def test_a_line_with_something_else_in_it_is_no_step(tmp_path, line):
     assert read(tmp_path).steps == []
 
 
+def test_beside_other_runs_it_is_left_out_with_the_reason(walk):
+    text = Page(report([walk.folder, walk.folder / "00"])).text
+    assert f"Left out: {walk.folder} (improve auto made it: it has a page of its own)" in text
+
+
+def test_a_start_that_cannot_be_read_has_no_difference(walk):
+    assert "It is the one that was begun with" not in page_of(walk).text
+    (walk.folder / "start.yaml").write_bytes(b"\xff")
+    text = page_of(walk).text
+    assert "The spec that it ended with" in text
+    assert "It is the one that was begun with" not in text
+
+
 # hostile words
 
 

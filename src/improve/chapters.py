@@ -145,14 +145,14 @@ def final_spec(told: Told) -> dict[str, Any]:
     return {"file": str(file), "lines": text.splitlines()}
 
 
-def diff(told: Told) -> list[str]:
-    """What the best has become, against what was begun with."""
+def diff(told: Told) -> list[str] | None:
+    """What the best has become, against what was begun with; None where that cannot be read."""
     if told.best is None:
-        return []
+        return None
     try:
         before = (told.story.folder / "start.yaml").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        return []
+        return None
     after = yamlfile.write(told.best.spec).splitlines()
     lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
     return ["⋯" if line.startswith("@@") else line for line in lines]

@@ -80,7 +80,8 @@ def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list
         try:
             shown.append(portrait(folder, name, test))
         except ImproveError as error:
-            skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
+            reason = "improve auto made it: it has a page of its own" if is_story(folder) else error.what
+            skipped.append((str(folder), reason.removeprefix(f"{folder} is ")))
     return shown, skipped
 
 
