@@ -112,6 +112,7 @@ def test_advice_is_counted_by_finding_and_steps_to_the_side_come_last(walk):
     walk.write(Step("04", "01", "", "a step to the side", verdict=KEPT, recovered=0.01, expected=0.01))
     found = [(one.code, one.tried, one.true, one.recovered) for one in advice(Told(walk))]
     assert found == [("V1", 2, 0, -0.05), ("T2", 1, 1, 0.3), ("", 1, 1, 0.01)]
+    assert "What came true of the advice: 1 of 3" in page_of(walk).text
 
 
 def test_the_best_is_paired_with_the_start_where_both_have_the_same_images(walk):

@@ -33,7 +33,7 @@ def chapters(told: Told, test: bool) -> dict[str, Any]:
         "verdict": verdict(told), "facts": list(facts(told)), "notes": list(notes(told)), "path": path(told),
         "ends": ends(told, opened > 0), "change": change(told), "opened": opened,
         "steps": [shown(place.step, place.depth, told) for place in tree(told.story)],
-        "kept": told.kept, "tried": len(told.tried), "advice": advice(told), "spec": final_spec(told),
+        "advice": advice(told), "spec": final_spec(told),
         "diff": diff(told), "open": open_proposals(told), "people": people(told),
     }  # fmt: skip
 
@@ -120,7 +120,7 @@ def shown(step: Step, depth: int, told: Told) -> dict[str, Any]:
         "kind": CLASSES.get(step.verdict, "open" if not step.verdict else "dropped"),
         "edits": edits_of(step.edits), "why": why(step),
         "error": error(part) if part else "", "won": won(step) if step.verdict else "", "spent": step.spent,
-        "expected": f"{100 * step.expected:.1f}" if step.parent and step.expected else "", "parent": step.parent,
+        "expected": f"{100 * step.expected:.1f}" if step.code and step.expected else "", "parent": step.parent,
     }  # fmt: skip
 
 

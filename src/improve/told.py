@@ -40,13 +40,14 @@ class Place(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What became of one finding's changes. `expected` and `recovered`: means, as shares of the images."""
+    """What became of one finding's changes. `expected` and `recovered`: means, as shares of the images; nobody expects
+    anything of what was explored."""
 
     code: str
     title: str
     tried: int
     true: int
-    expected: float
+    expected: float | None
     recovered: float | None
 
 
@@ -155,7 +156,7 @@ def advice_of(code: str, steps: list[Step]) -> Advice:
         steps[0].title,
         len(steps),
         sum(step.verdict == KEPT for step in steps),
-        sum(step.expected or 0.0 for step in steps) / len(steps),
+        sum(step.expected for step in steps) / len(steps) if code else None,
         sum(won) / len(won) if won else None,
     )
 
