@@ -15,6 +15,7 @@ from improve.run import Run, load
 from improve.spec import Spec, spec_digest
 from improve.specfile import load as load_spec
 from improve.statistics import Rate
+from improve.story import Step, Story
 from improve.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
 from improve.train import train
 
@@ -127,6 +128,46 @@ def make_run(tmp_path: Path):
         return load(folder)
 
     return make
+
+
+MLP = {"data": {"source": "digits"}, "model": "mlp"}
+
+
+def wrong_on(run: Run, count: int, n: int = 1000) -> None:
+    """The run errs on the first `count` of n validation images."""
+    ids = np.arange(n)
+    probability = np.where((ids < count)[:, None], [0.2, 0.8], [0.7, 0.3]).astype("float32")
+    (run.folder / "predictions").mkdir(exist_ok=True)
+    np.savez(run.folder / "predictions" / "validation.npz", id=ids, label=np.zeros(n, int), probability=probability)
+
+
+@pytest.fixture
+def walk(make_run):
+    """What `improve auto` leaves of four steps: the start, a rate that is kept on two seeds, a dropout that is not, one
+    that failed. 5 epochs each; the test errors are two points above."""
+
+    def made(name: str, error: float, second: int, spec: dict[str, Any]) -> Run:
+        evidence = {"data": {"fingerprint": {"validation": "a", "test": "b"}}}
+        more = {"test": part(error + 0.02, 359), "since": f"2026-01-01T00:00:0{second}+00:00"}
+        run = make_run(name, error / 2, error, spec={**MLP, **spec}, history=[0.5] * 5, evidence=evidence, **more)
+        wrong_on(run, round(1000 * error))
+        return run
+
+    start = made("00", 0.40, 0, {})
+    made("01", 0.10, 1, {"optimizer": {"name": "adam", "learning_rate": 0.01}})
+    made("01-seed1", 0.11, 2, {"seed": 1})
+    made("02", 0.15, 3, {"regularization": {"dropout": 0.5}})
+    story = Story(start.folder.parent)
+    (story.folder / "start.yaml").write_text(yamlfile.write(start.spec))
+    rate, drop = (("optimizer.learning_rate", 0.01),), (("regularization.dropout", 0.5),)
+    for step in (
+        Step("00", title="the start", verdict="kept"),
+        Step("01", "00", "T2", "the rate is too low", rate, "ten times the rate", 0.2, "kept", 0.3, 0.25, 0.34, 1.0, 2),
+        Step("02", "01", "V1", "no carry-over", drop, "no unit leans", 0.05, "dropped", -0.05, -0.08, -0.02, 0.0),
+        Step("03", "01", "V1", "no carry-over", verdict="failed", why="out of memory"),
+    ):  # fmt: skip
+        story.write(step)
+    return story
 
 
 @pytest.fixture

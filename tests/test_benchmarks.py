@@ -28,10 +28,10 @@ def test_every_benchmark_says_what_it_takes(script):
     assert "--rounds" in done.stdout
 
 
-def test_the_benchmark_of_ensembles_says_what_it_takes():
-    command = [sys.executable, BENCHMARKS / "ensembles.py", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "--members" in done.stdout
+@pytest.mark.parametrize(("script", "option"), [("ensembles.py", "--members"), ("walk.py", "--spec")])
+def test_other_benchmarks_say_what_they_take(script, option):
+    done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
+    assert option in done.stdout
 
 
 @pytest.mark.trains

@@ -137,7 +137,7 @@ def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
                   marker="o" if len(points) < 3 else None, markersize=4)  # fmt: skip
     axes.set(xlabel="epoch", ylabel="validation error, %")
     axes.set_ylim(bottom=0)
-    _whole_epochs(axes)
+    whole_numbers(axes)
     tidy(axes)
     axes.legend(
         loc="upper left", bbox_to_anchor=(-0.1, -0.14), ncols=columns, frameon=False, fontsize=9, borderaxespad=0
@@ -152,7 +152,7 @@ def hue(number: int) -> tuple[str, str]:
     return HUES[number % len(HUES)], DASHES[number // len(HUES)]
 
 
-def _whole_epochs(axes: Axes) -> None:
+def whole_numbers(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))

@@ -178,6 +178,26 @@ class Advice(Recorded):
     n: Some | None
 
 
+class Step(Recorded):
+    """A line of steps.jsonl."""
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    parent: str | None = None
+    code: str = ""
+    title: str = ""
+    because: str = ""
+    expected: Finite = 0.0
+    verdict: str = ""
+    recovered: Number = None
+    low: Number = None
+    high: Number = None
+    better: Number = None
+    seeds: Size = 1
+    why: str = ""
+    bracket: Some = 1
+    spent: Size = 0
+
+
 def fault(kind: type[Recorded], value: Any) -> str:
     """What keeps `value` from being one of this kind, or nothing."""
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve import __version__, plot_report
+from improve.chapters import chapters
 from improve.compare import compare, labels
 from improve.errors import ImproveError, UsageError, printable, visible
 from improve.plot_svg import inline
@@ -15,6 +16,8 @@ from improve.portrait import Portrait, portrait
 from improve.sections import section
 from improve.show import interval, percent
 from improve.show_comparison import comparison_rows, footnote, recipe_rows
+from improve.story import read
+from improve.told import BEST, Told, is_story
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,24 +27,50 @@ REACHED = "validation error"  # the column from which on a table tells what came
 
 
 def report(folders: Sequence[Path], test: bool = False) -> str:
-    """The page. `test`: the test errors may be told. Raises UsageError where none of the folders is a run."""
+    """The page; of a folder that `improve auto` made, the page of its story. `test`: the test errors may be told.
+    Raises UsageError where none of the folders is a run."""
+    if len(folders) == 1 and is_story(folders[0]):
+        return report_story(Told(read(folders[0])), test)
     shown, skipped = portraits(folders, test)
     if not shown:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise UsageError(f"none of these is a run: {reasons}", fix="improve train makes runs")
+    return page(f"{len(shown)} runs" if len(shown) > 1 else shown[0].label, shown, skipped, test)
+
+
+def report_story(told: Told, test: bool) -> str:
+    """What was tried and what became of it, then the start and the best as runs; the test error of the best is told
+    where the end of the walk has opened it."""
+    shown, skipped = [], []
+    for name, folder in told.ends.items():
+        try:
+            shown.append(portrait(folder, name, test or (bool(told.opened) and name == BEST)))
+        except ImproveError as error:
+            skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
+    return page(told.story.folder.absolute().name, shown, skipped, test, chapters(told, test))
+
+
+def page(
+    title: str,
+    shown: Sequence[Portrait],
+    skipped: Sequence[tuple[str, str]],
+    test: bool,
+    story: dict[str, Any] | None = None,
+) -> str:
     runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
+    names = [run["name"] if story is None else one.run.name for run, one in zip(runs, shown, strict=True)]
     whole = [one.run.folder for one in shown if not one.damage]
-    page = environment().get_template("report.html.j2")
-    return page.render(
-        title=f"{len(shown)} runs" if len(shown) > 1 else shown[0].label,
+    return environment().get_template("report.html.j2").render(
+        title=title,
+        story=story,
         runs=runs,
-        anchors={run["name"]: run["anchor"] for run in runs},
+        anchors={name: run["anchor"] for name, run in zip(names, runs, strict=True)},
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
         overlay=overlay(shown) if len(shown) > 1 else "",
         skipped=skipped,
-        sealed=not test and any("test" in one.run.summary for one in shown),
+        sealed=any("test" in one.run.summary for one in shown) and not any(one.test for one in shown),
         version=__version__,
-    )
+    )  # fmt: skip
 
 
 def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list[tuple[str, str]]]:
@@ -51,7 +80,8 @@ def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list
         try:
             shown.append(portrait(folder, name, test))
         except ImproveError as error:
-            skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
+            reason = "improve auto made it: it has a page of its own" if is_story(folder) else error.what
+            skipped.append((str(folder), reason.removeprefix(f"{folder} is ")))
     return shown, skipped
 
 

@@ -118,7 +118,6 @@ def show_ending(story: Story, end: Ending, budget: Budget) -> None:
         told = f"{finding.code} {finding.title}: {change.path}: {inline(change.value)}"
         out.print(Text(f"for you  {printable(told, 200)}; it changes the images that judge the runs"))
     out.print(Text(f"spec     {story.folder / 'best.yaml'}"))
-    out.print(Text(f"next     improve report {story.folder}/*/"))
 
 
 def error(part: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from improve import ledger, run
+from improve import ledger, recorded, run
 from improve.errors import ImproveError
 from improve.run import Run
 from improve.trust import Tally
@@ -141,6 +141,8 @@ def lines(file: Path) -> Iterator[Any]:
 
 def step_of(value: Any) -> Step | None:
     """None where the line is no step."""
+    if recorded.fault(recorded.Step, value):
+        return None
     try:
         edits = tuple((str(path), new) for path, new in value["edits"])
         return Step(**{**value, "edits": edits})

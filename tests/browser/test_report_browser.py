@@ -13,6 +13,7 @@ from improve.prepare import prepare
 from improve.report import report
 from improve.spec import Spec
 from test_report import hostile
+from test_report_story import hostile_walk
 from test_security import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -161,3 +162,31 @@ def test_on_paper_everything_is_open(browser, page):
     browser.show(page, media="print")
     assert all(browser.evaluate(closed))
     assert not browser.evaluate("document.querySelector('nav').checkVisibility()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_the_story_of_a_walk_is_read_by_everybody(browser, axe, walk, width, scheme):
+    file = walk.folder / "report.html"
+    file.write_text(report([walk.folder]), encoding="utf-8")
+    browser.show(file, width, scheme)
+    assert_quiet(browser, file)
+    assert browser.evaluate(OVERFLOWING) == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    lefts = browser.evaluate("[...document.querySelectorAll('.tree li')].map(one => one.getBoundingClientRect().left)")
+    assert lefts == sorted(lefts)  # each deeper, or as deep
+    assert lefts[0] < lefts[1] < lefts[2] == lefts[3]
+    browser.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    browser.evaluate(f"{axe}; 0")
+    found = browser.evaluate("axe.run().then(found => found.violations.map(one => [one.impact, one.id, one.help]))")
+    assert [one for one in found if one[0] in ("serious", "critical")] == []
+
+
+def test_hostile_words_of_a_walk_are_words_and_nothing_else(browser, walk):
+    file = walk.folder / "report.html"
+    file.write_text(report([hostile_walk(walk, "</title></style><script>window.pwned = 1</script>" * 9)]))
+    for width in (PHONE, DESKTOP):
+        browser.show(file, width)
+        assert_quiet(browser, file)
+        assert browser.evaluate("[document.scripts.length, typeof pwned]") == [0, "undefined"]
+        assert browser.evaluate(OVERFLOWING) == []

@@ -20,7 +20,8 @@ from improve.commands.options import (
     SpecFile,
     print_json,
 )
-from improve.errors import UsageError
+from improve.commands.reporting import write
+from improve.errors import UsageError, visible
 
 
 def auto(
@@ -48,6 +49,7 @@ def auto(
         )
     from improve.auto import auto as improved
     from improve.ending import ending
+    from improve.report import report
     from improve.show_auto import AutoWatcher, show_ending
     from improve.show_auto import as_json as told
     from improve.walk import Budget, StoppedError
@@ -61,8 +63,10 @@ def auto(
         raise typer.Exit(TERMINATED if stop.by == "SIGTERM" else STOPPED) from stop
     finally:
         watcher.close()
-    end = ending(story)
+    end, page = ending(story), story.folder / "report.html"
+    write(page, report([story.folder]))
     if as_json:
-        print_json(told(story, end))
+        print_json({**told(story, end), "page": str(page)})
     else:
         show_ending(story, end, budget)
+        print(visible(f"page     {page}"))

@@ -19,18 +19,23 @@ def report(
 ) -> None:
     """One self-contained HTML page: what is wrong with each run, and how they compare."""
     from improve.report import report as report_runs
-    from improve.run import write_text
 
     wanted = output or place(runs)
     text = report_runs([run for run in runs if run not in (wanted, place(runs))], test)
     if test:
         open_tests(runs)
+    write(wanted, text)
+    print(visible(str(wanted)))
+
+
+def write(wanted: Path, text: str) -> None:
+    from improve.run import write_text
+
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         write_text(wanted, text)
     except OSError as error:
         raise UsageError(f"{wanted} cannot be written: {error.strerror}", fix="give another file with -o") from error
-    print(visible(str(wanted)))
 
 
 def place(runs: list[Path]) -> Path:
@@ -41,8 +46,9 @@ def place(runs: list[Path]) -> Path:
 def open_tests(runs: list[Path]) -> None:
     """Write down the look at every test set that is shown."""
     from improve.run import load
+    from improve.told import shown_of
 
-    for folder in runs:
+    for folder in (shown for one in runs for shown in shown_of(one)):
         try:
             run = load(folder)
         except ImproveError:  # it is none, or damaged: the page says so
