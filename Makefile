@@ -15,7 +15,7 @@ $(VENV)/.ready: pyproject.toml
 
 # what only the tests of trackers, exports and searches need
 $(VENV)/.extras: $(VENV)/.ready
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow,onnx,litert,sweep]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[tensorboard,mlflow,onnx,litert,sweep,ray]'
 	touch $@
 
 run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong

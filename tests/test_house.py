@@ -17,7 +17,7 @@ FLOORS = [
     ["errors", "__init__"],
     ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded", "chart", "tables"],
     ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
-     "parallel", "layers"],
+     "parallel", "layers", "parcels"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
      "criteria", "cost", "strokes", "labellers", "power_law", "census", "evidence", "replicas"],
     ["devices", "imagearray", "skies", "pairs", "recipes"],
@@ -61,7 +61,8 @@ FLOORS = [
     ["weigh", "race", "rate_probe"],
     ["tracking"],
     ["diagnose", "compare", "glossary", "sweep", "trials_worker"],
-    ["sweep_result"],
+    ["sweep_result", "ray_worker"],
+    ["ray_trials"],
     ["revise", "show", "show_curve", "evaluate"],
     ["proposals"],
     ["explore"],
@@ -116,7 +117,7 @@ def test_imports_point_downwards(file, name):
 def test_heavy_modules_are_named_in_one_place_only(file, name):
     at_import = {module.split(".")[0] for module in imports_of(file, everywhere=False)}
     heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn",
-             "tensorboard", "mlflow", "optuna"}  # fmt: skip
+             "tensorboard", "mlflow", "optuna", "ray"}  # fmt: skip
     assert not at_import & heavy, f"{name} imports {at_import & heavy} when it is imported"
     ever = {module.split(".")[0] for module in imports_of(file)}
     if not name.startswith("plot"):

@@ -323,7 +323,7 @@ def swept(make_run, place):
 
     def do(made, **options):
         fake, watcher = Fake(make_run, place, **options), Told()
-        return sweep(made, place, watcher, fake), watcher, fake
+        return sweep(made, place, watcher, lambda *_: fake), watcher, fake
 
     return do
 
@@ -336,7 +336,7 @@ def test_killed_after_every_run_and_started_again_it_trains_every_point_once(pla
     for _ in range(17):
         fake = Fake(make_run, place, budget=1)
         with contextlib.suppress(KeyboardInterrupt):
-            results = sweep(made, place, Told(), fake)
+            results = sweep(made, place, Told(), lambda *_, fake=fake: fake)
         trained += fake.trained
     assert len(trained) == len(set(trained)) == 16
     assert [result.status for result in results] == ["finished"] * 8
@@ -437,10 +437,10 @@ def test_a_signal_ends_it_and_the_same_command_goes_on(planned, place, make_run)
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(Stopped, match="2 of 4 runs are done; the same command goes on") as caught:
-        sweep(planned(RATES), place, Told(), Interrupted(make_run, place))
+        sweep(planned(RATES), place, Told(), lambda *_: Interrupted(make_run, place))
     assert caught.value.signal == signal.SIGTERM
     fake = Fake(make_run, place)
-    sweep(planned(RATES), place, Told(), fake)
+    sweep(planned(RATES), place, Told(), lambda *_: fake)
     assert len(fake.trained) == 2
 
 

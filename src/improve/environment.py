@@ -53,9 +53,8 @@ def train_available(spec: Spec, data: Data) -> int:
     """How many training examples there would be without `data.train_size`."""
     if spec.data.train_size is None:
         return len(data.parts["train"])
-    theirs = spec.data.target_counts()
-    if theirs is not None:
-        return spec.data.whole_sizes(Counts(data.available, 0, 0), theirs).train
+    if data.target is not None:
+        return spec.data.whole_sizes(Counts(data.available, 0, 0), data.target).train
     used = min(spec.data.subset or data.available, data.available)
     return used - data.dropped - sum(len(part) for name, part in data.parts.items() if name != "train")
 

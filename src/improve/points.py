@@ -57,6 +57,8 @@ class Plan:
     trials: int | None
     seeds: int
     code: bool = True
+    cpus: float = 1  # of one trial, on a cluster
+    gpus: float = 0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -86,7 +88,9 @@ class Plan:
         """As it stands in a spec file."""
         space = {knob.key: knob.words.strip() for knob in self.knobs}
         trials = {} if self.trials is None else {"trials": self.trials}
-        return {"search": self.search, **trials, "seeds": self.seeds, "space": space}
+        sizes = {"cpus": self.cpus} if self.cpus != 1 else {}
+        sizes |= {"gpus": self.gpus} if self.gpus else {}
+        return {"search": self.search, **trials, "seeds": self.seeds, "space": space, **sizes}
 
 
 def plan(
@@ -143,7 +147,7 @@ def made(file: Path, tree: Tree, knobs: tuple[Knob, ...], wanted: Asked, given: 
     if search != "grid":
         trials = trials or TRIALS
     spec, problems = judged(Tree(tree.value, dict(tree.values), dict(tree.keys), []), code)
-    first = Plan(file, tree, spec, knobs, search, trials, seeds, code)
+    first = Plan(file, tree, spec, knobs, search, trials, seeds, code, given.cpus, given.gpus)
     if not problems:
         return first
     return replace(first, base=first.tried([knob.ends[0] for knob in knobs])[0])

@@ -16,6 +16,7 @@ from improve.lazy import np
 from improve.normalizations import Statistics
 from improve.randomness import keyed
 from improve.spec import Spec
+from improve.splits import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Examples:
 class Data:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
     them; `available` examples are in the source, `dropped` were left out as duplicates, `cost` (classes,) is what an
-    error on each class costs where the spec says so, `census` is by part."""
+    error on each class costs where the spec says so, `census` is by part, `target` the target's own sizes."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -59,6 +60,7 @@ class Data:
     dropped: int
     cost: NDArray[Any] | None
     census: dict[str, Census]
+    target: Counts | None = None
 
     @property
     def duplicates(self) -> dict[str, int]:
@@ -112,6 +114,7 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         divided - sum(map(len, parts.values())),
         costs,
         {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
+        target.counts if target else None,
     )
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Group
@@ -38,25 +37,24 @@ class TrialsWatcher:
         self.out, self.quiet = console(stderr=True), quiet
         self.live: Live | None = None
         self.ranked: list[tuple[float, str]] = []
-        self.costs: list[float] = []
+        self.begin, self.trained = 0.0, 0  # when the first one began, and how many are done since
         self.bar = Progress(BarColumn(bar_width=32), TextColumn("{task.description}"), auto_refresh=False)
         self.task = self.bar.add_task("", total=None)
-        self.since, self.drawn, self.done, self.doing = 0.0, 0.0, 0, ""
+        self.drawn, self.done, self.doing = 0.0, 0, ""
 
     def reading(self, done: int, total: int) -> None:
         self.draw(f"reading images {done:,}/{total:,}")
 
     def begun(self, name: str) -> None:
-        self.since = time.monotonic()
+        self.begin = self.begin or time.monotonic()
         self.draw(name)
 
     def epoch(self, name: str, row: dict[str, Any]) -> None:
         self.draw(f"{name}   epoch {row['epoch']}: {percent(row['validation_error'])}")
 
     def member(self, done: int, total: int, name: str, made: Run | ImproveError) -> None:
-        if self.since:
-            self.costs.append(time.monotonic() - self.since)
-        self.since, self.done = 0.0, done
+        self.trained += bool(self.begin)
+        self.done = done
         self.bar.update(self.task, total=total, completed=done)
         part = None if isinstance(made, ImproveError) else made.summary.get("validation")
         if part and isinstance(made, Run) and made.status == "finished":
@@ -64,7 +62,10 @@ class TrialsWatcher:
         self.say(done, total, name, ended(made), self.left(total - done))
 
     def left(self, missing: int) -> str:
-        return f"about {duration(missing * fmean(self.costs))} left" if self.costs and missing else ""
+        """Several may be trained side by side: the time between two that are done is what counts."""
+        if not self.trained or not missing:
+            return ""
+        return f"about {duration(missing * (time.monotonic() - self.begin) / self.trained)} left"
 
     def say(self, done: int, total: int, name: str, what: str, left: str) -> None:
         if self.quiet:

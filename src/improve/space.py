@@ -86,3 +86,5 @@ class Asked(NamedTuple):
     trials: int | None = None
     seeds: int | None = None
     knobs: tuple[Knob, ...] = ()
+    cpus: float = 1  # of one trial, on a cluster
+    gpus: float = 0

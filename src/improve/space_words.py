@@ -14,7 +14,7 @@ from improve.space import DIGITS, MOST, SEARCHES, Asked, Knob
 from improve.yamlfile import Path, Place, Tree, inline, parse, scalar
 
 SECTION = "sweep"
-KEYS = ("search", "trials", "seeds", "space")  # of the section
+KEYS = ("search", "trials", "seeds", "space", "cpus", "gpus")  # of the section
 RANGES = ("log", "uniform", "int")
 FUNCTION = re.compile(r"\s*([a-z]\w*)\((.*)\)\s*", re.DOTALL)
 FORMS = "write values with commas, range(16,65,16), int(8,64), uniform(0,0.5) or log(1e-4,1e-1)"
@@ -161,7 +161,8 @@ def asked(tree: Tree) -> Asked:
         tree.problems.append(where.problem("sweep.space holds settings", "optimizer.learning_rate: log(1e-4,1e-1)"))
         space = {}
     search, trials, seeds = (section.get(key) for key in KEYS[:3])
-    return Asked(search, trials, seeds, tuple(knobs(space, tree)))
+    sizes = {key: section[key] for key in ("cpus", "gpus") if key in section}
+    return Asked(search, trials, seeds, tuple(knobs(space, tree)), **sizes)
 
 
 def unknown(section: dict[str, Any], tree: Tree) -> Iterator[Problem]:
@@ -181,6 +182,12 @@ def wrong_numbers(section: dict[str, Any], tree: Tree) -> Iterator[Problem]:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
             place = tree.values[(SECTION, key)]
             yield place.problem(f"sweep.{key} is a whole number, this is {inline(value)}", f"from 1 to {MOST:,}")
+    for key in ("cpus", "gpus"):
+        value = section.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+            place = tree.values[(SECTION, key)]
+            fix = "what one trial takes of a node, such as 2 or 0.5"
+            yield place.problem(f"sweep.{key} cannot be {inline(value)}", fix)
 
 
 def knobs(space: dict[str, Any], tree: Tree) -> Iterator[Knob]:

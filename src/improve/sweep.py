@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +79,11 @@ def key_of(spec: Mapping[str, Any]) -> str:
     return json.dumps(spec, sort_keys=True)
 
 
-def sweep(plan: Plan, folder: Path, watcher: Watcher, trials: Trials | None = None) -> list[Result]:
-    """Train what is missing of a plan in `folder`, by `trials` or in one process beside this one.
+def sweep(
+    plan: Plan, folder: Path, watcher: Watcher, trials: Callable[[Path, Watcher], Trials] = LocalTrials
+) -> list[Result]:  # fmt: skip
+    """Train what is missing of a plan in `folder`; `trials` makes what trains it: a process beside this one, unless
+    given.
 
     Raises UsageError, with nothing started, where the folder holds something else; Stopped when Ctrl+C was pressed.
     """
@@ -88,7 +91,7 @@ def sweep(plan: Plan, folder: Path, watcher: Watcher, trials: Trials | None = No
     folder = run.writable(folder)
     with locked(folder):
         settle(plan, folder)
-        place = trials or LocalTrials(folder, watcher)
+        place = trials(folder, watcher)
         walker = Sweep(folder, asked, plan.seeds, place, watcher)
         if plan.search == "hyperband":
             place.judge = walker.judge

@@ -122,7 +122,16 @@ def _sweep() -> dict[str, Any]:
     return {
         "type": "object",
         "description": "what `improve sweep` varies; other commands leave it alone",
-        "properties": {"search": {"enum": [*SEARCHES]}, "trials": count, "seeds": count, "space": space},
+        "properties": {
+            "search": {"enum": [*SEARCHES]},
+            "trials": count,
+            "seeds": count,
+            "space": space,
+            **{
+                key: {"type": "number", "minimum": 0, "maximum": MOST, "description": f"{key} of one trial, with --ray"}
+                for key in ("cpus", "gpus")
+            },
+        },
         "additionalProperties": False,
     }
 

@@ -15,18 +15,20 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
 from improve.errors import ImproveError
+from improve.images import Tick
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.lazy import keras
 from improve.prepare import Data, prepare
 from improve.resume import resume
 from improve.run import checked_name
 from improve.spec import Spec
-from improve.train import train
+from improve.train import Watcher, train
 
 MADE_FIRST = {"spec.yaml", "predictions", "state", "evidence"}  # in a run folder, before its summary
 
@@ -75,13 +77,13 @@ class Shelf:
 
     key, data = "", None
 
-    def of(self, spec: Spec, watcher: Reporter) -> Data:
+    def of(self, spec: Spec, tick: Tick) -> Data:
         plain = spec.complete()
         batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
         key = json.dumps([plain["data"], spec.seed, batch], sort_keys=True)
         if self.data is None or self.key != key:
             self.data = None  # before others are read: there may be no room for both
-            self.data, self.key = prepare(spec, watcher.reading), key
+            self.data, self.key = prepare(spec, tick), key
         return self.data
 
 
@@ -104,29 +106,38 @@ def leave(number: int, frame: FrameType | None) -> None:
 def serve(line: Line, runs: Path, shelf: Shelf) -> None:
     """One trial, and what came of it."""
     order = line.heard()
+    reporter = Reporter(line, order["judged"])
+
+    def work() -> Path:
+        spec = specified(order["spec"], order["code"])
+        return trial(spec, order["name"], runs, reporter, lambda: shelf.of(spec, reporter.reading))
+
+    line.say(**outcome(work))
+
+
+def outcome(work: Callable[[], Path]) -> dict[str, Any]:
+    """The folder that `work` gives, or why there is none, as an event."""
     try:
-        folder = trial(specified(order), order["name"], runs, Reporter(line, order["judged"]), shelf)
-        line.say("done", folder=str(folder))
+        return {"event": "done", "folder": str(work())}
     except ImproveError as error:
-        line.say("failed", what=error.what, where=error.where, fix=error.fix)
+        return {"event": "failed", "what": error.what, "where": error.where, "fix": error.fix}
     except Exception as error:
         traceback.print_exc()
-        line.say("failed", what=f"{type(error).__name__}: {error}")
+        return {"event": "failed", "what": f"{type(error).__name__}: {error}"}
 
 
-def specified(order: dict[str, Any]) -> Spec:
+def specified(plain: dict[str, Any], code: str | None) -> Spec:
     """A complete spec names the file of a model of the user's own without its folder."""
-    plain = order["spec"]
-    if order["code"]:
-        plain["model"]["target"] = f"{order['code']}:{plain['model']['target'].partition(':')[2]}"
+    if code:
+        plain["model"]["target"] = f"{code}:{plain['model']['target'].partition(':')[2]}"
     return Spec.model_validate(plain)
 
 
-def trial(spec: Spec, name: str, runs: Path, watcher: Reporter, shelf: Shelf) -> Path:
-    """Train it, or go on with it; as in a process of its own, whatever was trained before."""
+def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], Data]) -> Path:
+    """Train it, or go on with it; as in a process of its own, whatever was trained before. `read` gives its data."""
     keras.backend.clear_session()  # the names of layers are counted anew, and old graphs go
     gc.collect()
-    data, folder = shelf.of(spec, watcher), runs / checked_name(name)
+    data, folder = read(), runs / checked_name(name)
     remove_husk(folder, spec)
     if folder.is_dir():
         return resume(folder, [], watcher, data=data)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,10 @@ import typer
 from improve.commands.options import RUNS, STOPPED, TERMINATED, Json, NoCode, Quiet, Runs, SpecFile, print_json
 
 if TYPE_CHECKING:
+    from improve.points import Plan
+    from improve.sweep import Watcher
     from improve.sweep_result import Verdict
+    from improve.trials import Trials
 
 Space = Annotated[
     list[str] | None,
@@ -26,19 +31,26 @@ Search = Annotated[
         "--search", metavar="SEARCH", help="grid, random, tpe or hyperband; a grid where all values can be counted"
     ),
 ]
-Trials = Annotated[int | None, typer.Option("--trials", min=1, max=10_000, help="points to try; 20 unless given")]
+Count = Annotated[int | None, typer.Option("--trials", min=1, max=10_000, help="points to try; 20 unless given")]
 Seeds = Annotated[int | None, typer.Option("--seeds", min=1, max=100, metavar="N", help="runs for each point")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="auto|ADDRESS", help="train on the nodes of a Ray cluster: auto finds it, or host:port"
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="of the folder; SPEC_sweep unless given")]
 
 
 def sweep(
     spec: SpecFile,
     space: Space = None,
-    trials: Trials = None,
+    trials: Count = None,
     search: Search = None,
     seeds: Seeds = None,
     runs: Runs = RUNS,
     name: Name = None,
+    ray: Ray = None,
     no_code: NoCode = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -51,6 +63,7 @@ def sweep(
     planned = plan(spec, space or [], not no_code, search, trials, seeds)
     folder = runs / checked_name(name or f"{spec.stem}_sweep")
     check_installed(planned.search)
+    trains = trainer(planned, ray)
     check(planned)
     from improve.show_sweep import TrialsWatcher
     from improve.sweep import Stopped
@@ -59,7 +72,7 @@ def sweep(
 
     watcher = TrialsWatcher(quiet)
     try:
-        results = sweep_plan(planned, folder, watcher)
+        results = sweep_plan(planned, folder, watcher, trains)
     except Stopped as stopped:
         watcher.close()
         typer.echo(f"stopped: {stopped}", err=True)
@@ -67,6 +80,18 @@ def sweep(
     finally:
         watcher.close()
     shown(conclude(planned, folder, results), folder, as_json)
+
+
+def trainer(planned: Plan, address: str | None) -> Callable[[Path, Watcher], Trials]:
+    """What trains the points: one process on this machine, or a cluster."""
+    if address is None:
+        from improve.trials import LocalTrials
+
+        return LocalTrials
+    from improve.ray_trials import Cluster, RayTrials, check_installed
+
+    check_installed()
+    return partial(RayTrials, cluster=Cluster(address, planned.cpus, planned.gpus))
 
 
 def shown(verdict: Verdict, folder: Path, as_json: bool) -> None:

@@ -1,0 +1,233 @@
+"""Sweeps on a real Ray cluster on this machine: `ray start --head`, and a second node that joins by address."""
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from conftest import Silent
+from improve import ray_trials, run
+from improve.errors import ImproveError, UsageError
+from improve.points import grid, names, plan
+from improve.ray_trials import LOG, Cluster, RayTrials
+from improve.specfile import load
+from improve.sweep import Stopped, sweep
+from improve.train import train
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.trains
+
+TINY = """\
+data: {source: digits, subset: 300, split: 50/25/25}
+model: {name: mlp, hidden: [8]}
+regularization: {dropout: 0.2}
+optimizer: {name: adam, learning_rate: 0.003}
+training: {epochs: 3, batch_size: 32}
+evidence: light
+"""
+GRID = "optimizer.learning_rate=1e-3,1e-2", "model.hidden=[4],[8]"
+
+
+class Told:
+    """A watcher that remembers; `press`, at the first epoch, is called once."""
+
+    def __init__(self, press=None):
+        self.names, self.epochs, self.press = [], [], press
+
+    def reading(self, done, total): ...
+
+    def begun(self, name):
+        self.names.append(name)
+
+    def epoch(self, name, row):
+        self.epochs.append((name, row["epoch"]))
+        if self.press:
+            self.press, press = None, self.press
+            press()
+
+    def member(self, done, total, name, made): ...
+
+
+def ray_start(*arguments):
+    command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--num-cpus=1", "--block"]
+    variables = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
+
+
+def until(found, seconds=90):
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        if found():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+def raylets():
+    """Process numbers of the nodes of this machine, by the first digits of their ids."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = place.read_text().split("\0")
+        except OSError:
+            continue
+        if words[0].endswith("raylet"):
+            found |= {word.partition("=")[2][:8]: int(place.parent.name) for word in words if "node_id=" in word}
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    before = raylets()
+    place = Path("/tmp") / f"improve-ray-{os.getpid()}"  # short: it holds sockets
+    head = ray_start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={place}")
+    until(lambda: len(raylets()) == len(before) + 1)
+    yield f"127.0.0.1:{port}"
+    head.terminate()
+    head.wait(30)
+
+
+@pytest.fixture
+def second(address):
+    """A node that joins by address."""
+    import ray
+
+    node = ray_start(f"--address={address}")
+    ray.init(address, log_to_driver=False, logging_level="ERROR")
+    until(lambda: sum(one["Alive"] for one in ray.nodes()) == 2)
+    ray.shutdown()
+    yield
+    node.terminate()
+    node.wait(30)
+
+
+def log_of(folder):
+    with (folder / LOG).open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def swept(address, write_spec, tmp_path):
+    def run_it(*words, watcher=None, text=TINY, **cluster):
+        made = plan(write_spec(text), words)
+        wanted = Cluster(**{"address": address, "cpus": 1, "gpus": 0, **cluster})
+        folder = tmp_path / "runs" / "s"
+        return made, sweep(made, folder, watcher or Told(), partial(RayTrials, cluster=wanted)), folder
+
+    return run_it
+
+
+def test_a_sweep_on_two_nodes_gives_each_run_as_train_would(swept, second, tmp_path):
+    made, results, folder = swept(*GRID)
+    assert [one.status for one in results] == ["finished"] * 4
+    for point, name in zip(grid(made)[::3], names(made, grid(made))[::3], strict=True):
+        alone = run.load(train(point.spec, "alone", tmp_path / "alone", Silent()))
+        there = run.load(folder / f"{name}-seed0")
+        assert there.summary["state_sha256"] == alone.summary["state_sha256"]
+        assert there.fingerprint == alone.fingerprint
+    rows = log_of(folder)
+    assert Counter(row["event"] for row in rows) == {"driver": 1, "there": 1, "begun": 4, "done": 4}
+    assert len((folder / ".evaluations.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_a_node_that_is_killed_costs_time_and_no_trial(swept, second, tmp_path):
+    folder = tmp_path / "runs" / "s"
+
+    def kill():
+        theirs = next(row["node"][-8:] for row in log_of(folder) if row["event"] == "there")
+        os.kill(raylets()[theirs], signal.SIGKILL)
+
+    class Kills(Told):
+        def epoch(self, name, row):
+            there = next(row["node"] for row in log_of(folder) if row["event"] == "there")
+            begun = [row["run"] for row in log_of(folder) if (row["event"], row["node"]) == ("begun", there)]
+            if name in begun and self.press:
+                self.press, press = None, self.press
+                press()
+
+    watcher = Kills(kill)
+    made, results, _ = swept(*GRID, "training.epochs=12", watcher=watcher)
+    assert watcher.press is None, "no trial was on the node"
+    assert [one.status for one in results] == ["finished"] * 4
+    rows = [row for row in log_of(folder) if row["run"]]
+    done = Counter(row["run"] for row in rows if row["event"] == "done")
+    assert sorted(done) == sorted(f"{name}-seed0" for name in names(made, grid(made)))
+    assert set(done.values()) == {1}
+    begun = Counter(row["run"] for row in rows if row["event"] == "begun")
+    assert max(begun.values()) > 1, "nothing was tried again"
+    moved = next(name for name, times in begun.items() if times > 1)
+    places = [row["node"] for row in rows if row["run"] == moved]
+    assert places[0] != places[-1]
+
+
+def test_a_signal_stops_it_and_the_same_command_goes_on(swept, tmp_path):
+    folder = tmp_path / "runs" / "s"
+    words = GRID[0], "training.epochs=40"
+    with pytest.raises(Stopped, match="0 of 2 runs are done"):
+        swept(*words, watcher=Told(lambda: os.kill(os.getpid(), signal.SIGINT)))
+    assert not list(folder.glob("*/summary.json"))
+    _, results, _ = swept(*words)
+    assert [one.status for one in results] == ["finished"] * 2
+
+
+def test_hyperband_judges_epochs_that_are_trained_elsewhere(swept):
+    pytest.importorskip("optuna")
+    text = TINY.replace("epochs: 3", "epochs: 9")
+    text += "sweep: {search: hyperband, trials: 6, space: {optimizer.learning_rate: 'log(1e-5,1e-1)'}}\n"
+    _, results, _ = swept(text=text)
+    pruned = [one for one in results if one.status == "pruned"]
+    assert pruned
+    assert {one.status for one in results} == {"finished", "pruned"}
+    assert all(len(one.runs[0].history) < 9 and one.cause.startswith("Hyperband") for one in pruned)
+
+
+def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address, write_spec, tmp_path):
+    (tmp_path / "mymodel.py").write_text(
+        "import keras\n"
+        "def build(shape, classes, width=4):\n"
+        "    if width > 4: raise ValueError('too wide')\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
+    )
+    text = TINY.replace("{name: mlp, hidden: [8]}", "{name: python, target: 'mymodel.py:build'}")
+    text = text.replace("regularization: {dropout: 0.2}\n", "")
+    (tmp_path / "runs").mkdir()
+    trials = RayTrials(tmp_path / "runs", Told(), Cluster(address, 1, 0))
+    try:
+        for width in (8, 4):
+            trials.submit(f"width{width}", load(write_spec(text), [f"model.width={width}", "training.epochs=1"]))
+        found = dict(trials.finished())
+    finally:
+        trials.close()
+    assert isinstance(found["width8"], ImproveError)
+    assert (found["width8"].what, found["width8"].where) == ("build failed: ValueError: too wide", "mymodel.py:3")
+    assert run.load(found["width4"]).status == "finished"
+    assert (found["width4"] / "mymodel.py").is_file()
+
+
+def test_a_node_with_other_versions_is_refused_by_name(swept, monkeypatch, tmp_path):
+    monkeypatch.setattr(ray_trials, "installed", lambda: {**ray_worker_versions(), "keras": "3.99"})
+    with pytest.raises(UsageError, match=rf"{socket.gethostname()} .* has keras 3\.[0-9.]+, here 3.99"):
+        swept(*GRID)
+    assert not list((tmp_path / "runs" / "s").glob("*/summary.json"))
+
+
+def ray_worker_versions():
+    from improve.ray_worker import installed
+
+    return installed()
+
+
+def test_a_trial_that_no_node_has_room_for_is_refused(swept):
+    with pytest.raises(UsageError, match="a trial needs 64 CPUs and 0 GPUs"):
+        swept(*GRID, cpus=64)
