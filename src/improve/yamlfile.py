@@ -20,6 +20,7 @@ Path = tuple[str | int, ...]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
+TOO_DEEP = "this is nested too deep or holds too much to be a spec"
 MAX_NODES = 50_000
 LARGEST = 2**63 - 1  # beyond it a whole number is a float: no setting is that large, and arithmetic overflows
 WIDEST = 1000  # columns: a longer line is not shown with its mistakes, of which it can hold thousands
@@ -120,6 +121,8 @@ class Reader:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         fix = "indent with spaces; write keys as 'key: value'"
+        if mark is not None and "nesting depth" in what:  # PyYAML has a limit of its own since 6.0.4, and reads ahead
+            return self.place(mark).problem(TOO_DEEP, "")
         if mark is None:
             return Problem(f"this is not YAML: {what}", fix, self.source)
         return replace(self.place(mark).problem(f"this is not YAML: {what}", fix), length=1)
@@ -142,7 +145,7 @@ class Reader:
             self.refuse(event.start_mark, f"tags such as {event.tag} are not read here", "leave the tag out")
         self.nodes += 1
         if self.depth > MAX_DEPTH or self.nodes > MAX_NODES:
-            self.refuse(event.start_mark, "this is nested too deep or holds too much to be a spec")
+            self.refuse(event.start_mark, TOO_DEEP)
         return event
 
     def construct(self, event: Any, path: Path) -> Any:
