@@ -1,26 +1,26 @@
 """Sweeps on a real Ray cluster on this machine: `ray start --head`, and a second node that joins by address."""
 
-import csv
 import os
 import signal
 import socket
-import subprocess
 import sys
-import time
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from conftest import Silent
+from conftest import CONFIGS, Silent
 from improve import ray_trials, run
 from improve.errors import ImproveError, UsageError
 from improve.points import grid, names, plan
-from improve.ray_trials import LOG, Cluster, RayTrials
+from improve.ray_trials import Cluster, RayTrials
 from improve.specfile import load
 from improve.sweep import Stopped, sweep
 from improve.train import train
+
+sys.path.insert(0, str(CONFIGS.parent / "benchmarks"))
+import cluster
+from cluster import log_of, raylets
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.trains
@@ -56,72 +56,23 @@ class Told:
     def member(self, done, total, name, made): ...
 
 
-def ray_start(*arguments):
-    command = [str(Path(sys.executable).with_name("ray")), "start", *arguments, "--num-cpus=1", "--block"]
-    variables = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
-
-
-def until(found, seconds=90):
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if found():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
-
-
-def raylets():
-    """Process numbers of the nodes of this machine, by the first digits of their ids."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = place.read_text().split("\0")
-        except OSError:
-            continue
-        if words[0].endswith("raylet"):
-            found |= {word.partition("=")[2][:8]: int(place.parent.name) for word in words if "node_id=" in word}
-    return found
-
-
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    before = raylets()
-    place = Path("/tmp") / f"improve-ray-{os.getpid()}"  # short: it holds sockets
-    head = ray_start("--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={place}")
-    until(lambda: len(raylets()) == len(before) + 1)
-    yield f"127.0.0.1:{port}"
-    head.terminate()
-    head.wait(30)
+def address():
+    with cluster.head() as address:
+        yield address
 
 
 @pytest.fixture
 def second(address):
-    """A node that joins by address."""
-    import ray
-
-    node = ray_start(f"--address={address}")
-    ray.init(address, log_to_driver=False, logging_level="ERROR")
-    until(lambda: sum(one["Alive"] for one in ray.nodes()) == 2)
-    ray.shutdown()
-    yield
-    node.terminate()
-    node.wait(30)
-
-
-def log_of(folder):
-    with (folder / LOG).open() as stream:
-        return list(csv.DictReader(stream))
+    with cluster.second(address):
+        yield
 
 
 @pytest.fixture
 def swept(address, write_spec, tmp_path):
-    def run_it(*words, watcher=None, text=TINY, **cluster):
+    def run_it(*words, watcher=None, text=TINY, **sizes):
         made = plan(write_spec(text), words)
-        wanted = Cluster(**{"address": address, "cpus": 1, "gpus": 0, **cluster})
+        wanted = Cluster(**{"address": address, "cpus": 1, "gpus": 0, **sizes})
         folder = tmp_path / "runs" / "s"
         return made, sweep(made, folder, watcher or Told(), partial(RayTrials, cluster=wanted)), folder
 
