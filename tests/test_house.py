@@ -62,6 +62,7 @@ FLOORS = [
     ["tracking"],
     ["diagnose", "compare", "glossary", "sweep", "trials_worker"],
     ["sweep_result", "ray_worker"],
+    ["ray_cluster"],
     ["ray_trials"],
     ["revise", "show", "show_curve", "evaluate"],
     ["proposals"],

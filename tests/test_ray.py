@@ -7,7 +7,7 @@ import pytest
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.points import plan
-from improve.ray_trials import Cluster, check_answers, check_installed, check_room, needs, rooms
+from improve.ray_cluster import Cluster, check_answers, check_installed, check_room, needs, rooms
 from improve.yamlfile import write
 
 SPEC = """\

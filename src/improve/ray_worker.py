@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from improve import __version__
 from improve.environment import versions
-from improve.parcels import Parcel, folder_packed, unpacked
+from improve.parcels import folder_packed, unpacked
 from improve.prepare import Data
 from improve.run import checked_name
 from improve.spec import Spec
@@ -19,13 +19,14 @@ from improve.trials_worker import outcome, specified, trial
 
 
 class Order(NamedTuple):
-    """What a node is asked for. `code`: name and content of the file of a model of the user's own; `judged`: whether
-    the driver has a say after every epoch; `installed`: what is, where the driver runs."""
+    """What a node is asked for. `code`: name and content of the file of a model of the user's own; `data`: a reference
+    to the Parcel of them; `judged`: whether the driver has a say after every epoch; `installed`: what is, where the
+    driver runs."""
 
     name: str
     spec: dict[str, Any]
     code: tuple[str, bytes] | None
-    data: Parcel
+    data: Any
     judged: bool
     installed: dict[str, str]
 
@@ -100,15 +101,15 @@ def trained(order: Order, place: Path, reporter: Reporter) -> Path:
     return trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
 
 
-SHELF: list[tuple[bytes, Data]] = []  # of the trial before
+SHELF: list[tuple[str, Data]] = []  # of the trial before
 
 
-def data_of(parcel: Parcel) -> Data:
-    """Its arrays lie in the node's object store, and are mapped from there."""
+def data_of(reference: Any) -> Data:
+    """The arrays lie in the node's object store, and are mapped from there."""
     import ray
 
-    if not SHELF or SHELF[0][0] != parcel.frame:
-        SHELF[:] = [(parcel.frame, unpacked(parcel, ray.get))]
+    if not SHELF or SHELF[0][0] != reference.hex():
+        SHELF[:] = [(reference.hex(), unpacked(ray.get(reference), ray.get))]
     return SHELF[0][1]
 
 

@@ -10,10 +10,12 @@ from functools import partial
 import pytest
 
 from conftest import CONFIGS, Silent
-from improve import ray_trials, run
+from improve import ray_cluster, run
 from improve.errors import ImproveError, UsageError
 from improve.points import grid, names, plan
-from improve.ray_trials import Cluster, RayTrials
+from improve.ray_cluster import Cluster
+from improve.ray_trials import RayTrials
+from improve.ray_worker import installed
 from improve.specfile import load
 from improve.sweep import Stopped, sweep
 from improve.train import train
@@ -167,16 +169,10 @@ def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address,
 
 
 def test_a_node_with_other_versions_is_refused_by_name(swept, monkeypatch, tmp_path):
-    monkeypatch.setattr(ray_trials, "installed", lambda: {**ray_worker_versions(), "keras": "3.99"})
+    monkeypatch.setattr(ray_cluster, "installed", lambda: {**installed(), "keras": "3.99"})
     with pytest.raises(UsageError, match=rf"{socket.gethostname()} .* has keras 3\.[0-9.]+, here 3.99"):
         swept(*GRID)
     assert not list((tmp_path / "runs" / "s").glob("*/summary.json"))
-
-
-def ray_worker_versions():
-    from improve.ray_worker import installed
-
-    return installed()
 
 
 def test_a_trial_that_no_node_has_room_for_is_refused(swept):

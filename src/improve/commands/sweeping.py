@@ -88,7 +88,8 @@ def trainer(planned: Plan, address: str | None) -> Callable[[Path, Watcher], Tri
         from improve.trials import LocalTrials
 
         return LocalTrials
-    from improve.ray_trials import Cluster, RayTrials, check_installed
+    from improve.ray_cluster import Cluster, check_installed
+    from improve.ray_trials import RayTrials
 
     check_installed()
     return partial(RayTrials, cluster=Cluster(address, planned.cpus, planned.gpus))
