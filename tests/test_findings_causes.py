@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from improve.findings import capacity, gradients, labels, optimization, readable, restraint, wiring
+from improve.findings import capacity, finishing, gradients, labels, optimization, readable, restraint, wiring
 from improve.recipe import TAU
 from improve.statistics import Z_ONE_SIDED, Rate, binomial_tail, difference
 from test_findings_evidence import LN10, SGD, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
@@ -124,6 +124,13 @@ def still_better(step, n=10, best=None):
     rows = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3, "validation_cross_entropy": 1 + step * (n - epoch)}
             for epoch in range(1, n + 1)]  # fmt: skip
     return {**bad(metrics=rows), "best_epoch": n if best is None else best}
+
+
+def still_erring_less(step, n=10):
+    """The validation error falls by `step` in each of n epochs, down to 0.3; the cross-entropy stands still."""
+    rows = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3 + step * (n - epoch), "validation_cross_entropy": 1.0}
+            for epoch in range(1, n + 1)]  # fmt: skip
+    return {**bad(metrics=rows), "best_epoch": n}
 
 
 def impatient(patience, done=10):
@@ -250,10 +257,11 @@ def missing_class(have):
 FEWEST = next(c for c in range(1, 50) if (1 - c / 1000) ** 1000 < labels.CHANCE_P)
 FLAT_STEP = 2 * capacity.FLAT / 10  # an error that falls by that much wins FLAT in ten more epochs, at half the slope
 TRAINING = {
-    "T1": [Sweep("share to come", still_better, above_or_at(2 * optimization.STILL / 10)),
+    "T1": [Sweep("share to come", still_better, above_or_at(2 * finishing.STILL / 10)),
+           Sweep("share of the error", still_erring_less, above_or_at(0.3 * 2 * finishing.STILL / 10)),
            Sweep("best epoch of 8", lambda best: still_better(0.1, 8, best), counts_from(6)),
-           Sweep("share lost", losing, above_or_at(optimization.STILL)),
-           Sweep("patience", impatient, counts_under(optimization.HASTY + 1)),
+           Sweep("share lost", losing, above_or_at(finishing.STILL)),
+           Sweep("patience", impatient, counts_under(finishing.HASTY + 1)),
            Sweep("epochs of 20", lambda done: impatient(1, done), counts_under(16))],
     "T2": [Sweep("update", lambda size: bad(kernels=kernels(size)), under(optimization.SLOW))],
     "T3": [Sweep("spike", lambda loss: bad(steps=steps([3.0, loss, 1.0])), above(3.0 * optimization.SPIKE)),

@@ -17,8 +17,9 @@ RULES = {rule.code: rule for rule in findings.ORDER}
 LN10 = math.log(10)
 
 
-def part_of(n=1000, brightness=(0.5, 0.1), contrast=(0.2, 0.05), classes=None):
-    return {"n": n, "classes": classes or [n // 10] * 10, "brightness": list(brightness), "contrast": list(contrast)}
+def part_of(n=1000, brightness=(0.5, 0.1), contrast=(0.2, 0.05), classes=None, **looks):
+    looks |= {"brightness": brightness, "contrast": contrast}
+    return {"n": n, "classes": classes or [n // 10] * 10, **{look: list(values) for look, values in looks.items()}}
 
 
 def kernel(name, shape=(10, 10), **changes):

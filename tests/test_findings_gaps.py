@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from conftest import part
+from improve.census import LOOKS
 from improve.findings import gradients, mismatch, testing, validation, variance, world
 from improve.recipe import TAU
 from improve.statistics import Rate, difference, fisher_greater, mcnemar
@@ -26,9 +27,15 @@ def surely(n=1000):
     return next(k for k in range(n) if low(k) >= TAU or (k / n >= 2 * TAU and low(k) >= TAU / 2))
 
 
-def brighter(by):
-    """Validation images are brighter by so many standard deviations; there is no train-dev set."""
-    parts = {"train": part_of(brightness=(0.0, 1.0)), "validation": part_of(brightness=(by, 1.0))}
+def unlike(look, by):
+    """Validation images differ in a look by so many standard deviations; there is no train-dev set."""
+    parts = {"train": part_of(**{look: (0.0, 1.0)}), "validation": part_of(**{look: (by, 1.0)})}
+    return gap(0.2, start=start(parts=parts))
+
+
+def bluer(by, n=1000):
+    """Training images are red by 0.3 standard deviations, validation images blue by so many."""
+    parts = {"train": part_of(n=n, colour=(0.3, 1.0)), "validation": part_of(n=n, colour=(-by, 1.0))}
     return gap(0.2, start=start(parts=parts))
 
 
@@ -216,7 +223,10 @@ VALIDATION = {
     "V9": [Sweep("images", lambda n: jumping(0.02, n=n), counts_from(enough_jumps())),
            Sweep("points", lambda by: jumping(by, n=100_000), ((0.0199, False), (TAU + 1e-9, True), (0.0201, True))),
            Sweep("epochs", lambda late: jumping(epochs=2 * late), counts_from(validation.LATE_HALF))],
-    "M1": [Sweep("mismatch", unlike_train_dev, TWO_POINTS), Sweep("brighter", brighter, from_(mismatch.OBVIOUS))],
+    "M1": [Sweep("mismatch", unlike_train_dev, TWO_POINTS),
+           *(Sweep(look, lambda by, look=look: unlike(look, by), from_(mismatch.OBVIOUS)) for look in LOOKS),
+           Sweep("blue", bluer, ((0.099, False), (0.1001, True), (0.3, True))),
+           Sweep("images", lambda n: bluer(0.3, n), counts_from(139))],
     "M2": [Sweep("distance", lambda by: by_class(0.5 + by), ((0.149, False), (mismatch.SHIFTED + 0.0001, True), (0.16, True)))],
 }  # fmt: skip
 AFTERWARDS = {

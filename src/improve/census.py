@@ -1,4 +1,4 @@
-"""What the images of a part look like: hashes to find them again, light, contrast and sharpness to compare parts by."""
+"""What the images of a part look like: hashes to find them again, light, contrast, sharpness, colour to compare by."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from improve.lazy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LOOKS = ("brightness", "contrast", "sharpness")
+LOOKS = ("brightness", "contrast", "sharpness", "colour")
 
 
 @dataclass(frozen=True)
 class Census:
     """Of one part, per image and in its order: `hash` (n,; uint64, of the pixels), `brightness` and `contrast` (n,;
     float32: mean and standard deviation of the pixels as they come), `sharpness` (n,; float32: how far neighbours
-    differ, as a share of the contrast); `counts` per class; `digest` of it all: equal digests, same examples in the
-    same order."""
+    differ, as a share of the contrast), `colour` (n,; float32: how far the first channel is above the last, 0 where
+    there is one); `counts` per class; `digest` of it all: equal digests, same examples in the same order."""
 
     hash: NDArray[Any]
     brightness: NDArray[Any]
     contrast: NDArray[Any]
     sharpness: NDArray[Any]
+    colour: NDArray[Any]
     counts: list[int]
     digest: str
 
@@ -60,19 +61,20 @@ def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
         prints += map(print_of, chunk)
         looks.append(looks_of(chunk.astype(np.float32)))
     hashed.update(np.ascontiguousarray(labels).data)
-    brightness, contrast, sharpness = map(np.concatenate, zip(*looks, strict=True))
+    brightness, contrast, sharpness, colour = map(np.concatenate, zip(*looks, strict=True))
     counts = np.bincount(labels, minlength=classes).tolist()
     prints_of_all = np.frombuffer(b"".join(prints), np.uint64)
-    return Census(prints_of_all, brightness, contrast, sharpness, counts, hashed.hexdigest())
+    return Census(prints_of_all, brightness, contrast, sharpness, colour, counts, hashed.hexdigest())
 
 
 def looks_of(images: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Brightness, contrast and sharpness of images (n, height, width, channels; float32), each (n,)."""
+    """The LOOKS of images (n, height, width, channels; float32), each (n,)."""
     flat = images.reshape(len(images), -1)
     contrast = flat.std(axis=1)
     steps = [np.abs(np.diff(images, axis=axis)).reshape(len(images), -1) for axis in (1, 2) if images.shape[axis] > 1]
     sharpness = sum((step.mean(axis=1) for step in steps), np.zeros(len(images), np.float32)) / max(1, len(steps))
-    return flat.mean(axis=1), contrast, sharpness / np.maximum(contrast, np.float32(1e-6))
+    colour = (images[..., 0] - images[..., -1]).mean(axis=(1, 2))
+    return flat.mean(axis=1), contrast, sharpness / np.maximum(contrast, np.float32(1e-6)), colour
 
 
 def duplicates(parts: dict[str, Census]) -> dict[str, int]:

@@ -1,10 +1,11 @@
 """Shelf: findings. The order is the order of the recipe: what comes first explains what comes after."""
 
 from improve.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
+from improve.findings.finishing import NotFinished
 from improve.findings.gradients import ColdStatistics, DeadUnits, Exploding, Saturated, TooDeep, Vanishing
 from improve.findings.labels import ClassNeverPredicted, LabelNoise, NoSignal
 from improve.findings.mismatch import DataMismatch, LabelShift
-from improve.findings.optimization import BatchSize, Clipping, DecayedEarly, NotFinished, RateTooHigh, RateTooLow
+from improve.findings.optimization import BatchSize, Clipping, DecayedEarly, RateTooHigh, RateTooLow
 from improve.findings.readable import (
     Diverged,
     EvaluationTooSmall,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from improve.findings.changes import augmented, gentle_augmentation
-from improve.findings.mismatch import OBVIOUS, differences
+from improve.findings.mismatch import colours_exchanged, other_kind
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.findings.signs import SLOW, chance_level, largest_update, part_of, update_ratio
 from improve.lazy import np
@@ -33,10 +33,10 @@ class NoSignal(Rule):
     """What it learned from the training labels says nothing about new images: the labels do not belong to them.
 
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
-    not; or the cross-entropy falls on training images and rises above ln K on validation images, with less than three
-    times the accuracy of guessing; or exchanging classes one for one would make 20 points more of the validation
-    images right, nearly as many as of the training images. Usual causes: labels shuffled against the images, classes
-    numbered differently in two folders, an index off by one.
+    not; or the cross-entropy falls on training images and on validation images never does, but rises above ln K, with
+    less than three times the accuracy of guessing; or exchanging classes one for one would make 20 points more of the
+    validation images right, nearly as many as of the training images. Usual causes: labels shuffled against the images,
+    classes numbered differently in two folders, an index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -44,8 +44,8 @@ class NoSignal(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.errors is None or case.run is None:
             return None
-        other_kind = any(abs(size) >= OBVIOUS for size in differences(case, "train", "validation").values())
-        return self.renamed(case) or (None if other_kind else self.shuffled(case) or self.useless(case))
+        unlike = other_kind(case) or colours_exchanged(case)
+        return self.renamed(case) or (None if unlike else self.shuffled(case) or self.useless(case))
 
     def shuffled(self, case: Case) -> Finding | None:
         part = "train_dev" if case.errors and case.errors.train_dev else "validation"
@@ -73,6 +73,8 @@ class NoSignal(Rule):
         if part.get("error", 0.0) < weak or not case.fits_badly:
             return None
         if case.errors is None or case.errors.train_dev or not train[-1] < LEARNED * guess or not new[-1] > guess:
+            return None
+        if min(new) < LEARNED * guess:  # something was carried over at first: then it learned by heart
             return None
         return self.found(
             f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on "

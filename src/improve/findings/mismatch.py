@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from improve.census import LOOKS
 from improve.findings.changes import augmented
 from improve.findings.rule import Case, Change, Finding, Rule, above
 from improve.findings.signs import part_of
 from improve.lazy import np
 
-OBVIOUS = 1.0  # standard deviations: without a train-dev set, light and contrast must differ by that much
+OBVIOUS = 1.0  # standard deviations: without a train-dev set, the looks must differ by that much
 APART = 0.5  # standard deviations between the means of two sets: a medium effect (Cohen, 1988)
+SURELY = 5.0  # standard errors: a colour that changes its sign by chance is less
+EXCHANGED = "as if red and blue were exchanged: are both read in the same order (RGB, BGR)?"
 LOOK = "look at 100 wrong validation images and count what sets them apart"
 SHIFTED = 0.15  # of the images belong to other classes
 JOINING = 0.5  # share of the target's images that join the training set
@@ -21,10 +24,10 @@ ENOUGH = 100  # validation images: with fewer none can be spared
 class DataMismatch(Rule):
     """Validation images are harder than new images of the training kind: the two come from different distributions.
 
-    Seen as: validation error − train-dev error is high (needs `data.train_dev`; without it, light or
-    contrast must differ by a whole standard deviation, and the variance be high). What differs in light and contrast is
-    told; the rest is to be looked at. Fix: training images like those that count (`data.target.train`), or an
-    augmentation that makes some. Regularisation does not help here.
+    Seen as: validation error − train-dev error is high (needs `data.train_dev`; without it, light, contrast, sharpness
+    or colour must differ by a whole standard deviation, or red and blue look exchanged, and the variance be high). What
+    differs in these is told; the rest is to be looked at. Fix: training images like those that count
+    (`data.target.train`), or an augmentation that makes some. Regularisation does not help here.
     """
 
     code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
@@ -33,15 +36,21 @@ class DataMismatch(Rule):
         if case.errors is None or case.gaps is None:
             return None
         measured = case.gaps.data_mismatch
-        differing = differences(case, "train", "validation")
-        obvious = measured is None and any(abs(size) >= OBVIOUS for size in differing.values())
+        differing, exchanged = differences(case, "train", "validation"), colours_exchanged(case)
+        obvious = measured is None and (exchanged or other_kind(case))
         gap = case.gaps.variance if obvious else measured
         if gap is None or gap.verdict != "high":
             return None
         against = "the training error" if obvious else "the error on unseen images of the training kind"
         says = above("validation", case.errors.validation, gap, against)
         return self.found(
-            "; ".join([says, *(f"{what} differs by {size:+.1f} sd" for what, size in differing.items())]),
+            "; ".join(
+                [
+                    says,
+                    *(f"{what} differs by {size:+.1f} sd" for what, size in differing.items()),
+                    *([EXCHANGED] if exchanged else []),
+                ]
+            ),
             harm=gap.value,
             evidence={"data_mismatch": gap._asdict(), "differing": differing, "n": case.errors.validation.n},
             changes=tuple(changes(case, differing)) if case.run else (),
@@ -50,10 +59,23 @@ class DataMismatch(Rule):
         )
 
 
+def other_kind(case: Case) -> bool:
+    """The validation images obviously look otherwise than the training images."""
+    return any(abs(size) >= OBVIOUS for size in differences(case, "train", "validation").values())
+
+
+def colours_exchanged(case: Case) -> bool:
+    """Validation images are as blue as training images are red, or the other way round, and surely so."""
+    train, new = (part_of(case, name) for name in ("train", "validation"))
+    (red, spread), (blue, other) = (part.get("colour") or (0.0, 0.0) for part in (train, new))
+    error = float(np.hypot(spread / np.sqrt(train.get("n") or 1), other / np.sqrt(new.get("n") or 1)))
+    return bool(red * blue < 0 and abs(red - blue) > SURELY * error and abs(red + blue) < abs(red - blue) / 2)
+
+
 def differences(case: Case, one: str, other: str) -> dict[str, float]:
-    """What differs by half a standard deviation or more between two parts: mean light, mean contrast."""
+    """By how many standard deviations the mean looks of two parts differ, where it is half of one or more."""
     found = {}
-    for what in ("brightness", "contrast"):
+    for what in LOOKS:
         first, second = (part_of(case, name).get(what) for name in (one, other))
         if first and second:
             spread = max(float(np.hypot(first[1], second[1]) / np.sqrt(2)), 1e-9)
@@ -69,7 +91,7 @@ def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:
     imitated: list[dict[str, Any]] = [{"name": "shift", "width": 0.1, "height": 0.1}]
     imitated += [{"name": "brightness"}] if "brightness" in differing else []
     imitated += [{"name": "contrast"}] if "contrast" in differing else []
-    imitated += [{"name": "gaussian_noise"}]
+    imitated += [{"name": "gaussian_noise"}] if differing.get("sharpness", 0.0) >= 0 else []  # it sharpens
     if not case.setting("augmentation"):
         yield augmented(case, imitated, "makes training images more like those that count")
 

@@ -19,7 +19,7 @@ from improve.findings.signs import (
 )
 from improve.lazy import np
 from improve.recipe import SLACK
-from improve.statistics import Rate, difference, slope
+from improve.statistics import Rate, difference
 
 FAST = 0.1
 CLIPPED_STEPS, CLIPPED_AWAY = 0.5, 0.5  # share of the steps, and of their gradient
@@ -29,10 +29,6 @@ SPIKE_STEPS = 50
 COLLAPSE = 0.1  # training error of the last epoch above that of the best
 FEW_UPDATES, FEW_PER_EPOCH = 100, 8
 TINY_BATCH = 4
-FALLING_P = 0.05
-SHORT = 5  # epochs: too few for a slope over epochs
-STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
-HASTY = 2  # epochs of patience
 
 
 class Clipping(Rule):
@@ -218,72 +214,3 @@ def updates(case: Case) -> int:
     """Steps that were taken."""
     steps = case.evidence.steps.get("step")
     return int(steps[-1]) + 1 if steps is not None and len(steps) else 0
-
-
-class NotFinished(Rule):
-    """Training ended while the errors were still falling.
-
-    Seen as: over the last third of the epochs (five at least), the validation cross-entropy falls (p < 0.05) so that at
-    half that slope as many epochs again would take a tenth of it away, and the best epoch is in the last quarter; in
-    runs of less than five epochs, a loss that falls over the whole run by a tenth (p < 0.01). And the training error is
-    high, by more than the variance. Or early stopping with a patience of 1 or 2 broke it off, and the error is high.
-    Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
-    """
-
-    code, name, title, link = "T1", "not_finished", "training ended too early", "training"
-
-    def look(self, case: Case) -> Finding | None:
-        epochs = len(case.column("train_error"))
-        if self.hasty(case, epochs):
-            return self.impatient(case, epochs)
-        if not case.fits_badly or case.gaps is None or case.to_win < case.gaps.variance.value:
-            return None
-        fall = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
-        if fall is None:
-            return None
-        factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
-        return self.found(
-            f"the loss was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
-            harm=case.to_win,
-            evidence={"fall": fall, "epochs": epochs},
-            changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
-            rivals=("T2", "T15"),
-            confirm=f"train {factor} times as long",
-        )
-
-    @staticmethod
-    def by_epochs(case: Case) -> float | None:
-        """The share of the validation cross-entropy that as many epochs again would take, at half the present slope."""
-        losses, best = case.column("validation_cross_entropy"), best_epoch(case)
-        last = max(SHORT, len(losses) // 3)
-        if len(losses) < SHORT or best < 0.75 * len(losses):
-            return None
-        fall = slope(range(last), losses[-last:])
-        share = -fall.value * len(losses) / 2 / max(losses[-1], 1e-30)
-        return share if fall.p < FALLING_P and share >= STILL else None
-
-    @staticmethod
-    def by_steps(case: Case) -> float | None:
-        losses = data_loss(case)
-        if len(losses) < SHORT:
-            return None
-        fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
-        share = 1 - float(np.exp(fall.value * len(losses)))
-        return share if fall.p < STILL_P and share >= STILL else None
-
-    @staticmethod
-    def hasty(case: Case, epochs: int) -> bool:
-        """Early stopping did not wait for a better epoch."""
-        patience, planned = case.setting("training.early_stopping.patience"), case.setting("training.epochs") or 0
-        return patience is not None and patience <= HASTY and epochs < 0.8 * planned and case.errs
-
-    def impatient(self, case: Case, epochs: int) -> Finding:
-        patience = case.setting("training.early_stopping.patience")
-        return self.found(
-            f"early stopping with a patience of {patience} ended it after {epochs} of "
-            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit(case)}",
-            harm=case.to_gain,
-            evidence={"patience": patience, "epochs": epochs},
-            changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
-            confirm="train without early stopping",
-        )

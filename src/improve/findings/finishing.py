@@ -1,0 +1,95 @@
+"""Was it at its end? Errors that still fall, early stopping that did not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from improve.findings.rule import Case, Change, Finding, Rule, fit
+from improve.findings.signs import best_epoch, data_loss
+from improve.lazy import np
+from improve.statistics import slope
+
+FALLING_P = 0.05
+SHORT = 5  # epochs: too few for a slope over epochs
+STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
+HASTY = 2  # epochs of patience
+
+
+def falling(values: Sequence[float]) -> float | None:
+    """The share of its last value that as many epochs again would take away, at half the slope of the last third; None
+    where it does not surely fall."""
+    last = max(SHORT, len(values) // 3)
+    if len(values) < last:
+        return None
+    fall = slope(range(last), values[-last:])
+    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.p < FALLING_P else None
+
+
+class NotFinished(Rule):
+    """Training ended while the errors were still falling.
+
+    Seen as: over the last third of the epochs (five at least), the validation cross-entropy, or the error, falls
+    (p < 0.05) so that at half that slope as many epochs again would take a tenth of it away, and the best epoch is in
+    the last quarter; in runs of less than five epochs, a loss that falls over the whole run by a tenth (p < 0.01). And
+    the training error is high, by more than the variance. Or early stopping with a patience of 1 or 2 broke it off, and
+    the error is high.
+    Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
+    """
+
+    code, name, title, link = "T1", "not_finished", "training ended too early", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        epochs = len(case.column("train_error"))
+        if self.hasty(case, epochs):
+            return self.impatient(case, epochs)
+        if not case.fits_badly or case.gaps is None or case.to_win < case.gaps.variance.value:
+            return None
+        fall = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
+        if fall is None:
+            return None
+        factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
+        return self.found(
+            f"the loss was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
+            harm=case.to_win,
+            evidence={"fall": fall, "epochs": epochs},
+            changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
+            rivals=("T2", "T15"),
+            confirm=f"train {factor} times as long",
+        )
+
+    @staticmethod
+    def by_epochs(case: Case) -> float | None:
+        """The share of the validation cross-entropy, or of the error where that is more, that as many epochs again
+        would take, at half the present slope."""
+        epochs = len(case.column("validation_cross_entropy"))
+        if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
+            return None
+        falls = [falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error")]
+        share = max((share for share in falls if share is not None), default=0.0)
+        return share if share >= STILL else None
+
+    @staticmethod
+    def by_steps(case: Case) -> float | None:
+        losses = data_loss(case)
+        if len(losses) < SHORT:
+            return None
+        fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
+        share = 1 - float(np.exp(fall.value * len(losses)))
+        return share if fall.p < STILL_P and share >= STILL else None
+
+    @staticmethod
+    def hasty(case: Case, epochs: int) -> bool:
+        """Early stopping did not wait for a better epoch."""
+        patience, planned = case.setting("training.early_stopping.patience"), case.setting("training.epochs") or 0
+        return patience is not None and patience <= HASTY and epochs < 0.8 * planned and case.errs
+
+    def impatient(self, case: Case, epochs: int) -> Finding:
+        patience = case.setting("training.early_stopping.patience")
+        return self.found(
+            f"early stopping with a patience of {patience} ended it after {epochs} of "
+            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit(case)}",
+            harm=case.to_gain,
+            evidence={"patience": patience, "epochs": epochs},
+            changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
+            confirm="train without early stopping",
+        )
