@@ -133,6 +133,15 @@ def still_erring_less(step, n=10):
     return {**bad(metrics=rows), "best_epoch": n}
 
 
+def averaged(ratio=2.0, momentum=0.999, count=1000):
+    """The clean cross-entropy is so many times that of the batches; a mean over 1 / (1 - momentum) of `count` steps."""
+    rows = [
+        {"epoch": 1, "train_error": 0.3, "validation_error": 0.3, "cross_entropy": 1.0, "train_cross_entropy": ratio}
+    ]
+    spec = {"optimizer": {"name": "adam", "use_ema": True, "ema_momentum": momentum}}
+    return {**bad(spec, metrics=rows, steps=steps([1.0] * count)), "best_epoch": 1}
+
+
 def impatient(patience, done=10):
     spec = {"training": {"epochs": 20, "early_stopping": {"patience": patience}}}
     return {**bad(spec), "history": [0.3] * done, "best_epoch": 1}
@@ -312,4 +321,7 @@ TRAINING = {
     "T18": [Sweep("target", lambda target: errors_of(0.1, 0.2, human_error=0.1, target_error=target), under(0.1))],
     "T19": [Sweep("bias", lambda error: errors_of(error, error), from_(TAU))],
     "T20": [Sweep("frozen of 1,000", frozen, counts_from(1 + round(1000 * capacity.FROZEN)))],
+    "T21": [Sweep("ratio", averaged, from_(finishing.BEHIND)),
+            Sweep("steps", lambda count: averaged(momentum=0.75, count=count), counts_under(12)),
+            Sweep("momentum", lambda momentum: averaged(momentum=momentum, count=30), ((0.89, False), (0.899, False), (0.901, True)))],
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Shelf: findings. The order is the order of the recipe: what comes first explains what comes after."""
 
 from improve.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
-from improve.findings.finishing import NotFinished
+from improve.findings.finishing import LaggingAverage, NotFinished
 from improve.findings.gradients import ColdStatistics, DeadUnits, Exploding, Saturated, TooDeep, Vanishing
 from improve.findings.labels import ClassNeverPredicted, LabelNoise, NoSignal
 from improve.findings.mismatch import DataMismatch, LabelShift
@@ -25,8 +25,9 @@ from improve.findings.world import Abstention, FieldError, HiddenByTheMetric, We
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
     Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, ColdStatistics,
-    LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing, RateTooLow, Exploding,
-    Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted, NoBetterThanChance, AvoidableBias,
+    LaggingAverage, LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing,
+    RateTooLow, Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted,
+    NoBetterThanChance, AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
 GAPS: tuple[type[Rule], ...] = (

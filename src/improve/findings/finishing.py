@@ -1,11 +1,11 @@
-"""Was it at its end? Errors that still fall, early stopping that did not wait."""
+"""Was it at its end? Errors that still fall, early stopping that did not wait, a mean of the weights that lags."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import best_epoch, data_loss
+from improve.findings.signs import best_epoch, data_loss, updates
 from improve.lazy import np
 from improve.statistics import slope
 
@@ -13,6 +13,8 @@ FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
 STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
 HASTY = 2  # epochs of patience
+LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
+BEHIND = 1.3  # times the cross-entropy of the batches: the clean one, of the mean
 
 
 def falling(values: Sequence[float]) -> float | None:
@@ -92,4 +94,34 @@ class NotFinished(Rule):
             evidence={"patience": patience, "epochs": epochs},
             changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
             confirm="train without early stopping",
+        )
+
+
+class LaggingAverage(Rule):
+    """The running mean of the weights lags behind: what is measured and kept is near where it began.
+
+    Seen as: `optimizer.use_ema` with a mean over more than a third of the steps that were taken (it spans about
+    1 / (1 − ema_momentum) of them), and a clean cross-entropy on training images 1.3 times that of the batches, with a
+    high training error. Fix: a mean over a tenth of the steps.
+    """
+
+    code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        momentum, steps, best = case.setting("optimizer.ema_momentum") or 0.0, updates(case), best_epoch(case)
+        clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
+        if not case.setting("optimizer.use_ema") or not steps or not 0 < best <= min(len(clean), len(batches)):
+            return None
+        span, ratio = 1 / max(1 - momentum, 1e-9), clean[best - 1] / max(batches[best - 1], 1e-30)
+        if span <= LAGS * steps or ratio < BEHIND or not case.fits_badly:
+            return None
+        shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
+        return self.found(
+            f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: its cross-entropy on "
+            f"training images is {ratio:.1f} times that of the weights that train; {fit(case)}",
+            harm=case.to_win,
+            evidence={"span": span, "steps": steps, "ratio": ratio},
+            changes=(Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps"),),
+            rivals=("V7",),
+            confirm="train with use_ema: false",
         )

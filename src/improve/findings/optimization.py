@@ -15,6 +15,7 @@ from improve.findings.signs import (
     last_epoch,
     silent,
     update_ratio,
+    updates,
     usual_gradient,
 )
 from improve.lazy import np
@@ -208,9 +209,3 @@ class BatchSize(Rule):
     def too_small(case: Case) -> str:
         size, norms = case.setting("training.batch_size"), case.evidence.start.get("batch_normalizations", 0)
         return f"batch normalisation over batches of {size}" if norms and size <= TINY_BATCH and case.fits_badly else ""
-
-
-def updates(case: Case) -> int:
-    """Steps that were taken."""
-    steps = case.evidence.steps.get("step")
-    return int(steps[-1]) + 1 if steps is not None and len(steps) else 0

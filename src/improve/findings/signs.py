@@ -137,3 +137,9 @@ def part_of(case: Case, name: str) -> dict[str, Any]:
     """What the census says of a part: n, classes, brightness, contrast; empty where there is none."""
     found = case.evidence.start.get("parts", {}).get(name, {})
     return found if isinstance(found, dict) else {}
+
+
+def updates(case: Case) -> int:
+    """Steps that were taken."""
+    steps = case.evidence.steps.get("step")
+    return int(steps[-1]) + 1 if steps is not None and len(steps) else 0
