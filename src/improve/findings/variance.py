@@ -31,8 +31,8 @@ class Variance(Rule):
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
     end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half
     of all sound runs have a gap of 2 points by their estimate alone.) Where augmentation is on and all images are used,
-    a gap under ten points is told, but not blamed: it may be all that so few images allow; nor one that is smaller than
-    what the training error is above the human level, which comes first. The recipe: more data is the
+    a gap under ten points is told, but not blamed: it may be all that so few images allow; nor one under ten points that
+    is smaller than what the training error is above the human level, which comes first. The recipe: more data is the
     surest, then regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
     """
 
@@ -47,7 +47,7 @@ class Variance(Rule):
         sure, helped = surely_matters(case, gap), case.run is None or promising(case) or gap.low >= LARGE
         doubt = "" if sure else f"; at n={fitted.n:,} it is not sure to be more than {100 * case.errors.tau:.0f} points"
         doubt += "" if helped else "; what usually lowers it is done, so more data may be all that helps"
-        after = sure and helped and gap.value < case.to_win - SLACK
+        after = sure and helped and gap.low < LARGE and gap.value < case.to_win - SLACK
         doubt += "; more of the error is there on training images already, and that comes first" if after else ""
         status: Status = "cannot_tell_yet" if after else "found" if sure and helped else "not_enough_evidence"
         return self.found(
