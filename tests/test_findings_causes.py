@@ -308,6 +308,8 @@ TRAINING = {
     "T14": [Sweep("right of 1,000", lambda right: {"train": 0.0, "validation": 1 - right / 1000, "spec": SGD},
                   counts_under(right_by_chance(1000, 0.1))),
             Sweep("images", lambda n: {"train": 0.0, "validation": 0.9, "n": n, "spec": SGD}, counts_from(labels.SMALL)),
+            Sweep("training error", lambda error: {"train": error, "validation": 0.9, "spec": SGD},
+                  ((0.874, False), (0.87, True), (0.86, True))),
             Sweep("renamed", exchanged, above_or_at(1 - 0.5 / labels.AS_GOOD)),
             Sweep("cross-entropy", worse_on_new, above(LN10))],
     "T15": [Sweep("updates", lambda count: batches(count, 20), counts_under(optimization.FEW_UPDATES)),

@@ -33,10 +33,10 @@ class NoSignal(Rule):
     """What it learned from the training labels says nothing about new images: the labels do not belong to them.
 
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
-    not; or the cross-entropy falls on training images and on validation images never does, but rises above ln K, with
-    less than three times the accuracy of guessing; or exchanging classes one for one would make 20 points more of the
-    validation images right, nearly as many as of the training images. Usual causes: labels shuffled against the images,
-    classes numbered differently in two folders, an index off by one.
+    not, and surely lower; or the cross-entropy falls on training images and on validation images never does, but rises
+    above ln K, with less than three times the accuracy of guessing; or exchanging classes one for one would make 20
+    points more of the validation images right, nearly as many as of the training images. Usual causes: labels shuffled
+    against the images, classes numbered differently in two folders, an index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -53,7 +53,7 @@ class NoSignal(Rule):
         learned, carried = (better_than_chance(summary.get(name)) for name in ("train", part))
         if learned is None or carried is None or summary[part]["n"] < SMALL:
             return None
-        if learned >= CHANCE_P or carried < CHANCE_P:
+        if learned >= CHANCE_P or carried < CHANCE_P or case.gaps is None or case.gaps.variance.low <= 0:
             return None
         return self.found(
             f"{part} accuracy {100 * (1 - summary[part]['error']):.1f} % (n={summary[part]['n']:,}) is what guessing "

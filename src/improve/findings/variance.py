@@ -31,9 +31,9 @@ class Variance(Rule):
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
     end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half
     of all sound runs have a gap of 2 points by their estimate alone.) Where augmentation is on and all images are used,
-    a gap under ten points is told, but not blamed: it may be all that so few images allow; nor one under ten points that
-    is smaller than what the training error is above the human level, which comes first. The recipe: more data is the
-    surest, then regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
+    a gap under ten points is told, but not blamed: it may be all that so few images allow; nor one under ten points
+    that is smaller than what the training error is above the human level, which comes first. The recipe: more data is
+    the surest, then regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
     """
 
     code, name, title, link = "V1", "variance", "it does not carry over to new images", "validation"
