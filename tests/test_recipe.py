@@ -73,6 +73,12 @@ def test_what_would_settle_it_does_settle_it():
     assert gap(0.05, 0.083, round(undecided.needed * 1.1), human=0.05).variance.verdict == "high"
 
 
+@pytest.mark.parametrize(("validation", "verdict"), [(0.4, "unknown"), (0.401, "unknown"), (0.406, "high")])
+def test_where_the_human_level_is_unknown_a_gap_matters_that_is_surely_ten_points(validation, verdict):
+    """Its interval reaches 0.4 points down; a third of the validation error is 13 points."""
+    assert gap(0.3, validation, 100_000, human=None).variance.verdict == verdict
+
+
 def test_an_unknown_human_level_is_never_taken_for_nothing():
     unknown = gap(0.15, 0.16, 10_000, human=None)
     assert unknown.avoidable_bias.verdict == "unknown"

@@ -13,6 +13,7 @@ from improve.statistics import Z_ONE_SIDED, Rate, difference, needed
 
 TAU = 0.02  # a gap from 2 points matters, unless a target says how much does; 12 of 12 of Ng's examples (1.5–2 points)
 SHARE = 1 / 3  # of the excess over the human level; the same 12 hold from 0.25 to 0.40
+LARGE = 0.1  # a gap that surely is as large matters, whatever people reach
 SLACK = 1e-9  # 0.03 - 0.01 is 0.0199… in binary
 
 GapVerdict = Literal["high", "minor", "low", "not_enough_evidence", "unknown"]
@@ -91,7 +92,7 @@ def judge(larger: Rate, smaller: Rate, errors: Errors, share: bool = True) -> Ga
         return Gap(value, low, high, "not_enough_evidence", more_than(larger, missing))
     if low <= SLACK:
         return Gap(value, low, high, "not_enough_evidence", more_than(larger, needed(larger, smaller, value)))
-    return Gap(value, low, high, _weighed(value, errors) if share else "high")
+    return Gap(value, low, high, _weighed(value, low, errors) if share else "high")
 
 
 def more_than(larger: Rate, count: int | None) -> int | None:
@@ -99,12 +100,12 @@ def more_than(larger: Rate, count: int | None) -> int | None:
     return count if count is None or larger.n is None else max(count, math.ceil(1.1 * larger.n))
 
 
-def _weighed(value: float, errors: Errors) -> GapVerdict:
+def _weighed(value: float, low: float, errors: Errors) -> GapVerdict:
     """Whether a gap that is there is a large enough part of what could be won."""
     if errors.excess is not None:
         return "high" if value >= SHARE * errors.excess - SLACK else "minor"
     # the human level is at least 0, so the excess is at most the whole validation error
-    return "high" if value >= SHARE * errors.validation.value - SLACK else "unknown"
+    return "high" if value >= SHARE * errors.validation.value - SLACK or low >= LARGE - SLACK else "unknown"
 
 
 def avoidable_bias(errors: Errors) -> Gap:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from improve.findings.changes import augmented, gentle_augmentation, more_data, own_code, part_of_train
 from improve.findings.rule import Case, Change, Finding, Rule, Status, above, points
 from improve.findings.signs import best_epoch
-from improve.recipe import SLACK, Gap
+from improve.recipe import LARGE, SLACK, Gap
 from improve.recorded import Curve, fault
 from improve.statistics import Rate, mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
-LARGE = 0.1  # of a gap
 LATE = 0.75  # of the epochs: a best epoch before that is early
 LATE_P = 0.05
 
