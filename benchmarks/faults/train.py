@@ -26,8 +26,7 @@ def main() -> None:
     for world, mine in chosen.items():
         world.write(case.data for case in mine)
         train_all(jobs(world, mine, arguments.seeds), arguments.jobs, arguments.again)
-    if arguments.patches:
-        for world, mine in chosen.items():
+        if arguments.patches:
             train_all(wanted(world, mine), arguments.jobs)
     if arguments.score:
         import score
