@@ -25,6 +25,7 @@ HUGE, LONG = "9" * 399, "2, " * 16_000
 @given(specs.specs)
 @example({"regularization": {"l2": 0.0, "dropout": 0.0}})
 @example({"model": "minivggnet", "data": {"source": "cifar10"}})
+@example({"data": {"source": {"name": "peacetopia", "validation": 1}}})
 @example({"training": {"class_weights": {"": 1.0, "a, b": 1.0, "a: b": 1.0}}})
 @example({"optimizer": {"name": "muon", "exclude_layers": ["a, b", "]", "a\nb", "\x97"]}})
 @example({"optimizer": {"name": "muon", "muon_a": float("nan")}})

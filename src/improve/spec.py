@@ -104,9 +104,15 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _own_sets_first(self) -> Data:
-        """A source that comes with a validation set stays divided as it is, unless the spec says how."""
-        if "split" not in self.model_fields_set and self.source.own_split != "60/20/20":
-            object.__setattr__(self, "split", Split.model_validate(self.source.own_split))
+        """A source that comes with a validation set stays divided as it is, unless the spec says how; what says no more
+        than that was not chosen."""
+        if self.source.own_split == "60/20/20":
+            return self
+        usual = Split.model_validate(self.source.own_split)
+        if "split" not in self.model_fields_set:
+            object.__setattr__(self, "split", usual)
+        elif self.split == usual:
+            self.model_fields_set.discard("split")
         return self
 
     @property
