@@ -44,6 +44,7 @@ def budgets(world: World) -> Iterator[Case]:
         ("bs2", "T15 V9 T3", training(batch_size=2)),
         ("bn_bs2", "T15 V7", together(model(batch_norm=True), training(batch_size=2))),
         ("bn_slow", "V7 T15", net(world, norm_momentum=0.9999)),
+        ("ema_slow", "T21", {"optimizer": {"use_ema": True, "ema_momentum": 0.9999}}),
         ("patience1", "T1", together(rate(world, 1 / 3), training(early_stopping={"patience": 1}))),
     )
 
