@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.findings.changes import augmented, gentle_augmentation, more_data, own_code, part_of_train
+from improve.findings.changes import (
+    augmented,
+    gentle_augmentation,
+    more_data,
+    own_code,
+    part_of_train,
+    with_dropout,
+)
 from improve.findings.rule import Case, Change, Finding, Rule, Status, above, points
 from improve.findings.signs import best_epoch
 from improve.recipe import LARGE, SLACK, Gap
@@ -73,7 +80,7 @@ def recipe(case: Case) -> Iterator[Change]:
     if own_code(case):  # nothing reaches into a model of the user's own
         return
     if not case.setting("regularization.dropout"):
-        yield Change("regularization.dropout", 0.5, "no unit can lean on another one")
+        yield with_dropout(case, "no unit can lean on another one")
     l2 = case.setting("regularization.l2") or 0.0
     if l2 < 1e-3:
         yield Change("regularization.l2", 1e-4 if l2 < 1e-5 else 10 * l2, "smaller weights, smoother decisions")
