@@ -54,6 +54,7 @@ ODD = {
     "empty parts": {"evidence": healthy(start=parts(n=0, classes=[0] * 10))},
     "empty tables": {"evidence": healthy(layers=[], kernels=[], epochs=[], steps=[])},
     "kernels without steps": {"evidence": {key: value for key, value in healthy(kernels=kernels(first=900.0)).items() if key != "steps"}},
+    "steps beyond all counting": {"evidence": healthy(kernels=[{**row, "step": 10**30} for row in kernels()])},
     "updates that are no numbers": {"evidence": healthy(kernels=kernels(update=NAN))},
     "gradients that are no numbers": {"evidence": healthy(kernels=kernels(first=NAN))},
     "a last gradient that is no number": {"evidence": healthy(kernels=kernels(last=NAN))},

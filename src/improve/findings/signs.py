@@ -29,9 +29,9 @@ def kernels(case: Case) -> list[dict[str, Any]]:
 
 def early(columns: dict[str, Any], name: str, share: float = EARLY) -> Any:
     """The values of the first part of the run, at least three of them."""
-    steps = columns["step"]
-    upto = max(share * (steps[-1] + 1), steps[min(2, len(steps) - 1)] + 1)
-    return columns[name][steps < upto]
+    first = columns["step"] < share * (columns["step"][-1] + 1)
+    first[:3] = True
+    return columns[name][first]
 
 
 def update_ratio(case: Case) -> float | None:
