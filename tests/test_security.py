@@ -450,3 +450,10 @@ def test_what_is_written_into_a_run_and_beside_it_follows_no_link(tmp_path):
         ledger.append(tmp_path / ".advice.jsonl", "line")
     assert mine.read_text() == "mine"
     assert not (tmp_path / "summary.json").is_symlink()
+
+
+def test_half_a_pair_of_surrogates_in_a_fingerprint_is_written_down_all_the_same(tmp_path):
+    ledger.write_down(tmp_path, "x", "test", "\ud800", "spec", {"error": 0.1, "n": 10})
+    ledger.write_down(tmp_path, "y", "test", "f", "spec", {"error": 0.1, "n": 10})
+    assert (tmp_path / ledger.FILE).read_text().count("\n") == 3
+    assert ledger.tried(tmp_path, "test", "f") == 1

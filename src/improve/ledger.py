@@ -35,7 +35,7 @@ def append(file: Path, line: str) -> None:
     """In one write, on disk when it returns: processes that share the file do not mix their lines."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
-        os.write(handle, f"{line}\n".encode())
+        os.write(handle, f"{line}\n".encode(errors="backslashreplace"))  # half a pair of surrogates
         os.fsync(handle)
     finally:
         os.close(handle)
