@@ -185,7 +185,7 @@ def test_evaluate_measures_what_predict_says_and_diagnose_uses_it(improve, digit
     assert (code, found["error"], found["n"]) == (0, pytest.approx(wrong.mean()), len(labels))
     assert [found["low"], found["high"]] == pytest.approx(Rate(wrong.mean(), len(wrong)).interval())
     assert found["known"]["error"] == digits.summary["validation"]["error"]
-    assert {one["what"] for one in found["looks"]} == {"brightness", "contrast", "sharpness"}
+    assert {one["what"] for one in found["looks"]} == {"brightness", "contrast", "sharpness", "colour"}
     assert json.loads((digits.folder / "evaluations" / "dark.json").read_text())["number"] == 1
     code, out, _ = improve("evaluate", digits.folder, "--data", tmp_path / "dark.npz")
     assert f"field {100 * wrong.mean():.1f} %" in " ".join(out.split())
