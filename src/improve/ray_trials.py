@@ -28,7 +28,7 @@ class RayTrials:
     """Every trial is a Ray task; its data lie in Ray's object store, which brings them to each node once."""
 
     def __init__(self, runs: Path, watcher: Watcher, cluster: Cluster):
-        self.runs, self.watcher, self.cluster = runs, watcher, cluster
+        self.runs, self.watcher, self.installed = runs, watcher, installed()
         self.judge: Judge | None = None
         self.stopping, self.open, self.kept, self.shelf = False, dict[Any, str](), dict[str, Any](), Shelf()
         self.sent: tuple[Any, Any] = (None, None)  # the data last read, and what stands for them in the cluster
@@ -52,7 +52,7 @@ class RayTrials:
     def submit(self, name: str, spec: Spec) -> None:
         code = spec.model.code
         sent = (code.name, code.read_bytes()) if code else None
-        order = Order(name, spec.complete(), sent, self.data(spec), self.judge is not None, installed())
+        order = Order(name, spec.complete(), sent, self.data(spec), self.judge is not None, self.installed)
         self.open[self.task.remote(order, self.post)] = name
 
     def data(self, spec: Spec) -> Any:
