@@ -23,15 +23,17 @@ class BrokenOff(BaseException):
 
 
 class Interrupt:
-    """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done."""
+    """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done; `broken_off`: it was
+    told to end at once."""
 
-    requested = begun = False
+    requested = begun = broken_off = False
     signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
-        if self.requested or not self.begun:
-            raise BrokenOff(signal.Signals(number))
+        self.broken_off = self.requested or not self.begun
         self.requested, self.signal = True, signal.Signals(number)
+        if self.broken_off:
+            raise BrokenOff(self.signal)
 
 
 @contextmanager
@@ -44,6 +46,10 @@ def interruptible() -> Iterator[Interrupt]:
     before = {number: signal.signal(number, interrupt.press) for number in SIGNALS}
     try:
         yield interrupt
+    except Exception as error:
+        if interrupt.broken_off:  # raised within C++, which may make a SystemError of it (TensorFlow 2.21, tracing)
+            raise BrokenOff(interrupt.signal) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,0 +1,69 @@
+"""One signal is a request, two break off; before the first batch one does."""
+
+import contextlib
+import signal
+
+import pytest
+
+from improve.interrupt import BrokenOff, interruptible
+
+TERM = signal.SIGTERM
+
+
+def inside(begun, *happens):
+    """What happens, one after the other, while it can be interrupted; returns the `Interrupt` after it."""
+    with interruptible() as interrupt:
+        interrupt.begun = begun
+        for step in happens:
+            step()
+    return interrupt
+
+
+def press():
+    signal.raise_signal(TERM)
+
+
+def swallowed():
+    with contextlib.suppress(BrokenOff):
+        press()
+
+
+def fails():
+    raise SystemError("Objects/listobject.c:338: bad argument to internal function")
+
+
+def test_after_the_first_batch_a_signal_is_a_request():
+    interrupt = inside(True, press)
+    assert (interrupt.requested, interrupt.signal, interrupt.broken_off) == (True, TERM, False)
+
+
+def test_a_second_signal_breaks_off_and_is_the_one_that_is_told():
+    with pytest.raises(BrokenOff) as stopped:
+        inside(True, press, lambda: signal.raise_signal(signal.SIGINT))
+    assert stopped.value.signal is signal.SIGINT
+
+
+def test_before_the_first_batch_one_signal_breaks_off():
+    with pytest.raises(BrokenOff) as stopped:
+        inside(False, press)
+    assert stopped.value.signal is TERM
+
+
+def test_what_a_library_made_of_it_is_told_as_what_it_was():
+    with pytest.raises(BrokenOff):
+        inside(False, swallowed, fails)
+
+
+def test_where_a_library_swallowed_it_the_request_stays():
+    assert inside(False, swallowed).requested
+
+
+def test_an_error_that_no_signal_made_stays_what_it_is():
+    with pytest.raises(SystemError):
+        inside(True, press, fails)
+
+
+def test_the_handlers_are_those_of_before():
+    before = signal.getsignal(TERM)
+    inside(True)
+    assert signal.getsignal(TERM) == before
