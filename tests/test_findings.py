@@ -79,6 +79,14 @@ def test_t19_speaks_from_two_points_of_avoidable_bias_on(make_run, train, found)
     assert ("T19" in codes(run)) is found
 
 
+@pytest.mark.parametrize(("loss", "error", "told"), [(0.1, 0.0, "loss"), (0.0, 0.02, "error"), (0.01, 0.02, "error")])
+def test_t1_says_which_was_still_falling(make_run, loss, error, told):
+    rows = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3 + error * (10 - epoch),
+             "validation_cross_entropy": 1 + loss * (10 - epoch)} for epoch in range(1, 11)]  # fmt: skip
+    said = look(make_run("early", **bad(metrics=rows), best_epoch=10), "T1").says
+    assert said.startswith(f"the validation {told} was still falling after 10 epochs")
+
+
 def test_t19_trains_longer_first_when_the_error_was_still_falling(make_run):
     falling = only(make_run("falling", 0.3, 0.3, spec=SGD, history=[0.6, 0.5, 0.4, 0.3]), "T19")
     flat = look(make_run("flat", 0.3, 0.3, spec=SGD, history=[0.3, 0.3, 0.3, 0.3]), "T19")

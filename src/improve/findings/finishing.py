@@ -46,12 +46,12 @@ class NotFinished(Rule):
             return self.impatient(case, epochs)
         if not case.fits_badly or case.gaps is None or case.to_win < case.gaps.variance.value:
             return None
-        fall = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
-        if fall is None:
+        fall, what = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
+        if fall < STILL:
             return None
         factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
         return self.found(
-            f"the loss was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
+            f"the {what} was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
             harm=case.to_win,
             evidence={"fall": fall, "epochs": epochs},
             changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
@@ -60,24 +60,22 @@ class NotFinished(Rule):
         )
 
     @staticmethod
-    def by_epochs(case: Case) -> float | None:
+    def by_epochs(case: Case) -> tuple[float, str]:
         """The share of the validation cross-entropy, or of the error where that is more, that as many epochs again
-        would take, at half the present slope."""
+        would take, at half the present slope; and which of the two that is."""
         epochs = len(case.column("validation_cross_entropy"))
         if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
-            return None
-        falls = [falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error")]
-        share = max((share for share in falls if share is not None), default=0.0)
-        return share if share >= STILL else None
+            return 0.0, ""
+        columns = {"cross_entropy": "validation loss", "error": "validation error"}
+        return max((falling(case.column(f"validation_{what}")) or 0.0, told) for what, told in columns.items())
 
     @staticmethod
-    def by_steps(case: Case) -> float | None:
+    def by_steps(case: Case) -> tuple[float, str]:
         losses = data_loss(case)
         if len(losses) < SHORT:
-            return None
+            return 0.0, ""
         fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
-        share = 1 - float(np.exp(fall.value * len(losses)))
-        return share if fall.p < STILL_P and share >= STILL else None
+        return (1 - float(np.exp(fall.value * len(losses))) if fall.p < STILL_P else 0.0), "training loss"
 
     @staticmethod
     def hasty(case: Case, epochs: int) -> bool:
