@@ -79,12 +79,18 @@ def test_t19_speaks_from_two_points_of_avoidable_bias_on(make_run, train, found)
     assert ("T19" in codes(run)) is found
 
 
-@pytest.mark.parametrize(("loss", "error", "told"), [(0.1, 0.0, "loss"), (0.0, 0.02, "error"), (0.01, 0.02, "error")])
+@pytest.mark.parametrize(("loss", "error", "told"), [(0.1, 0.0, "loss"), (0.001, 0.02, "error"), (0.05, 0.02, "error")])
 def test_t1_says_which_was_still_falling(make_run, loss, error, told):
     rows = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3 + error * (10 - epoch),
              "validation_cross_entropy": 1 + loss * (10 - epoch)} for epoch in range(1, 11)]  # fmt: skip
     said = look(make_run("early", **bad(metrics=rows), best_epoch=10), "T1").says
     assert said.startswith(f"the validation {told} was still falling after 10 epochs")
+
+
+def test_t1_is_silent_where_only_the_error_falls(make_run):
+    rows = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3 + 0.02 * (10 - epoch),
+             "validation_cross_entropy": 1.0} for epoch in range(1, 11)]  # fmt: skip
+    assert look(make_run("jumps", **bad(metrics=rows), best_epoch=10), "T1") is None
 
 
 def test_t19_trains_longer_first_when_the_error_was_still_falling(make_run):

@@ -24,17 +24,17 @@ def falling(values: Sequence[float]) -> float | None:
     if len(values) < last:
         return None
     fall = slope(range(last), values[-last:])
-    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.p < FALLING_P else None
+    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else None
 
 
 class NotFinished(Rule):
     """Training ended while the errors were still falling.
 
-    Seen as: over the last third of the epochs (five at least), the validation cross-entropy, or the error, falls
-    (p < 0.05) so that at half that slope as many epochs again would take a tenth of it away, and the best epoch is in
-    the last quarter; in runs of less than five epochs, a loss that falls over the whole run by a tenth (p < 0.01). And
-    the training error is high, by more than the variance. Or early stopping with a patience of 1 or 2 broke it off, and
-    the error is high.
+    Seen as: over the last third of the epochs (five at least), the validation cross-entropy falls (p < 0.05), and at
+    half the slope as many epochs again would take a tenth of it away, or of the error where that falls too; the best
+    epoch is in the last quarter. In runs of less than five epochs, a loss that falls over the whole run by a tenth
+    (p < 0.01). And the training error is high, by more than the variance. Or early stopping with a patience of 1 or 2
+    broke it off, and the error is high.
     Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
     """
 
@@ -62,12 +62,12 @@ class NotFinished(Rule):
     @staticmethod
     def by_epochs(case: Case) -> tuple[float, str]:
         """The share of the validation cross-entropy, or of the error where that is more, that as many epochs again
-        would take, at half the present slope; and which of the two that is."""
+        would take, at half the present slope; and which of the two that is. An error alone, of few images, jumps."""
         epochs = len(case.column("validation_cross_entropy"))
         if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
             return 0.0, ""
-        columns = {"cross_entropy": "validation loss", "error": "validation error"}
-        return max((falling(case.column(f"validation_{what}")) or 0.0, told) for what, told in columns.items())
+        loss, error = (falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error"))
+        return (0.0, "") if loss is None else max((loss, "validation loss"), (error or 0.0, "validation error"))
 
     @staticmethod
     def by_steps(case: Case) -> tuple[float, str]:
