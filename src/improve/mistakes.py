@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from typing import Any
 
@@ -37,10 +38,10 @@ def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
 
 def understood(tree: Tree) -> Spec:
     """The Spec, whatever has become of its data. Raises SpecError."""
-    errors = _errors(tree.value)
-    if tree.problems or errors:
-        raise SpecError(tree.problems + [_problem(tree, path, error) for path, error in errors[:MOST]])
-    return Spec.model_validate(tree.value)
+    if not tree.problems:
+        with contextlib.suppress(ValidationError):  # told below, with its place
+            return Spec.model_validate(tree.value)
+    raise SpecError(tree.problems + [_problem(tree, path, error) for path, error in _errors(tree.value)[:MOST]])
 
 
 def _errors(value: Any) -> list[tuple[Path, dict[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Any
 from improve.spec import SHELVES
 
 MISSING = "–"
+PARTS = {part.key(): part for shelf in reversed(SHELVES.values()) for part in reversed(shelf)}  # of one name the first
 ALWAYS_TOLD = ("learning_rate", "path")  # options that say something even at their default
 
 
@@ -40,7 +41,7 @@ def _short(item: Any) -> str:
 
 def _not_default(part: dict[str, Any]) -> dict[str, Any]:
     """The options of a part that differ from its defaults, and those that every part of the shelf may well share."""
-    known = next((cls for shelf in SHELVES.values() for cls in shelf if cls.key() == part.get("name")), None)
+    known = PARTS.get(part.get("name", ""))
     fields = known.model_fields if known else {}
     plain = {key: value for key, value in part.items() if key != "name"}
     return {key: value for key, value in plain.items()

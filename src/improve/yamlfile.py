@@ -102,13 +102,14 @@ class Reader:
 
     def __init__(self, text: str, source: str, places: bool):
         self.lines = text.splitlines() or [""]
-        self.source, self.tree, self.places = source, Tree(), places
+        self.source, self.tree = source, Tree()
+        self.nowhere = None if places else Place(source, "", 0, 0, 0)
         self.events: Any = yaml.parse(text, Loader=LOADER)
         self.depth = self.nodes = 0
 
     def place(self, start: Any, end: Any = None) -> Place:
-        if not self.places:
-            return Place(self.source, "", 0, 0, 0)
+        if self.nowhere is not None:
+            return self.nowhere
         line = self.lines[min(start.line, len(self.lines) - 1)]
         same_line = end is not None and end.line == start.line
         length = end.column - start.column if end is not None and same_line else len(line.rstrip()) - start.column
