@@ -21,6 +21,7 @@ from improve.statistics import (
     needed,
     paired_difference,
     slope,
+    students_p,
     temperature,
 )
 
@@ -72,6 +73,17 @@ def test_the_test_against_chance():
     assert binomial_tail(10, 10, 0.5) == pytest.approx(2**-10)
     assert binomial_tail(0, 10, 0.5) == 1.0
     assert binomial_tail(5, 10, 0.5) == pytest.approx(0.623, abs=0.001)
+    assert (binomial_tail(3, 5, 0.0), binomial_tail(0, 5, 0.0), binomial_tail(3, 5, 1.0)) == (0.0, 1.0, 1.0)
+
+
+def test_the_tails_are_those_of_scipy():
+    special = pytest.importorskip("scipy.special")
+    for freedom in (1, 2, 3, 4, 5, 30, 99, 1000, 5001):
+        for t in (0, 0.1, 1, 3, 50):
+            assert students_p(t, freedom) == pytest.approx(2 * special.stdtr(freedom, -t), abs=1e-12)
+    for n, chance in ((1, 0.1), (60, 0.1), (1000, 0.5), (10_000, 0.999)):
+        for right in (1, int(n * chance) + 1, n):
+            assert binomial_tail(right, n, chance) == pytest.approx(special.bdtrc(right - 1, n, chance), abs=1e-9)
 
 
 @pytest.mark.parametrize(

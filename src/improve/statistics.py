@@ -68,9 +68,10 @@ def needed(larger: Rate, smaller: Rate, distance: float, z: float = Z) -> int | 
 
 def binomial_tail(successes: int, n: int, chance: float) -> float:
     """P(X ≥ successes) for X ~ Binomial(n, chance): the one-sided test against chance."""
-    from scipy.special import bdtrc
-
-    return 1.0 if successes <= 0 else float(bdtrc(successes - 1, n, chance))
+    if not 0 < chance < 1:
+        return float(successes <= 0 or chance >= 1)
+    i = np.arange(n)
+    return _upper_tail((n - i) / (i + 1) * chance / (1 - chance), max(0, successes))
 
 
 def _upper_tail(ratios: Floats, start: int) -> float:
@@ -177,8 +178,6 @@ class Slope(NamedTuple):
 def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
     """Ordinary least squares, with Student's t at n − 2 degrees of freedom. Under 3 points p is 1; where one is no
     number the slope is none."""
-    from scipy.special import stdtr
-
     if not np.isfinite(y).all():
         return Slope(math.nan, math.inf, 1.0)
     across, up = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
@@ -189,7 +188,18 @@ def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
     error = math.sqrt(float(((up - value * across) ** 2).sum()) / freedom / float((across * across).sum()))
     if error == 0:
         return Slope(value, 0.0, 0.0 if value else 1.0)
-    return Slope(value, error, float(2 * stdtr(freedom, -abs(value / error))))
+    return Slope(value, error, students_p(abs(value / error), freedom))
+
+
+def students_p(t: float, freedom: int) -> float:
+    """P(|T| ≥ t) of Student's t at a whole number of degrees of freedom ≥ 1, to 1e-12: Abramowitz and Stegun (1964),
+    26.7.3 and 26.7.4. Not SciPy's: importing scipy.special takes longer than a diagnosis."""
+    angle, odd = math.atan(t / math.sqrt(freedom)), freedom % 2
+    i = np.arange(1, (freedom - odd) // 2)
+    terms = np.cumprod(np.concatenate([[1.0], (2 * i - 1 + odd) / (2 * i + odd) * math.cos(angle) ** 2]))
+    series = math.sin(angle) * float(terms.sum())
+    within = 2 / math.pi * (angle + (series * math.cos(angle) if freedom > 1 else 0.0)) if odd else series
+    return max(0.0, 1 - within)
 
 
 def calibration_error(confidence: Floats, right: NDArray[Any], bins: int = 15) -> float:
