@@ -9,8 +9,9 @@ import pytest
 
 from improve.findings.comparison import weigh
 from improve.paired import Candidate, paired
-from improve.recipes import over_seeds, seeds_needed, students_t
+from improve.recipes import over_seeds, seeds_needed
 from improve.spec import Spec
+from improve.students import students_t
 
 
 def missed(n, *stretches):

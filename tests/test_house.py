@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import CONFIGS
+from improve.spec import PARTS, SHELVES
 
 ROOT = CONFIGS.parent
 PACKAGE = ROOT / "src" / "improve"
@@ -19,7 +20,7 @@ FLOORS = [
     ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
      "parallel", "layers", "parcels"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
-     "criteria", "cost", "strokes", "labellers", "power_law", "census", "evidence", "replicas"],
+     "criteria", "cost", "strokes", "students", "labellers", "power_law", "census", "evidence", "replicas"],
     ["devices", "imagearray", "skies", "pairs", "recipes"],
     ["imagecache"],
     ["optimizers", "schedules.drops", "schedules.descents", "augmentations.geometry", "augmentations.pixels",
@@ -152,6 +153,10 @@ def test_a_light_command_stays_light(command, make_run):
     loaded = set(done.stdout.split("LOADED")[-1].split())
     heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn"}
     assert loaded & heavy <= set(LIGHT[command])
+
+
+def test_no_two_parts_have_one_name():
+    assert len(PARTS) == sum(len(parts) for parts in SHELVES.values())
 
 
 def test_every_command_is_documented_in_the_readme():

@@ -10,14 +10,13 @@ from pydantic import ValidationError
 
 from improve.errors import Problem, SpecError
 from improve.sense import complaints
-from improve.spec import SHELVES, Spec
+from improve.spec import PARTS, SHELVES, Spec
 from improve.vocabulary import known_keys, section_at, sections_in, shelf_at
 from improve.yamlfile import Path, Place, Tree, write
 
 NOWHERE = Place("command line", "", 1, 1, 1)
 ABSENT = object()
 MOST = 100  # mistakes that are told one by one: each takes a search for what was meant
-PART_NAMES = {part.key() for parts in SHELVES.values() for part in parts}
 
 
 def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
@@ -71,7 +70,7 @@ def document_path(location: tuple[Any, ...], value: Any) -> Path:
     named_at: Path | None = None  # a part's name comes once, before its options: {adam: 1} can have one of that name
     for step in location:
         here = tuple(path)
-        if step in PART_NAMES and shelf_at(here) and named_at != here and isinstance(value, dict | str):
+        if step in PARTS and shelf_at(here) and named_at != here and isinstance(value, dict | str):
             named_at = here
             continue
         value = _step(value, step)

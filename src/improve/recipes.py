@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.lazy import np
 from improve.paired import Candidate, counted
 from improve.statistics import CONFIDENCE, mcnemar
+from improve.students import students_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,17 +52,6 @@ def seed_by_seed(first: Sequence[float], second: Sequence[float]) -> OverSeeds:
     value, sd = fmean(differences), stdev(differences)
     half = students_t(len(differences) - 1) * sd / math.sqrt(len(differences))
     return OverSeeds(value, value - half, value + half, sd / math.sqrt(2))
-
-
-def students_t(freedom: float) -> float:
-    """The t that |t| exceeds in 5 % of the cases, freedom ≥ 1: with t = √ν tan θ, θ has the density cos^(ν−1) θ.
-
-    By sums, because importing scipy.special takes longer than all the rest of a comparison.
-    """
-    angle = np.linspace(0, math.pi / 2, 20_001)
-    density = np.cos(angle) ** (freedom - 1)
-    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    return math.sqrt(freedom) * math.tan(float(np.interp(CONFIDENCE * below[-1], below, angle)))
 
 
 def seeds_needed(sd: float, difference: float) -> int | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from improve.spec import SHELVES
+from improve.spec import PARTS
 
 MISSING = "–"
-PARTS = {part.key(): part for shelf in reversed(SHELVES.values()) for part in reversed(shelf)}  # of one name the first
 ALWAYS_TOLD = ("learning_rate", "path")  # options that say something even at their default
 
 

@@ -29,6 +29,7 @@ SHELVES: dict[str, tuple[type[Part], ...]] = {
     "schedules": SCHEDULES,
     "augmentations": AUGMENTATIONS,
 }
+PARTS = {part.key(): part for parts in SHELVES.values() for part in parts}  # no two have one name
 
 
 def _class_weights(value: Any) -> str | dict[str, float]:

@@ -167,41 +167,6 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float:
     return NormalDist().cdf((count * float(pooled.mean()) + 0.5 - seen) / spread)
 
 
-class Slope(NamedTuple):
-    """Change of y per unit of x; p two-sided for "it is 0"."""
-
-    value: float
-    standard_error: float
-    p: float
-
-
-def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
-    """Ordinary least squares, with Student's t at n − 2 degrees of freedom. Under 3 points p is 1; where one is no
-    number the slope is none."""
-    if not np.isfinite(y).all():
-        return Slope(math.nan, math.inf, 1.0)
-    across, up = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
-    value = float((across * up).sum() / (across * across).sum())
-    freedom = len(across) - 2
-    if freedom < 1:
-        return Slope(value, math.inf, 1.0)
-    error = math.sqrt(float(((up - value * across) ** 2).sum()) / freedom / float((across * across).sum()))
-    if error == 0:
-        return Slope(value, 0.0, 0.0 if value else 1.0)
-    return Slope(value, error, students_p(abs(value / error), freedom))
-
-
-def students_p(t: float, freedom: int) -> float:
-    """P(|T| ≥ t) of Student's t at a whole number of degrees of freedom ≥ 1, to 1e-12: Abramowitz and Stegun (1964),
-    26.7.3 and 26.7.4. Not SciPy's: importing scipy.special takes longer than a diagnosis."""
-    angle, odd = math.atan(t / math.sqrt(freedom)), freedom % 2
-    i = np.arange(1, (freedom - odd) // 2)
-    terms = np.cumprod(np.concatenate([[1.0], (2 * i - 1 + odd) / (2 * i + odd) * math.cos(angle) ** 2]))
-    series = math.sin(angle) * float(terms.sum())
-    within = 2 / math.pi * (angle + (series * math.cos(angle) if freedom > 1 else 0.0)) if odd else series
-    return max(0.0, 1 - within)
-
-
 def calibration_error(confidence: Floats, right: NDArray[Any], bins: int = 15) -> float:
     """ECE: mean |share right − mean confidence| over bins of equal width, weighted by their size (Guo et al., 2017)."""
     bin_of = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)

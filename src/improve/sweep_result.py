@@ -17,9 +17,9 @@ from improve.findings.comparison import edge_of, luck, next_value
 from improve.importance import Importance, importance
 from improve.paired import Candidate
 from improve.points import Plan
-from improve.recipes import students_t
 from improve.run import Run
 from improve.space import Knob
+from improve.students import students_t
 from improve.sweep import Result
 
 RESULT, BEST = "sweep.json", "best.yaml"

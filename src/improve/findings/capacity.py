@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from improve.findings.changes import another_network, bigger
 from improve.findings.rule import Case, Change, Finding, Rule, above, fit
-from improve.statistics import slope
+from improve.students import slope
 
 FROZEN = 0.5  # of the weights
 FLAT = 0.02  # training error still to be won by as many epochs again

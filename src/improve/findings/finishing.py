@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from improve.findings.rule import Case, Change, Finding, Rule, fit
 from improve.findings.signs import best_epoch, data_loss, updates
 from improve.lazy import np
-from improve.statistics import slope
+from improve.students import slope
 
 FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
@@ -17,14 +17,14 @@ LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
 BEHIND = 1.3  # times the cross-entropy of the batches: the clean one, of the mean
 
 
-def falling(values: Sequence[float]) -> float | None:
-    """The share of its last value that as many epochs again would take away, at half the slope of the last third; None
+def falling(values: Sequence[float]) -> float:
+    """The share of its last value that as many epochs again would take away, at half the slope of the last third; 0
     where it does not surely fall."""
     last = max(SHORT, len(values) // 3)
     if len(values) < last:
-        return None
+        return 0.0
     fall = slope(range(last), values[-last:])
-    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else None
+    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else 0.0
 
 
 class NotFinished(Rule):
@@ -67,7 +67,7 @@ class NotFinished(Rule):
         if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
             return 0.0, ""
         loss, error = (falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error"))
-        return (0.0, "") if loss is None else max((loss, "validation loss"), (error or 0.0, "validation error"))
+        return max((loss, "validation loss"), (error, "validation error")) if loss else (0.0, "")
 
     @staticmethod
     def by_steps(case: Case) -> tuple[float, str]:
