@@ -91,17 +91,23 @@ def describe(output: Any, name: str) -> dict[str, float]:
     """Mean and standard deviation; shares of outputs that are zero or at an end of the range; `silent`: the share of
     units (or maps) that give one value for all images, wherever they look."""
     values = keras.ops.convert_to_numpy(output).astype(np.float32)
-    by_unit = values.reshape(-1, values.shape[-1])
-    spread, scale = by_unit.max(axis=0) - by_unit.min(axis=0), np.abs(values).max()
+    highest, lowest = by_unit(np.max, values), by_unit(np.min, values)
+    spread, scale = highest - lowest, max(np.abs(highest).max(), np.abs(lowest).max())
     low, high = SQUASHING.get(name, (-np.inf, np.inf))
     edge = SATURATED * (high - low) if name in SQUASHING else 0.0
     return {
         "mean": float(values.mean()),
         "std": float(values.std()),
-        "zeros": float((values == 0).mean()),
+        "zeros": 1 - np.count_nonzero(values) / values.size,
         "silent": float((spread <= 1e-6 * max(float(scale), 1e-30)).mean()),
         "saturated": float(((values <= low + edge) | (values >= high - edge)).mean()) if edge else 0.0,
     }
+
+
+def by_unit(extreme: Callable[..., Any], values: NDArray[Any]) -> Any:
+    """Of each unit (or map) over images and places. Images first: NumPy is four times as fast along long rows."""
+    images = values.reshape(len(values), -1)
+    return extreme(extreme(images, axis=0).reshape(-1, (1, *values.shape[1:])[-1]), axis=0)
 
 
 def depends_on_mode(model: Any) -> bool:

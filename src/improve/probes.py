@@ -163,6 +163,7 @@ def memorize(spec: Spec, data: Data) -> dict[str, Any]:
     free = spec.model_copy(update={"regularization": Regularization(l2=0.0, dropout=0.0)})
     copy = keras.Model(*network(free, data.shape, len(data.class_names), data.normalization))
     copy.compile(optimizer=keras.optimizers.Adam(learning_rate=RATE), loss=loss(free))
+    copy.optimizer.build(copy.trainable_variables)  # left to the first step, TensorFlow traces that one twice
     few = data.parts["train"].head(EXAMPLES)
     labels = np.eye(len(data.class_names), dtype=np.float32)[few.labels]
     labels = labels[:, 1:] if spec.data.source.one_output else labels
