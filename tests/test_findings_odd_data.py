@@ -55,6 +55,7 @@ ODD = {
     "empty tables": {"evidence": healthy(layers=[], kernels=[], epochs=[], steps=[])},
     "kernels without steps": {"evidence": {key: value for key, value in healthy(kernels=kernels(first=900.0)).items() if key != "steps"}},
     "steps beyond all counting": {"evidence": healthy(kernels=[{**row, "step": 10**30} for row in kernels()])},
+    "losses beyond all counting": {"evidence": healthy(steps=[{**row, "step": 10**30} for row in steps()])},
     "updates that are no numbers": {"evidence": healthy(kernels=kernels(update=NAN))},
     "gradients that are no numbers": {"evidence": healthy(kernels=kernels(first=NAN))},
     "a last gradient that is no number": {"evidence": healthy(kernels=kernels(last=NAN))},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
 LARGEST = 1e100  # what is above counts as infinite: float32 does not get there, and sums and squares overflow
+COUNTED = 2**53  # from there on one more is the same number: no epoch, and no step
 WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
 
 
@@ -132,14 +133,14 @@ def numbers(value: Any) -> Any:
 
 
 def rows(file: Path, key: str, *others: str) -> list[dict[str, Any]]:
-    """A table as mappings, in the order of `key`, a number. Nothing where one of these columns is missing or `key` goes
-    back; a torn last line is ignored."""
+    """A table as mappings, in the order of `key`, which counts. Nothing where one of these columns is missing or `key`
+    goes back; a torn last line is ignored."""
     try:
         text = file.read_text(encoding="utf-8")
         table = [cells(row) for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())]
     except (*DAMAGED, csv.Error):
         return []
-    table = [row for row in table if math.isfinite(row.get(key, math.nan))]
+    table = [row for row in table if 0 <= row.get(key, math.nan) < COUNTED]
     whole = all(name in row for row in table[:1] for name in others)
     return table if whole and all(one[key] <= later[key] for one, later in pairwise(table)) else []
 
