@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 
 from improve import learning_curve as lc
 from improve.errors import ImproveError, UsageError
+from improve.history import History
 from improve.plot_experiments import draw_learning_curve
 from improve.spec import Spec, spec_digest
 
@@ -170,8 +172,13 @@ TINY = "data: {source: digits, subset: 500}\nmodel: {name: mlp, hidden: [16]}\n"
     "optimizer: {learning_rate: 0.01}\ntraining: {epochs: 2, batch_size: 16}\n"  # fmt: skip
 
 
+def pressed(history, real=History.record_steps):
+    signal.raise_signal(signal.SIGTERM)
+    return real(history)
+
+
 @pytest.mark.trains
-def test_the_command_trains_writes_and_does_not_train_again(improve, write_spec, tmp_path):
+def test_the_command_trains_writes_and_goes_on_where_it_was_stopped(improve, write_spec, tmp_path, monkeypatch):
     arguments = ("learning-curve", write_spec(TINY), "--runs", tmp_path / "runs", "--seeds", 2)
     code, out, err = improve(*arguments)
     folder = tmp_path / "runs" / "spec_learning_curve"
@@ -184,6 +191,10 @@ def test_the_command_trains_writes_and_does_not_train_again(improve, write_spec,
     assert (folder / "learning_curve.png").is_file()
 
     shutil.rmtree(folder / "n300_seed1")
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "record_steps", pressed)
+        code, _, err = improve(*arguments, "--quiet")
+    assert (code, err) == (75, "interrupted\n7 of 8 runs are done; the same command goes on\n")
     (folder / "n300_seed0" / "summary.json").write_text('{"status": "stopped"}')
     before = (folder / "n150_seed1" / "model.keras").stat().st_mtime_ns
     code, out, err = improve(*arguments, "--json", "--quiet")
@@ -191,4 +202,6 @@ def test_the_command_trains_writes_and_does_not_train_again(improve, write_spec,
     again = json.loads(out)
     assert again["errors"] == written["errors"]  # the same seeds give the same errors
     assert (folder / "n150_seed1" / "model.keras").stat().st_mtime_ns == before
-    assert sorted(path.name for path in folder.glob("n300*")) == ["n300_seed0", "n300_seed0-2", "n300_seed1"]
+    assert sorted(path.name for path in folder.glob("n300*")) == [
+        "n300_seed0", "n300_seed0-2", "n300_seed1", "n300_seed1-2",
+    ]  # fmt: skip

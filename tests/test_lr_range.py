@@ -1,6 +1,7 @@
 """The learning-rate range test: how curves are read, and what is said."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -117,7 +118,9 @@ TINY = "data: {source: digits, subset: 400}\nmodel: {name: mlp, hidden: [16]}\n"
 
 
 @pytest.mark.trains
-def test_the_command_measures_each_seed_once(improve, write_spec, tmp_path):
+def test_the_command_measures_each_seed_once_and_goes_on_where_it_was_stopped(
+    improve, write_spec, tmp_path, monkeypatch
+):
     arguments = ("lr", write_spec(TINY), "--runs", tmp_path / "runs", "--seeds", 2)
     code, out, err = improve(*arguments)
     folder = tmp_path / "runs" / "spec_lr"
@@ -131,6 +134,10 @@ def test_the_command_measures_each_seed_once(improve, write_spec, tmp_path):
     assert (folder / "lr_range.png").is_file()
 
     (folder / "seed1.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(lr, "left", lambda losses: signal.raise_signal(signal.SIGTERM))
+        code, _, err = improve(*arguments, "--quiet")
+    assert (code, err) == (75, "interrupted\n1 of 2 seeds are done; the same command goes on\n")
     before = (folder / "seed0.json").stat().st_mtime_ns
     code, out, err = improve(*arguments, "--json", "--quiet")
     assert (code, err) == (0, "")

@@ -23,7 +23,7 @@ from improve.commands import (
 )
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
-from improve.interrupt import BrokenOff
+from improve.interrupt import BrokenOff, interruptible
 
 app = typer.Typer(
     add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -34,7 +34,8 @@ app = typer.Typer(
 def main() -> None:
     """The command `improve`: whatever a person can mend ends in one clear message."""
     try:
-        app()
+        with interruptible():
+            app()
     except ImproveError as error:
         from improve.show import show_error
 
@@ -43,9 +44,6 @@ def main() -> None:
     except BrokenOff as stop:
         print("interrupted", *map(visible, getattr(stop, "__notes__", [])), sep="\n", file=sys.stderr)
         sys.exit(TERMINATED if stop.signal == signal.SIGTERM else STOPPED)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(STOPPED)
     except BrokenPipeError:  # somebody piped us into `head`
         sys.stderr.close()
         sys.exit(0)

@@ -37,6 +37,17 @@ class Interrupt:
 
 
 @contextmanager
+def goes_on(note: str) -> Iterator[None]:
+    """While inside, who breaks off is told `note` in place of what was noted so far."""
+    try:
+        with interruptible():
+            yield
+    except BrokenOff as stop:
+        stop.__notes__ = [note]
+        raise
+
+
+@contextmanager
 def interruptible() -> Iterator[Interrupt]:
     """While inside, SIGINT and SIGTERM set `requested`. Python lets only the main thread handle signals."""
     interrupt = Interrupt()

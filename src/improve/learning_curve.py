@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from improve import run, train
 from improve.errors import ImproveError, UsageError
+from improve.interrupt import BrokenOff, goes_on
 from improve.power_law import Trend, trend
 from improve.spec import Spec, spec_digest
 
@@ -48,10 +50,6 @@ class Watcher(train.Watcher, Protocol):
     """Told of each run that is done; `left` is in seconds, None where nothing was trained yet."""
 
     def member(self, done: int, total: int, point: Point, left: float | None) -> None: ...
-
-
-class Stopped(Exception):  # noqa: N818 - nothing is wrong
-    """Ctrl+C: so many runs are done."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Curve:
 def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Curve:
     """Train what is not trained yet in `folder`, fit, forecast, and write learning_curve.json there.
 
-    Raises UsageError where there are too few images, Stopped when Ctrl+C was pressed.
+    Raises UsageError where there are too few images.
     """
     members, left_out = plan(spec, seeds)
     folder = run.writable(folder)
@@ -150,9 +148,10 @@ def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterat
         made = found
         if made is None:
             began = time.monotonic()
-            made = run.load(train.train(member.spec, member.name, folder, watcher))
-            if made.status not in DONE:
-                raise Stopped(f"{number} of {len(members)} runs are done; the same command goes on")
+            with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
+                made = run.load(train.train(member.spec, member.name, folder, watcher))
+                if made.status == "stopped":
+                    raise BrokenOff(signal.Signals[made.summary["signal"]])
             costs.append((member.size, time.monotonic() - began))
         point = point_of(member, made)
         missing = [other.size for other, done in zip(members, before, strict=True) if done is None]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from improve import run
 from improve.assemble import assemble
 from improve.batches import steps_per_epoch, training_batches
-from improve.interrupt import interruptible
+from improve.interrupt import goes_on
 from improve.lazy import np
 from improve.prepare import prepare, training_size
 from improve.schedules import Constant
@@ -89,12 +89,8 @@ class Watcher(Protocol):
     def sweep(self, done: int, total: int, sweep: Sweep) -> None: ...
 
 
-class Stopped(Exception):  # noqa: N818 - nothing is wrong
-    """Ctrl+C: so many seeds are done."""
-
-
 def rate_range(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> RateRange:
-    """Test each seed that is not tested yet in `folder`, and write lr_range.json there. Raises Stopped."""
+    """Test each seed that is not tested yet in `folder`, and write lr_range.json there."""
     folder = run.writable(folder)
     sweeps = tuple(swept(spec, folder, seeds, watcher))
     found = conclude(sweeps, spec)
@@ -109,9 +105,8 @@ def swept(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Iterator[Sw
         file = folder / f"seed{member.seed}.json"
         sweep = kept(file, digest(member))
         if sweep is None:
-            sweep = range_test(member, watcher)
-            if sweep is None:
-                raise Stopped(f"{number} of {seeds} seeds are done; the same command goes on")
+            with goes_on(f"{number} of {seeds} seeds are done; the same command goes on"):
+                sweep = range_test(member, watcher)
             run.write_json(file, {"digest": digest(member), **asdict(sweep)})
         watcher.sweep(number + 1, seeds, sweep)
         yield sweep
@@ -134,24 +129,20 @@ def kept(file: Path, wanted: str) -> Sweep | None:
         return None
 
 
-def range_test(spec: Spec, watcher: Watcher) -> Sweep | None:
-    """Train with a rate that rises, until the loss leaves; None when Ctrl+C was pressed."""
+def range_test(spec: Spec, watcher: Watcher) -> Sweep:
+    """Train with a rate that rises, until the loss leaves."""
     data = prepare(spec, watcher.reading)
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     flat = spec.on_one_device().model_copy(update={"schedule": Constant()})
     model = assemble(flat, data.shape, len(data.class_names), data.normalization, timeline(flat, steps))
     batches, whole = training_batches(spec, data), len(data.parts["train"]) // spec.training.batch_size
     rates, losses = rising(steps), list[float]()
-    with interruptible() as interrupt:
-        for number, rate in enumerate(rates):
-            batches.epoch, index = divmod(number, whole)  # whole batches only: another shape would compile anew
-            model.optimizer.rate_scale.assign(rate / spec.optimizer.learning_rate)
-            losses.append(float(model.train_on_batch(*batches[index], return_dict=True)["loss"]))
-            interrupt.begun = True
-            if interrupt.requested:
-                return None
-            if left(losses):
-                break
+    for number, rate in enumerate(rates):
+        batches.epoch, index = divmod(number, whole)  # whole batches only: another shape would compile anew
+        model.optimizer.rate_scale.assign(rate / spec.optimizer.learning_rate)
+        losses.append(float(model.train_on_batch(*batches[index], return_dict=True)["loss"]))
+        if left(losses):
+            break
     losses = losses if math.isfinite(losses[-1]) else losses[:-1]
     return Sweep(spec.seed, tuple(rates[: len(losses)]), tuple(losses))
 

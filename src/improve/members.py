@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from improve import devices, ensemble, resume, run, train
 from improve.errors import ImproveError, UsageError
-from improve.interrupt import BrokenOff
+from improve.interrupt import BrokenOff, interruptible
 from improve.lock import locked
 from improve.prepare import Data, prepare
 from improve.shortage import OutOfMemoryError
@@ -74,7 +74,8 @@ def failing(folder: Path) -> Iterator[None]:
     """What goes wrong with a member stands in the ensemble's summary as well. Where its memory ran out, the error names
     the ensemble: that goes on, with what the member needs."""
     try:
-        yield
+        with interruptible():
+            yield
     except BaseException as error:
         stopped = isinstance(error, BrokenOff | KeyboardInterrupt)
         run.write_failure(folder, "stopped" if stopped else "failed", f"{type(error).__name__}: {error}")

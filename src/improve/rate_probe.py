@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from improve.batches import steps_per_epoch
-from improve.lr_range import BATCHES, CLEAR, RateRange, Stopped, rate_range
+from improve.interrupt import BrokenOff
+from improve.lr_range import BATCHES, CLEAR, RateRange, rate_range
 from improve.prepare import training_size
 from improve.spec import Spec
 from improve.story import Step, Story
@@ -35,8 +36,8 @@ def probed(story: Story, step: Step, spec: Spec, left: int, clock: Clock) -> Ste
         return step
     try:
         found = rate_range(spec, story.folder / FOLDER / step.run, 1, Watcher(clock))
-    except Stopped as stop:
-        raise StoppedError(story.folder, "SIGINT") from stop
+    except BrokenOff as stop:
+        raise StoppedError(story.folder, stop.signal.name) from stop
     spent = math.ceil(len(found.sweeps[0].rates) / steps)
     return replace(within(step, found), spent=spent)
 

@@ -66,12 +66,12 @@ def resume(
         check_same_data(found, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved(kept, spec, edits, data)
-        with failing(folder, spec):
+        with failing(folder, spec) as interrupt:
             work = taken_up(spec, data, folder, line, owner, kept)
             work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
             work.about["notes"] = [*damaged, *other_versions(kept, spec), *told(kept, edits)]
             note_down(work, kept, edits, reason)
-            go(work, watcher)
+            go(work, interrupt, watcher)
     return folder
 
 
@@ -85,8 +85,8 @@ def start_over(
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
     spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
     data = data or prepare(spec, watcher.reading)
-    with failing(found.folder, spec):
-        begin(spec, data, found.folder, watcher, owner, Path(weights) if weights else None)
+    with failing(found.folder, spec) as interrupt:
+        go(begin(spec, data, found.folder, owner, Path(weights) if weights else None), interrupt, watcher)
     return found.folder
 
 

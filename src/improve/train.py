@@ -81,15 +81,17 @@ def train(
 
 def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
-    with locked(folder) as owner, failing(folder, spec):
-        begin(spec, data, folder, watcher, owner, weights)
+    with locked(folder) as owner, failing(folder, spec) as interrupt:
+        go(begin(spec, data, folder, owner, weights), interrupt, watcher)
 
 
 @contextmanager
-def failing(folder: Path, spec: Spec) -> Iterator[None]:
-    """What goes wrong stands in summary.json; what is saved stays. Raises OutOfMemoryError where that was it."""
+def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
+    """What goes wrong stands in summary.json; what is saved stays. Signals ask what is given. Raises OutOfMemoryError
+    where memory ran out."""
     try:
-        yield
+        with interruptible() as interrupt:
+            yield interrupt
     except BaseException as error:
         message = f"{type(error).__name__}: {error}"
         stopped = isinstance(error, BrokenOff | KeyboardInterrupt)
@@ -103,10 +105,8 @@ def failing(folder: Path, spec: Spec) -> Iterator[None]:
         raise
 
 
-def begin(
-    spec: Spec, data: Data, folder: Path, watcher: Watcher, owner: dict[str, Any], weights: Path | None = None
-) -> None:
-    """From the first step on."""
+def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+    """All that is done before the first step."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     work = make(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
@@ -117,7 +117,7 @@ def begin(
     work.probes.start()
     work.keeper.save()
     work.about["warnings"] = warnings(run.load(folder))
-    go(work, watcher)
+    return work
 
 
 def make(
@@ -156,16 +156,15 @@ def warnings(begun: run.Run) -> list[str]:
     return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
 
 
-def go(work: Work, watcher: Watcher) -> None:
+def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
     watcher.started(work.folder, work.spec, work.data, work.about)
-    with interruptible() as interrupt:
-        status = fit(work, interrupt, watcher)
-        if status != "diverged":
-            work.keeper.save()
-        if status == "stopped" and work.history.passes:
-            work.history.record_steps()  # for the diagnosis; who goes on cuts them off
-        finish(work, status, interrupt)
+    status = fit(work, interrupt, watcher)
+    if status != "diverged":
+        work.keeper.save()
+    if status == "stopped" and work.history.passes:
+        work.history.record_steps()  # for the diagnosis; who goes on cuts them off
+    finish(work, status, interrupt)
 
 
 def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:

@@ -11,18 +11,16 @@ import json
 import os
 import queue
 import shutil
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 from improve.errors import ImproveError
 from improve.images import Tick
-from improve.interrupt import SIGNALS, BrokenOff
+from improve.interrupt import BrokenOff, interruptible
 from improve.lazy import keras
 from improve.prepare import Data, prepare
 from improve.resume import resume
@@ -89,18 +87,12 @@ class Shelf:
 
 def main() -> None:
     """Serve the sweep whose folder is the first argument."""
-    for number in SIGNALS:
-        signal.signal(number, leave)
     line = Line(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # whatever else prints does not get between the events
     runs, shelf = Path(sys.argv[1]), Shelf()
-    with contextlib.suppress(BrokenOff):
+    with contextlib.suppress(BrokenOff), interruptible():
         while True:
             serve(line, runs, shelf)
-
-
-def leave(number: int, frame: FrameType | None) -> None:
-    raise BrokenOff(signal.Signals(number))
 
 
 def serve(line: Line, runs: Path, shelf: Shelf) -> None:

@@ -1,5 +1,6 @@
 """A run goes on: after a stop or a crash as if nothing had happened, or with other settings from there on."""
 
+import contextlib
 import csv
 import json
 import signal
@@ -15,6 +16,7 @@ from improve import keeping, run
 from improve.compare import compare
 from improve.diagnose import diagnose
 from improve.errors import ImproveError, UsageError
+from improve.interrupt import BrokenOff
 from improve.resume import resume
 from improve.specfile import load
 from improve.train import train
@@ -91,6 +93,44 @@ def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, whole
 def test_a_short_epoch_is_finished_first(spec, tmp_path):
     folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
     assert run.load(folder).summary["epochs"] == 2
+
+
+def pressed(number):
+    """Ctrl+C or the like, of which TensorFlow makes a SystemError where it traces a step."""
+
+    def press(*arguments):
+        with contextlib.suppress(BrokenOff):
+            signal.raise_signal(number)
+        raise SystemError("bad argument to internal function")
+
+    return press
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("place", ["train.assemble", "probes.memorize"])
+def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
+    spec, whole, tmp_path, monkeypatch, place, number
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(f"improve.{place}", pressed(number))
+        with pytest.raises(BrokenOff) as stop:
+            train(spec, "r", tmp_path, Silent())
+    assert stop.value.signal is number
+    assert stop.value.__notes__ == [f"go on   improve resume {tmp_path / 'r'}"]
+    assert run.load(tmp_path / "r").status == "stopped"
+    assert content(resume(tmp_path / "r", [], Silent())) == whole
+
+
+def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
+    spec, whole, tmp_path, at_once, monkeypatch
+):
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
+    with monkeypatch.context() as patch:
+        patch.setattr("improve.train.assemble", pressed(signal.SIGTERM))
+        with pytest.raises(BrokenOff):
+            resume(folder, [], Silent())
+    assert run.load(folder).status == "stopped"
+    assert content(resume(folder, [], Silent())) == whole
 
 
 KILLS = """\

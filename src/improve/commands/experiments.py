@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from improve.commands.options import RUNS, STOPPED, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
+from improve.commands.options import RUNS, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
 
 Seeds = Annotated[int, typer.Option("--seeds", min=2, max=100, metavar="N", help="how often each is repeated")]
 
@@ -25,18 +25,13 @@ def learning_curve(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.learning_curve import Stopped
     from improve.learning_curve import learning_curve as measure_curve
     from improve.plot_experiments import draw_learning_curve
     from improve.run import checked_name
     from improve.show_experiments import CurveWatcher, show_curve
 
     folder = runs / checked_name(f"{name or spec.stem}_learning_curve")
-    try:
-        curve = measure_curve(experiment, folder, seeds, CurveWatcher(quiet))
-    except Stopped as stopped:
-        typer.echo(f"stopped: {stopped}", err=True)
-        raise typer.Exit(STOPPED) from None
+    curve = measure_curve(experiment, folder, seeds, CurveWatcher(quiet))
     picture = folder / "learning_curve.png"
     draw_learning_curve(picture, curve)
     if as_json:
@@ -59,17 +54,13 @@ def learning_rate(
     from improve.specfile import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.lr_range import Stopped, rate_range
+    from improve.lr_range import rate_range
     from improve.plot_experiments import draw_rate_range
     from improve.run import checked_name
     from improve.show_experiments import SweepWatcher, show_rates
 
     folder = runs / checked_name(f"{name or spec.stem}_lr")
-    try:
-        found = rate_range(experiment, folder, seeds, SweepWatcher(quiet))
-    except Stopped as stopped:
-        typer.echo(f"stopped: {stopped}", err=True)
-        raise typer.Exit(STOPPED) from None
+    found = rate_range(experiment, folder, seeds, SweepWatcher(quiet))
     picture = folder / "lr_range.png"
     draw_rate_range(picture, found)
     if as_json:
