@@ -9,7 +9,6 @@ benchmarks/RESULTS.md.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
-from tasks import RUNS, TASKS, starts
+from outcomes import Outcome, read
+from tasks import TASKS, starts
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from improve.recipes import students_t
@@ -28,24 +28,9 @@ SEARCHES = ("random", "tpe")
 LEAST = 5  # seeds
 
 
-class Outcome(NamedTuple):
-    """One walk or search: what it told, and which test images (n,) its winner gets wrong."""
-
-    told: dict[str, Any]
-    wrong: Any
-
-
-def outcomes(task: str, way: str) -> dict[int, Outcome]:
+def of(task: str, way: str) -> dict[int, Outcome]:
     """By seed."""
-    found = {}
-    for file in sorted((RUNS / task / way).glob("*/result.json")):
-        told = json.loads(file.read_text())
-        with np.load(file.parent / told["folder"] / "predictions" / "test.npz") as arrays:
-            order = np.argsort(arrays["id"])
-            found[int(file.parent.name)] = Outcome(
-                told, (arrays["probability"].argmax(axis=1) != arrays["label"])[order]
-            )
-    return found
+    return {seed: found for (one, each, seed), found in read().items() if (one, each) == (task, way)}
 
 
 def lower(ours: dict[int, Outcome], theirs: dict[int, Outcome]) -> tuple[float, float, float, float]:
@@ -79,9 +64,9 @@ class Row(NamedTuple):
 
 def rows() -> Iterator[Row]:
     for task in TASKS:
-        searches = {way: outcomes(task, way) for way in SEARCHES}
+        searches = {way: of(task, way) for way in SEARCHES}
         for start in starts(TASKS[task]):
-            ours = outcomes(task, start)
+            ours = of(task, start)
             if len(ours) >= LEAST and all(len(found.keys() & ours.keys()) >= LEAST for found in searches.values()):
                 yield Row(task, start, ours, {way: lower(ours, found) for way, found in searches.items()})
 
@@ -90,7 +75,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
     yield "| task | start | the start | auto | random | TPE | P(auto < random) | P(auto < TPE) | auto − TPE, points |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for row in found:
-        searches = [mean(outcomes(row.task, way)) for way in SEARCHES]
+        searches = [mean(of(row.task, way)) for way in SEARCHES]
         p_random, p_tpe = (row.against[way][0] for way in SEARCHES)
         _, value, low, high = row.against["tpe"]
         apart = f"{100 * value:+.1f} [{100 * low:.1f}, {100 * high:.1f}]"
@@ -100,11 +85,7 @@ def table(found: Sequence[Row]) -> Iterator[str]:
 
 def began(row: Row) -> str:
     """The test error of the starts themselves, each trained as it is."""
-    found = []
-    for seed in row.auto:
-        summary = json.loads((RUNS / row.task / row.start / str(seed) / "auto" / "00" / "summary.json").read_text())
-        found.append(summary["test"]["error"] if "test" in summary else 1.0)
-    return spread(found)
+    return spread([one.told["start"] for one in row.auto.values()])
 
 
 def mean(found: dict[int, Outcome]) -> str:
@@ -136,12 +117,12 @@ def goals(found: Sequence[Row]) -> Iterator[str]:
 
 
 def hours() -> float:
-    return sum(json.loads(file.read_text())["seconds"] for file in RUNS.glob("*/*/*/result.json")) / 3600
+    return sum(found.told["seconds"] for found in read().values()) / 3600
 
 
 def main() -> None:
     found = list(rows())
-    budgets = {task: next(iter(outcomes(task, "random").values())).told["epochs"] for task in {r.task for r in found}}
+    budgets = {task: next(iter(of(task, "random").values())).told["epochs"] for task in {r.task for r in found}}
     told = ", ".join(f"{task} {budgets[task]}" for task in TASKS if task in budgets)
     lines = [
         "## The loop against random search and TPE",
@@ -150,7 +131,8 @@ def main() -> None:
         f"({told}; range tests and second seeds counted). The searches' space holds every setting in which the starts "
         "differ. "
         f"{min(len(row.auto) for row in found)} seeds, each with its own division of the images; {hours():.1f} machine "
-        "hours. By `python benchmarks/loop/walks.py` and `score.py`; the runs lie in benchmarks/loop/runs.",
+        "hours. By `python benchmarks/loop/walks.py` and `score.py`; what came of each walk and search stands in "
+        "benchmarks/loop/results.jsonl.",
         "",
         *table(found),
         "",

@@ -4,7 +4,7 @@
 
 Each gets as many epochs as 16 runs of the start take, range tests and second seeds counted. The validation images
 choose, the test images judge (score.py). Random search and TPE know nothing of a start, so one search per seed serves
-all. What is there is not trained again; benchmarks/loop/runs keeps everything.
+all. What came of each goes into results.jsonl and is not trained again; benchmarks/loop/runs keeps the runs.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import outcomes
 from tasks import RUNS, TASKS, Task, starts, write_folder
 
 from improve import yamlfile
@@ -57,23 +60,22 @@ def main() -> None:
         for seed in range(arguments.seeds):
             one = TASKS[name]
             for search in SEARCHES:
-                once(RUNS / name / search / str(seed), lambda place, one=one, search=search, seed=seed:
-                     searched(one, search, seed, arguments.runs, place))  # fmt: skip
+                once(name, search, seed, partial(searched, one, search, seed, arguments.runs))
             for start in starts(one):
-                once(RUNS / name / start / str(seed), lambda place, one=one, start=start, seed=seed:
-                     walked(one, start, seed, arguments.runs, place))  # fmt: skip
+                once(name, start, seed, partial(walked, one, start, seed, arguments.runs))
 
 
-def once(place: Path, work: Any) -> None:
-    """Do it where its result is missing; write what it took beside it."""
-    if (place / "result.json").is_file():
+def once(task: str, way: str, seed: int, work: Callable[[Path], tuple[Path, dict[str, Any]]]) -> None:
+    """Do it where its outcome is missing. Several processes may be at it, each with a task of its own."""
+    if (task, way, seed) in outcomes.read():
         return
+    place = RUNS / task / way / str(seed)
     place.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    result = work(place)
-    result["seconds"] = time.monotonic() - began
-    (place / "result.json").write_text(json.dumps(result))
-    print(f"{place.relative_to(RUNS)}   test {100 * result['test']:.1f} %   {result['seconds']:.0f} s", flush=True)
+    winner, result = work(place)
+    result |= {"task": task, "way": way, "seed": seed, "seconds": round(time.monotonic() - began, 1)}
+    outcomes.add(result, winner)
+    print(f"{task}/{way}/{seed}   test {100 * result['test']:.1f} %   {result['seconds']:.0f} s", flush=True)
 
 
 def written(place: Path, spec: dict[str, Any], seed: int) -> Path:
@@ -82,15 +84,17 @@ def written(place: Path, spec: dict[str, Any], seed: int) -> Path:
     return file
 
 
-def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> dict[str, Any]:
+def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
+    """The winner's folder, and what is told of the search."""
     made = plan(written(place, one.spec, seed), one.space, search=search, trials=runs)
     found = conclude(made, place / "sweep", sweep(made, place / "sweep", Silent()))
     epochs = sum(len(made.history) for each in found.results for made in each.runs)
-    return told(place, found.best.runs[0].folder, epochs)
+    winner = found.best.runs[0].folder
+    return winner, told(winner, epochs)
 
 
-def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> dict[str, Any]:
-    """Where three runs in a row failed, what was best before counts."""
+def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
+    """The winner's folder, and what is told of the walk. Where three runs in a row failed, what was best before counts."""
     spec = load(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
         auto(spec, "auto", place, Budget(epochs=runs * one.epochs), Silent())
@@ -100,14 +104,18 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> dict[str
     end = ending(story)
     advice = [step for step in story.decided if step.code]
     more = {"tried": len(advice), "came_true": sum(step.verdict == "kept" for step in advice)}
-    codes = [[step.code, step.path, step.verdict] for step in advice]
-    return told(place, end.best.folder, end.epochs) | more | {"advice": codes, "best": end.best.name}
+    more |= {"advice": [[step.code, step.path, step.verdict] for step in advice], "best": end.best.name}
+    more |= {"start": error(place / "auto" / "00", "test")}
+    return end.best.folder, told(end.best.folder, end.epochs) | more
 
 
-def told(place: Path, folder: Path, epochs: int) -> dict[str, Any]:
-    summary = json.loads((folder / "summary.json").read_text())
-    errors = {part: summary[part]["error"] for part in ("validation", "test")}
-    return {"folder": str(folder.relative_to(place)), "epochs": epochs, **errors}
+def told(winner: Path, epochs: int) -> dict[str, Any]:
+    return {"epochs": epochs, **{part: error(winner, part) for part in ("validation", "test")}}
+
+
+def error(folder: Path, part: str) -> float:
+    """All are wrong, for a run that diverged before its first epoch ended."""
+    return float(json.loads((folder / "summary.json").read_text()).get(part, {}).get("error", 1.0))
 
 
 if __name__ == "__main__":
