@@ -94,7 +94,7 @@ def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple
 
 
 def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
-    """The winner's folder, and what is told of the walk. Where three runs in a row failed, what was best before counts."""
+    """As `searched`; where three runs in a row failed, what was best before counts."""
     spec = load(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
         auto(spec, "auto", place, Budget(epochs=runs * one.epochs), Silent())
