@@ -11,10 +11,11 @@ import pytest
 from improve import run, yamlfile
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.importance import importance
+from improve.interrupt import BrokenOff
 from improve.points import check, drawn, grid, names, plan
 from improve.search import search
 from improve.space_words import from_override
-from improve.sweep import Stopped, Sweep, sweep
+from improve.sweep import Sweep, sweep
 from improve.sweep_result import BEST, conclude
 from improve.template import schema
 
@@ -436,9 +437,10 @@ def test_a_signal_ends_it_and_the_same_command_goes_on(planned, place, make_run)
             yield from islice(super().finished(), 2)
             signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(Stopped, match="2 of 4 runs are done; the same command goes on") as caught:
+    with pytest.raises(BrokenOff) as caught:
         sweep(planned(RATES), place, Told(), lambda *_: Interrupted(make_run, place))
     assert caught.value.signal == signal.SIGTERM
+    assert caught.value.__notes__ == ["2 of 4 runs are done; the same command goes on"]
     fake = Fake(make_run, place)
     sweep(planned(RATES), place, Told(), lambda *_: fake)
     assert len(fake.trained) == 2

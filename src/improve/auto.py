@@ -12,6 +12,7 @@ from improve import race, run, train, yamlfile
 from improve.diagnose import diagnose
 from improve.errors import ImproveError, visible
 from improve.explore import exploring
+from improve.interrupt import goes_on
 from improve.lock import locked
 from improve.proposals import Proposal, edited, proposals
 from improve.rate_probe import probed
@@ -34,9 +35,9 @@ class Watcher(train.Watcher, Protocol):
 
 
 def auto(spec: Spec, name: str, runs: Path, budget: Budget, watcher: Watcher) -> Story:
-    """Improve `spec` into a folder under `runs`; one that was begun with this spec goes on. Raises StoppedError."""
+    """Improve `spec` into a folder under `runs`; one that was begun with this spec goes on."""
     folder = folder_for(spec, run.checked_name(name), run.writable(runs))
-    with locked(folder):
+    with locked(folder), goes_on(f"the same command goes on from here: {folder}"):
         story = read(folder)
         clock = Clock(watcher, budget, story)
         while steps := story.open or next_steps(story, budget, spec.seed, clock):

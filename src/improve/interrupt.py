@@ -15,11 +15,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class BrokenOff(BaseException):
-    """Out now; `signal` is what said so. No KeyboardInterrupt: Typer would swallow that."""
+    """Out now; `signal` said so, notes tell how to go on. No KeyboardInterrupt: Typer would swallow that."""
 
-    def __init__(self, signal: signal.Signals):
+    def __init__(self, signal: signal.Signals, note: str | None = None):
         super().__init__(f"broken off by {signal.name}")
         self.signal = signal
+        if note:
+            self.add_note(note)
 
 
 class Interrupt:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from improve.batches import steps_per_epoch
-from improve.interrupt import BrokenOff
 from improve.lr_range import BATCHES, CLEAR, RateRange, rate_range
 from improve.prepare import training_size
 from improve.spec import Spec
 from improve.story import Step, Story
-from improve.walk import Clock, StoppedError
+from improve.walk import Clock
 
 RATE = "optimizer.learning_rate"
 FOLDER = "rates"  # of the tests, in the story's
@@ -29,15 +28,12 @@ class Watcher:
 
 def probed(story: Story, step: Step, spec: Spec, left: int, clock: Clock) -> Step:
     """The step with a rate that a range test of its spec found to work, where the step changes the rate and there is
-    budget for both; else as it is. Raises StoppedError."""
+    budget for both; else as it is."""
     steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     most = math.ceil(min(max(steps, BATCHES[0]), BATCHES[1]) / steps)
     if RATE not in dict(step.edits) or spec.training.epochs + most > left:
         return step
-    try:
-        found = rate_range(spec, story.folder / FOLDER / step.run, 1, Watcher(clock))
-    except BrokenOff as stop:
-        raise StoppedError(story.folder, stop.signal.name) from stop
+    found = rate_range(spec, story.folder / FOLDER / step.run, 1, Watcher(clock))
     spent = math.ceil(len(found.sweeps[0].rates) / steps)
     return replace(within(step, found), spent=spent)
 

@@ -29,14 +29,6 @@ ALIKE = 3  # trials in a row that fail with the same cause: the next ones would
 WORST = 1.0  # the error of a run that diverged before its first epoch ended
 
 
-class Stopped(Exception):  # noqa: N818 - nothing is wrong
-    """Ctrl+C or SIGTERM: what is done stays, and the same command goes on."""
-
-    def __init__(self, done: int, total: int, number: int):
-        super().__init__(f"{done} of {total} runs are done; the same command goes on")
-        self.signal = signal.Signals(number)
-
-
 @dataclass(frozen=True)
 class Result:
     """What became of a trial: its runs, one per seed; `status` finished, diverged, pruned or failed; the mean
@@ -85,7 +77,7 @@ def sweep(
     """Train what is missing of a plan in `folder`; `trials` makes what trains it: a process beside this one, unless
     given.
 
-    Raises UsageError, with nothing started, where the folder holds something else; Stopped when Ctrl+C was pressed.
+    Raises UsageError, with nothing started, where the folder holds something else.
     """
     asked = search(plan)
     folder = run.writable(folder)
@@ -113,13 +105,14 @@ class Sweep:
         self.members: dict[str, Member] = {}  # by the name of the run
 
     def walk(self) -> list[Result]:
-        """All trials. Raises Stopped, and ImproveError where one trial after another fails alike."""
+        """All trials. Raises BrokenOff, and ImproveError where one trial after another fails alike."""
         results = []
         with stopping(self.trials) as pressed:
             while asked := self.search.ask(self.trials.at_once):
                 self.train([trial for trial in asked if not trial.point.wrong])
                 if pressed:
-                    raise Stopped(len(self.told), self.search.total * self.seeds, pressed[0])
+                    done = f"{len(self.told)} of {self.search.total * self.seeds} runs are done"
+                    raise BrokenOff(signal.Signals(pressed[0]), f"{done}; the same command goes on")
                 for trial in asked:
                     result = self.result(trial)
                     self.search.tell(trial, merit(result), result.status == "pruned")

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from signal import Signals
 from typing import Any, NamedTuple
 
 from improve import resume, run, train
 from improve.errors import ImproveError
+from improve.interrupt import BrokenOff
 from improve.lazy import keras
 from improve.run import Run
 from improve.spec import Spec
 from improve.story import Story
 
 DONE = ("finished", "diverged", "failed")
-
-
-class StoppedError(Exception):
-    """Somebody pressed Ctrl+C, or the system wants to stop: it goes on from here another time."""
-
-    def __init__(self, folder: Any, by: str):
-        super().__init__(f"{folder} was stopped")
-        self.folder, self.by = folder, by
 
 
 class Budget(NamedTuple):
@@ -61,7 +55,7 @@ class Clock:
 
 
 def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -> Run:
-    """The run of this name at its end, or after `pause` epochs. Raises StoppedError where somebody stops it."""
+    """The run of this name at its end, or after `pause` epochs."""
     folder = story.folder / name
     if folder.is_dir() and not (folder / "summary.json").is_file():
         shutil.rmtree(folder)  # killed while it was made
@@ -77,14 +71,14 @@ def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise
-    return not_stopped(story, run.load(folder))
+    return not_stopped(run.load(folder))
 
 
 def far_enough(made: Run, pause: int) -> bool:
     return made.status in DONE or 0 < pause <= len(made.history)
 
 
-def not_stopped(story: Story, made: Run) -> Run:
+def not_stopped(made: Run) -> Run:
     if made.status == "stopped" and "signal" in made.summary:
-        raise StoppedError(story.folder, str(made.summary["signal"]))
+        raise BrokenOff(Signals[made.summary["signal"]])
     return made

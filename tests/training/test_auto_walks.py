@@ -7,10 +7,11 @@ import pytest
 from improve import train
 from improve.auto import auto
 from improve.ending import ending
+from improve.interrupt import BrokenOff
 from improve.run import load
 from improve.specfile import load as load_spec
 from improve.story import KEPT
-from improve.walk import Budget, StoppedError
+from improve.walk import Budget
 
 pytestmark = pytest.mark.trains
 
@@ -85,8 +86,9 @@ def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
 
 def test_stopped_and_begun_again_it_tells_the_same_story(walked, tmp_path):
     spec, story = walked
-    with pytest.raises(StoppedError):
+    with pytest.raises(BrokenOff) as stop:
         auto(spec, "whole", tmp_path, BUDGET, StopsAt("01", 2))
+    assert stop.value.__notes__ == [f"the same command goes on from here: {tmp_path / 'whole'}"]
     assert load(tmp_path / "whole" / "01").status == "stopped"
     again = auto(spec, "whole", tmp_path, BUDGET, Quiet())
     assert [vars(step) for step in again.steps] == [vars(step) for step in story.steps]
@@ -109,7 +111,7 @@ def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_n
         load_spec(write_spec(SLOW), ["optimizer.learning_rate=0.003", "training.epochs=4"]),
         Budget(epochs=12),
     )
-    with pytest.raises(StoppedError):
+    with pytest.raises(BrokenOff):
         auto(spec, "raced", tmp_path, budget, StopsAt("02", 1))
     story = auto(spec, "raced", tmp_path, budget, Quiet())
     raced = story.steps[1:]

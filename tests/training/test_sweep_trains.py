@@ -124,7 +124,7 @@ def test_a_signal_stops_the_trial_in_hand_as_train_does(command, number, code):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "stopped: 0 of 2 runs are done; the same command goes on" in err
+    assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
     summary = run.load(folder / "learning_rate0.001-seed0").summary
     assert (summary["status"], summary["signal"]) == ("stopped", number.name)
 

@@ -9,8 +9,6 @@ import typer
 
 from improve.commands.options import (
     RUNS,
-    STOPPED,
-    TERMINATED,
     Json,
     Name,
     NoCode,
@@ -52,15 +50,11 @@ def auto(
     from improve.report import report
     from improve.show_auto import AutoWatcher, show_ending
     from improve.show_auto import as_json as told
-    from improve.walk import Budget, StoppedError
+    from improve.walk import Budget
 
     budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), AutoWatcher(quiet)
     try:
         story = improved(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
-    except StoppedError as stop:
-        watcher.close()
-        print(f"stopped; the same command goes on from here: {stop.folder}")
-        raise typer.Exit(TERMINATED if stop.by == "SIGTERM" else STOPPED) from stop
     finally:
         watcher.close()
     end, page = ending(story), story.folder / "report.html"

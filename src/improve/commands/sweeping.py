@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from improve.commands.options import RUNS, STOPPED, TERMINATED, Json, NoCode, Quiet, Runs, SpecFile, print_json
+from improve.commands.options import RUNS, Json, NoCode, Quiet, Runs, SpecFile, print_json
 
 if TYPE_CHECKING:
     from improve.points import Plan
@@ -66,17 +65,12 @@ def sweep(
     trains = trainer(planned, ray)
     check(planned)
     from improve.show_sweep import TrialsWatcher
-    from improve.sweep import Stopped
     from improve.sweep import sweep as sweep_plan
     from improve.sweep_result import conclude
 
     watcher = TrialsWatcher(quiet)
     try:
         results = sweep_plan(planned, folder, watcher, trains)
-    except Stopped as stopped:
-        watcher.close()
-        typer.echo(f"stopped: {stopped}", err=True)
-        raise typer.Exit(TERMINATED if stopped.signal == signal.SIGTERM else STOPPED) from None
     finally:
         watcher.close()
     shown(conclude(planned, folder, results), folder, as_json)
