@@ -4,7 +4,8 @@
 
 FOLDER holds cifar10.npz. Both ways train the same spec to the same end, one after the other in one process; every ratio
 is taken within a round, and the first round, which compiles, does not count. The probes before the first step cost the
-same whatever the number of epochs, so a longer run has a smaller share of them: the table gives both parts.
+same whatever the number of epochs, so a longer run has a smaller share of them: the table gives both parts. Two runs of
+the same work differ by some per cent in CPU time; what the probes take of their own run is the steadier number.
 
 Prints a section of Markdown and puts it into benchmarks/RESULTS.md (--quick only prints).
 """
@@ -94,14 +95,16 @@ def run(arguments: argparse.Namespace, evidence: str) -> float:
 
 
 def section(rounds: list[dict[str, float]], arguments: argparse.Namespace) -> str:
-    light = [found["light"] for found in rounds]
     rows = []
     for name, what in (("light", "a run without probes"), ("full", "a run with them"),
                        ("start", "probes before the first step"), ("epoch", "probes after the epochs")):  # fmt: skip
         rows.append([what, spread([found[name] for found in rounds], seconds)])
     rows.append(["with / without", spread([found["full"] / found["light"] for found in rounds], seconds)])
-    per_epoch = [found["epoch"] / alone for found, alone in zip(rounds, light, strict=True)]
-    rows.append(["share of the epochs' probes in a run without", spread(per_epoch, seconds)])
+    probes = [found["start"] + found["epoch"] for found in rounds]
+    within = [spent / (found["full"] - spent) for spent, found in zip(probes, rounds, strict=True)]
+    rows.append(["probes / the rest of their run", spread(within, seconds)])
+    later = [found["epoch"] / (found["full"] - spent) for spent, found in zip(probes, rounds, strict=True)]
+    rows.append(["those after the epochs / the rest of their run", spread(later, seconds)])
     told = (
         f"LeNet on {arguments.images:,} images of CIFAR-10, {arguments.epochs} epochs, {len(rounds)} rounds; {cpu()}."
     )
