@@ -124,7 +124,7 @@ class Memory:
 def memory(folder: Path, arguments: Any) -> list[str]:
     from improve.points import plan
     from improve.sweep import sweep
-    from improve.trials import LocalTrials
+    from improve.trials import FRESH, LocalTrials
 
     (folder / "tiny.yaml").write_text(TINY)
     place, watcher = folder / "memory", Memory()
@@ -137,15 +137,13 @@ def memory(folder: Path, arguments: Any) -> list[str]:
     took = time.monotonic() - began
     at = [number for number in (1, 10, 50, 100, 150, 200) if number <= arguments.trials]
     told = ", ".join(f"{watcher.sizes[number - 1]:,.0f} after {number}" for number in at)
-    half = len(watcher.sizes) // 2
-    slope = (watcher.sizes[-1] - watcher.sizes[half]) / max(1, len(watcher.sizes) - half - 1)
     return [
         "## Memory of a long sweep",
         "",
-        f"{arguments.trials} trials of one epoch in one worker process (small networks on digits, three widths); by",
-        "`python benchmarks/sweep.py --part memory`.",
+        f"{arguments.trials} trials of one epoch (small networks on digits, three widths), one worker process at a time,",
+        f"another one after {FRESH} trials; by `python benchmarks/sweep.py --part memory`.",
         "",
-        f"- resident memory in MB: **{told}**; in the second half {slope:+.2f} MB per trial",
+        f"- resident memory of the worker in MB: **{told}**; the most {max(watcher.sizes):,.0f}",
         f"- {took / arguments.trials:.2f} s per trial, start-up included",
         "",
     ]
