@@ -19,7 +19,7 @@ Outcome = tuple[str, Path | ImproveError]
 Judge = Callable[[str, dict[str, Any]], str]
 WORKER = ("-P", "-m", "improve.trials_worker")
 PATIENCE = 20.0  # seconds for the worker to end by itself
-FRESH = 40  # trials, then another worker: TensorFlow keeps about 6 MB of each (benchmarks/RESULTS.md)
+FRESH = 40  # trials, then another worker: TensorFlow keeps 3 to 6 MB of each (benchmarks/RESULTS.md)
 
 
 class Trials(Protocol):
