@@ -116,7 +116,7 @@ class Memory:
     def epoch(self, *told: Any) -> None: ...
 
     def member(self, *told: Any) -> None:
-        status = Path(f"/proc/{self.trials.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.trials.workers[0].process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         self.sizes.append(int(line.split()[1]) / 1024)
 
@@ -124,7 +124,8 @@ class Memory:
 def memory(folder: Path, arguments: Any) -> list[str]:
     from improve.points import plan
     from improve.sweep import sweep
-    from improve.trials import FRESH, LocalTrials
+    from improve.trials import LocalTrials
+    from improve.worker import FRESH
 
     (folder / "tiny.yaml").write_text(TINY)
     place, watcher = folder / "memory", Memory()

@@ -16,7 +16,8 @@ PACKAGE = ROOT / "src" / "improve"
 # From the ground up: a module imports only from shelves below its own.
 FLOORS = [
     ["errors", "__init__"],
-    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded", "chart", "tables"],
+    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded", "chart", "tables",
+     "worker"],
     ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
      "parallel", "layers", "parcels"],
     ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",

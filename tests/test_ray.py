@@ -87,3 +87,8 @@ def test_without_ray_it_is_said_what_to_install_before_anything_starts(monkeypat
     code, _, err = improve("sweep", write_spec(SPEC.replace("SIZES", "")), "--ray", "auto")
     assert code == 2
     assert "the extra ray" in err
+
+
+def test_workers_and_ray_together_are_refused(improve, write_spec):
+    code, _, err = improve("sweep", write_spec(SPEC.replace("SIZES", "")), "--ray", "auto", "--workers", "2")
+    assert (code, "--workers is for this machine, --ray for a cluster" in err) == (2, True)

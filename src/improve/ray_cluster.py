@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError
 from improve.ray_worker import installed, others, where
-from improve.trials import FRESH
+from improve.worker import FRESH
 
 EXTRA = "ray>=2.50"
 KNOCK = 5.0  # seconds that a cluster has to answer

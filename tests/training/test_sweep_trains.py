@@ -34,10 +34,12 @@ class Told:
     """A watcher that remembers."""
 
     def __init__(self):
-        self.epochs = []
+        self.epochs, self.begun_before_any_epoch = [], 0
 
     def reading(self, done, total): ...
-    def begun(self, name): ...
+
+    def begun(self, name):
+        self.begun_before_any_epoch += not self.epochs
 
     def epoch(self, name, row):
         self.epochs.append((name, row["epoch"]))
@@ -129,6 +131,10 @@ def test_a_signal_stops_the_trial_in_hand_as_train_does(command, number, code):
     assert (summary["status"], summary["signal"]) == ("stopped", number.name)
 
 
+def pid(local, worker=0):
+    return local.workers[worker].process.pid
+
+
 @pytest.fixture
 def trials(tmp_path):
     (tmp_path / "runs").mkdir()
@@ -143,7 +149,7 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
     specs = [load(write_spec(TINY), [f"seed={seed}", "training.epochs=3"]) for seed in (0, 1)]
     for seed, spec in enumerate(specs):
         local.submit(f"seed{seed}", spec)
-    local.judge = lambda name, row: os.kill(local.process.pid, signal.SIGKILL) or "" if name == "seed0" else ""
+    local.judge = lambda name, row: os.kill(pid(local), signal.SIGKILL) or "" if name == "seed0" else ""
     (first, died), (second, folder) = local.finished()
     assert (first, second) == ("seed0", "seed1")
     assert isinstance(died, ImproveError)
@@ -153,12 +159,48 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
 
 
 def test_a_worker_is_replaced_before_what_its_trials_leave_behind_fills_the_memory(trials, write_spec, monkeypatch):
-    monkeypatch.setattr("improve.trials.FRESH", 2)
+    monkeypatch.setattr("improve.worker.FRESH", 2)
     local, _ = trials
     for seed in range(3):
         local.submit(f"seed{seed}", load(write_spec(TINY), [f"seed={seed}", "training.epochs=1"]))
-    processes = [local.process.pid for _ in local.finished()]
+    processes = [pid(local) for _ in local.finished()]
     assert processes[0] == processes[1] != processes[2]
+
+
+def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, tmp_path):
+    specs = {f"seed{seed}": load(write_spec(TINY), [f"seed={seed}"]) for seed in range(4)}
+    watcher = Told()
+    (tmp_path / "runs").mkdir()
+    both = LocalTrials(tmp_path / "runs", watcher, workers=2)
+    for name, spec in specs.items():
+        both.submit(name, spec)
+    died = []
+
+    def judge(name, row):  # the first epoch of seed0 is the last thing that its process does
+        if name == "seed0" and not died:
+            died.append(next(number for number, worker in enumerate(both.workers) if worker.name == name))
+            os.kill(pid(both, died[0]), signal.SIGKILL)
+        return ""
+
+    both.judge = judge
+    found = dict(both.finished())
+    both.close()
+    assert isinstance(found.pop("seed0"), ImproveError)
+    assert sorted(found) == ["seed1", "seed2", "seed3"]
+    assert watcher.begun_before_any_epoch == 2
+    alone = run.load(train(specs["seed3"], "alone", tmp_path / "alone", Silent()))
+    assert run.load(found["seed3"]).summary["state_sha256"] == alone.summary["state_sha256"]
+
+
+def test_a_signal_stops_both_workers(command):
+    process, folder = command("optimizer.learning_rate=1e-3,1e-2", "training.epochs=4000", "--workers", "2")
+    until(folder, 6, process)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
+    stopped = [run.load(place) for place in folder.glob("*-seed0")]
+    assert [made.summary.get("signal") for made in stopped] == ["SIGTERM"] * 2
 
 
 def test_a_model_of_the_users_own_that_fails_is_a_failure_with_its_place(trials, write_spec, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from improve.commands.options import RUNS, Json, NoCode, Quiet, Runs, SpecFile, print_json
+from improve.errors import UsageError
 
 if TYPE_CHECKING:
     from improve.points import Plan
@@ -38,6 +39,9 @@ Ray = Annotated[
         "--ray", metavar="auto|ADDRESS", help="train on the nodes of a Ray cluster: auto finds it, or host:port"
     ),
 ]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=64, metavar="N", help="trials side by side on this machine")
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="of the folder; SPEC_sweep unless given")]
 
 
@@ -49,6 +53,7 @@ def sweep(
     seeds: Seeds = None,
     runs: Runs = RUNS,
     name: Name = None,
+    workers: Workers = None,
     ray: Ray = None,
     no_code: NoCode = False,
     as_json: Json = False,
@@ -62,7 +67,7 @@ def sweep(
     planned = plan(spec, space or [], not no_code, search, trials, seeds)
     folder = runs / checked_name(name or f"{spec.stem}_sweep")
     check_installed(planned.search)
-    trains = trainer(planned, ray)
+    trains = trainer(planned, workers, ray)
     check(planned)
     from improve.show_sweep import TrialsWatcher
     from improve.sweep import sweep as sweep_plan
@@ -76,12 +81,15 @@ def sweep(
     shown(conclude(planned, folder, results), folder, as_json)
 
 
-def trainer(planned: Plan, address: str | None) -> Callable[[Path, Watcher], Trials]:
-    """What trains the points: one process on this machine, or a cluster."""
+def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable[[Path, Watcher], Trials]:
+    """What trains the points: processes on this machine, or a cluster."""
     if address is None:
         from improve.trials import LocalTrials
 
-        return LocalTrials
+        return partial(LocalTrials, workers=workers or 1)
+    if workers is not None:
+        fix = "one of the two; of a cluster, sweep: {cpus: 2} in the spec says what one trial takes"
+        raise UsageError("--workers is for this machine, --ray for a cluster", fix=fix)
     from improve.ray_cluster import Cluster, check_installed
     from improve.ray_trials import RayTrials
 
