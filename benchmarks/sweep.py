@@ -35,7 +35,7 @@ optimizer: {name: adam, learning_rate: 0.003}
 training: {epochs: 25, batch_size: 32}
 """
 GRID = ("optimizer.learning_rate=1e-4,1e-3,1e-2,1e-1", "model.hidden=[4],[8],[16]", "regularization.dropout=0,0.3")
-RATES = "3e-4,1e-3,3e-3,1e-2,3e-2"
+RATES = "3e-4,1e-3,2e-3,3e-3,1e-2,3e-2"
 IMPROVE = [sys.executable, "-m", "improve"]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -151,36 +151,39 @@ def memory(folder: Path, arguments: Any) -> list[str]:
 
 
 def speed(folder: Path, arguments: Any) -> list[str]:
-    """A sweep of five trials against a loop of `improve train`, in turn."""
+    """A sweep of six trials, with one worker and with two, against a loop of `improve train`, in turn."""
     (folder / "short.yaml").write_text(SHORT)
-    loops, sweeps = list[float](), list[float]()
+    ways = {
+        "a shell loop of `improve train`": loop,
+        "`improve sweep`": swept,
+        "`improve sweep --workers 2`": side_by_side,
+    }
+    took: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(arguments.rounds):
-        loops.append(loop(folder, number))
-        sweeps.append(swept(folder, number))
-        print(f"round {number}: loop {loops[-1]:.1f} s, sweep {sweeps[-1]:.1f} s", file=sys.stderr, flush=True)
-    count = len(RATES.split(","))
-    ratios = [one / other for one, other in zip(loops, sweeps, strict=True)]
+        for name, way in ways.items():
+            took[name].append(way(folder, number))
+        told = ", ".join(f"{name} {each[-1]:.1f} s" for name, each in took.items())
+        print(f"round {number}: {told}", file=sys.stderr, flush=True)
+    first = next(iter(took.values()))
     return [
         "## Trials per minute",
         "",
-        f"{count} trials (a small convolutional network on digits, 25 epochs), {arguments.rounds} rounds in turn, on",
-        f"{os.cpu_count()} cores that others used as well; by `python benchmarks/sweep.py --part speed`.",
+        f"{len(RATES.split(','))} trials (a small convolutional network on digits, 25 epochs), {arguments.rounds} "
+        f"rounds in turn, on {os.cpu_count()} cores; by `python benchmarks/sweep.py --part speed`.",
+        "The goal was twice as many as the loop's.",
         "",
-        "| | seconds per trial, median (range) | trials per minute |",
-        "| --- | --- | --- |",
-        row("a shell loop of `improve train`", loops, count),
-        row("`improve sweep`", sweeps, count),
-        "",
-        f"Ratio, round by round: median **{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f});",
-        "the goal for trials of 20 s was 2.",
+        "| | seconds per trial, median (range) | trials per minute | against the loop, round by round |",
+        "| --- | --- | --- | --- |",
+        *(row(name, each, first) for name, each in took.items()),
         "",
     ]
 
 
-def row(name: str, seconds: list[float], count: int) -> str:
-    each = [one / count for one in seconds]
-    middle = statistics.median(each)
-    return f"| {name} | {middle:.1f} ({min(each):.1f}–{max(each):.1f}) | {60 / middle:.1f} |"
+def row(name: str, seconds: list[float], first: list[float]) -> str:
+    each = [one / len(RATES.split(",")) for one in seconds]
+    ratios = [one / other for one, other in zip(first, seconds, strict=True)]
+    middle, times = statistics.median(each), f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    return f"| {name} | {middle:.1f} ({min(each):.1f}–{max(each):.1f}) | {60 / middle:.1f} | {times} |"
 
 
 def loop(folder: Path, number: int) -> float:
@@ -191,11 +194,16 @@ def loop(folder: Path, number: int) -> float:
     return time.monotonic() - began
 
 
-def swept(folder: Path, number: int) -> float:
-    words = [str(folder / "short.yaml"), f"optimizer.learning_rate={RATES}", "--runs", str(folder)]
+def swept(folder: Path, number: int, *more: str) -> float:
+    words = [str(folder / "short.yaml"), f"optimizer.learning_rate={RATES}", "--runs", str(folder), *more]
+    name = f"swept{number}{''.join(more)}"
     began = time.monotonic()
-    subprocess.run([*IMPROVE, "sweep", *words, "--name", f"swept{number}"], check=True, **QUIET)
+    subprocess.run([*IMPROVE, "sweep", *words, "--name", name], check=True, **QUIET)
     return time.monotonic() - began
+
+
+def side_by_side(folder: Path, number: int) -> float:
+    return swept(folder, number, "--workers", "2")
 
 
 PARTS = {"killed": killed, "memory": memory, "speed": speed}
