@@ -95,9 +95,9 @@ class Keeper:
         """Between epochs."""
         return time.monotonic() - self.saved >= CHEAP * self.cost
 
-    def save(self) -> None:
-        """Write a generation, and what a reader finds of a run that is not at its end."""
-        began = time.monotonic()
+    def save(self) -> Arrays:
+        """Write a generation, and what a reader finds of a run that is not at its end; gives the state."""
+        began, state = time.monotonic(), state_of(self.model)
         steps = {
             f"{STEPS}{number}/{name}": array
             for number, part in enumerate(self.history.passes)
@@ -106,7 +106,7 @@ class Keeper:
         for name in self.tables:
             store.sync(self.folder / name)
         files = {
-            ARRAYS: store.packed(state_of(self.model) | steps),
+            ARRAYS: store.packed(state | steps),
             BEST: store.packed(self.best),
             ABOUT: store.written(self.plain()),
         }
@@ -115,6 +115,7 @@ class Keeper:
         self.saved = time.monotonic()
         self.cost = self.saved - began
         self.spent += self.cost
+        return state
 
     def plain(self) -> dict[str, Any]:
         return {

@@ -160,11 +160,10 @@ def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
     watcher.started(work.folder, work.spec, work.data, work.about)
     status = fit(work, interrupt, watcher)
-    if status != "diverged":
-        work.keeper.save()
+    state = state_of(work.model) if status == "diverged" else work.keeper.save()
     if status == "stopped" and work.history.passes:
         work.history.record_steps()  # for the diagnosis; who goes on cuts them off
-    finish(work, status, interrupt)
+    finish(work, status, interrupt, state_sha256(state))
 
 
 def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
@@ -232,11 +231,11 @@ def draw(work: Work) -> None:
     )
 
 
-def finish(work: Work, status: str, interrupt: Interrupt) -> None:
-    """Digest the end state; with the weights of the best epoch, open the test part of a run that is at its end, and
-    write what was reached."""
+def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
+    """With the weights of the best epoch, open the test part of a run that is at its end, and write what was reached;
+    `digest`: of the end state."""
     history, model, data = work.history, work.model, work.data
-    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": state_sha256(model)}
+    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
     more["seconds_saving"] = work.keeper.spent
     work.probes.finish(bool(history.rows) and not history.passes)
     if interrupt.requested and status == "stopped":

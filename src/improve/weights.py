@@ -94,12 +94,12 @@ def begin_from(model: Any, weights: Arrays) -> tuple[int, int]:
     return copied, len(wanted)
 
 
-def state_sha256(model: Any) -> str:
-    """One digest over every array of the end state: weights, generator states, optimizer slots."""
+def state_sha256(state: Arrays) -> str:
+    """One digest over what `state_of` gave, but for the log of the steps: weights, generators, optimizer slots."""
     hashed = hashlib.sha256()
-    slots = [variable for variable in model.optimizer.variables if LOG not in variable.path]
-    for place, variable in enumerate([*network_variables(model), *slots]):
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
-        hashed.update(f"{place:04d} {variable.path} {array.dtype} {array.shape}".encode())
+    kept = [(name, array) for name, array in state.items() if name.startswith("network/") or LOG not in name]
+    for place, (name, values) in enumerate(kept):
+        array = np.ascontiguousarray(values)
+        hashed.update(f"{place:04d} {name.partition(' ')[2]} {array.dtype} {array.shape}".encode())
         hashed.update(array.tobytes())
     return hashed.hexdigest()
