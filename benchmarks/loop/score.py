@@ -130,7 +130,7 @@ def main() -> None:
         "Test error of the winner, mean ± sd over seeds; all choose by the validation images, with the same epochs "
         f"({told}; range tests and second seeds counted). The searches' space holds every setting in which the starts "
         "differ. "
-        f"{min(len(row.auto) for row in found)} seeds, each with its own division of the images; {hours():.1f} machine "
+        f"{min(len(row.auto) for row in found)} seeds, each with its own division of the images; {hours():.1f} CPU "
         "hours. By `python benchmarks/loop/walks.py` and `score.py`; what came of each walk and search stands in "
         "benchmarks/loop/results.jsonl.",
         "",
