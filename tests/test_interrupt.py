@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import time
 
 import pytest
 
@@ -57,23 +56,6 @@ def test_what_a_library_made_of_it_is_told_as_what_it_was():
 
 def test_where_a_library_swallowed_it_the_request_stays():
     assert inside(False, swallowed).requested
-
-
-class Dying:
-    def __del__(self):
-        press()
-
-
-def dies():
-    """Python prints what a finalizer raises, and goes on."""
-    Dying()
-    time.sleep(5)
-
-
-def test_where_a_finalizer_swallowed_it_it_is_raised_once_more_and_nothing_is_printed(capsys):
-    with pytest.raises(BrokenOff):
-        inside(False, dies)
-    assert capsys.readouterr().err == ""
 
 
 def test_an_error_that_no_signal_made_stays_what_it_is():

@@ -5,16 +5,13 @@ Before the first batch there is nothing to finish, and compiling may take half a
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SOON = 0.05  # seconds
 
 
 class BrokenOff(BaseException):
@@ -31,7 +28,7 @@ class Interrupt:
     """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done; `broken_off`: it was
     told to end at once."""
 
-    requested = begun = broken_off = over = False
+    requested = begun = broken_off = False
     signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
@@ -39,17 +36,6 @@ class Interrupt:
         self.requested, self.signal = True, signal.Signals(number)
         if self.broken_off:
             raise BrokenOff(self.signal)
-
-    def ignored(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Python's hook: a finalizer that the signal came in has swallowed what it raised. Once more, outside of it."""
-        if isinstance(unraisable.exc_value, BrokenOff):
-            threading.Timer(SOON, self.again).start()
-        else:
-            sys.__unraisablehook__(unraisable)
-
-    def again(self) -> None:
-        if not self.over:
-            os.kill(os.getpid(), self.signal)
 
 
 @contextmanager
@@ -71,7 +57,6 @@ def interruptible() -> Iterator[Interrupt]:
         yield interrupt
         return
     before = {number: signal.signal(number, interrupt.press) for number in SIGNALS}
-    hook, sys.unraisablehook = sys.unraisablehook, interrupt.ignored
     try:
         yield interrupt
     except Exception as error:
@@ -79,6 +64,5 @@ def interruptible() -> Iterator[Interrupt]:
             raise BrokenOff(interrupt.signal) from error
         raise
     finally:
-        interrupt.over, sys.unraisablehook = True, hook
         for number, handler in before.items():
             signal.signal(number, handler)
