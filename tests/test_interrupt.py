@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import time
+import weakref
 
 import pytest
 
@@ -56,6 +58,32 @@ def test_what_a_library_made_of_it_is_told_as_what_it_was():
 
 def test_where_a_library_swallowed_it_the_request_stays():
     assert inside(False, swallowed).requested
+
+
+class Dying:
+    def __del__(self):
+        press()
+
+
+class Key: ...
+
+
+def dies():
+    Dying()
+
+
+def is_forgotten():
+    """In the callback with which a weak dictionary forgets a key."""
+    weak, key = weakref.WeakKeyDictionary(), Key()
+    weak[key] = Dying()
+    del key
+
+
+@pytest.mark.parametrize("finalized", [dies, is_forgotten])
+def test_in_a_finalizer_which_would_swallow_it_it_waits_and_nothing_is_printed(finalized, capsys):
+    with pytest.raises(BrokenOff):
+        inside(False, finalized, lambda: time.sleep(5))
+    assert capsys.readouterr().err == ""
 
 
 def test_an_error_that_no_signal_made_stays_what_it_is():

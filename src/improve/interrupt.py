@@ -5,13 +5,16 @@ Before the first batch there is nothing to finish, and compiling may take half a
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SOON = 0.02  # seconds
 
 
 class BrokenOff(BaseException):
@@ -28,14 +31,30 @@ class Interrupt:
     """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done; `broken_off`: it was
     told to end at once."""
 
-    requested = begun = broken_off = False
+    requested = begun = broken_off = over = False
     signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
+        if (self.requested or not self.begun) and finalizing(frame):
+            threading.Timer(SOON, self.again, (number,)).start()
+            return
         self.broken_off = self.requested or not self.begun
         self.requested, self.signal = True, signal.Signals(number)
         if self.broken_off:
             raise BrokenOff(self.signal)
+
+    def again(self, number: int) -> None:
+        if not self.over:
+            os.kill(os.getpid(), number)
+
+
+def finalizing(frame: FrameType | None) -> bool:
+    """Whether it came in a finalizer: Python prints what is raised there, and goes on."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -64,5 +83,6 @@ def interruptible() -> Iterator[Interrupt]:
             raise BrokenOff(interrupt.signal) from error
         raise
     finally:
+        interrupt.over = True
         for number, handler in before.items():
             signal.signal(number, handler)
