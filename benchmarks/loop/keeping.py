@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from runner_tax_report import markdown, put
 
 RUNS, WALKS = 16, 4000
+CHANCE = NormalDist()
 
 
 class World(NamedTuple):
@@ -64,20 +65,17 @@ def walk(world: World, rule: Rule, chance: np.random.Generator) -> tuple[float, 
         effect, images = chance.normal(world.mean, world.sd), chance.normal(0, world.noise)
         child, left = [chance.normal(0, world.luck)], left - 1
         seen = effect + child[0] - parent[0] + images
-        p, needed = chances(seen / world.noise), rule.clear
-        if rule.hope <= p < rule.clear and 2 + (len(parent) < 2) <= left + 1:
-            left -= 1 + (len(parent) < 2)
+        p, needed = CHANCE.cdf(seen / world.noise), rule.clear
+        cost = 1 + (len(parent) < 2)
+        if rule.hope <= p < rule.clear and cost <= left:
+            left -= cost
             parent, child = [[*one, chance.normal(0, world.luck)][:2] for one in (parent, child)]
             again = effect + child[1] - parent[1] + 0.7 * (images + chance.normal(0, world.noise))
             spread = (0.75 * world.noise**2 + world.luck**2 / 4) ** 0.5  # the images are shared, one luck averaged
-            p, needed = chances((seen + again) / 2 / spread), rule.sure
+            p, needed = CHANCE.cdf((seen + again) / 2 / spread), rule.sure
         if p >= needed:
             won, parent, kept, better = won + effect, child, kept + 1, better + (effect > 0)
     return won, kept, better
-
-
-def chances(z: float) -> float:
-    return NormalDist().cdf(z)
 
 
 def rows() -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -28,9 +29,12 @@ SEARCHES = ("random", "tpe")
 LEAST = 5  # seeds
 
 
+found_so_far = cache(read)
+
+
 def of(task: str, way: str) -> dict[int, Outcome]:
     """By seed."""
-    return {seed: found for (one, each, seed), found in read().items() if (one, each) == (task, way)}
+    return {seed: found for (one, each, seed), found in found_so_far().items() if (one, each) == (task, way)}
 
 
 def lower(ours: dict[int, Outcome], theirs: dict[int, Outcome]) -> tuple[float, float, float, float]:
@@ -117,7 +121,7 @@ def goals(found: Sequence[Row]) -> Iterator[str]:
 
 
 def hours() -> float:
-    return sum(found.told["seconds"] for found in read().values()) / 3600
+    return sum(found.told["seconds"] for found in found_so_far().values()) / 3600
 
 
 def main() -> None:

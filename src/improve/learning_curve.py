@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from improve import run, train
 from improve.errors import ImproveError, UsageError
-from improve.interrupt import BrokenOff, goes_on
+from improve.interrupt import goes_on
 from improve.power_law import Trend, trend
 from improve.spec import Spec, spec_digest
 
@@ -149,9 +148,7 @@ def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterat
         if made is None:
             began = time.monotonic()
             with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
-                made = run.load(train.train(member.spec, member.name, folder, watcher))
-                if made.status == "stopped":
-                    raise BrokenOff(signal.Signals[made.summary["signal"]])
+                made = train.not_stopped(run.load(train.train(member.spec, member.name, folder, watcher)))
             costs.append((member.size, time.monotonic() - began))
         point = point_of(member, made)
         missing = [other.size for other, done in zip(members, before, strict=True) if done is None]

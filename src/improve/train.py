@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from signal import Signals
 from typing import Any, Protocol
 
 from improve import devices, keeping, ledger, plots, run, snapshots
@@ -85,10 +86,17 @@ def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path 
         go(begin(spec, data, folder, owner, weights), interrupt, watcher)
 
 
+def not_stopped(made: run.Run) -> run.Run:
+    """The same. Raises BrokenOff where a signal has stopped it, for who trains several."""
+    if made.status == "stopped" and "signal" in made.summary:
+        raise BrokenOff(Signals[made.summary["signal"]])
+    return made
+
+
 @contextmanager
 def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
-    """What goes wrong stands in summary.json; what is saved stays. Signals ask what is given. Raises OutOfMemoryError
-    where memory ran out."""
+    """What goes wrong stands in summary.json; what is saved stays. Gives whether a signal asked the run to stop. Raises
+    OutOfMemoryError where memory ran out."""
     try:
         with interruptible() as interrupt:
             yield interrupt

@@ -67,7 +67,7 @@ class LocalTrials:
                 yield name, Path(event["folder"])
                 continue
             failed = ImproveError(**event) if event else worker.died()
-            worker.end()  # what is left of its memory may be in pieces
+            worker.end()  # another one takes over: what is left of its memory may be in pieces
             if event or not self.stopping:  # else it left as it was told to
                 yield name, failed
 

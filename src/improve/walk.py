@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from signal import Signals
 from typing import Any, NamedTuple
 
 from improve import resume, run, train
 from improve.errors import ImproveError
-from improve.interrupt import BrokenOff
 from improve.lazy import keras
 from improve.run import Run
 from improve.spec import Spec
@@ -71,14 +69,8 @@ def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise
-    return not_stopped(run.load(folder))
+    return train.not_stopped(run.load(folder))
 
 
 def far_enough(made: Run, pause: int) -> bool:
     return made.status in DONE or 0 < pause <= len(made.history)
-
-
-def not_stopped(made: Run) -> Run:
-    if made.status == "stopped" and "signal" in made.summary:
-        raise BrokenOff(Signals[made.summary["signal"]])
-    return made

@@ -61,14 +61,13 @@ class Worker:
             self.process.send_signal(number)
 
     def died(self) -> ImproveError:
-        """Why, as far as it is known; another process takes over."""
+        """Why, as far as it is known."""
         assert self.process
         assert self.errors
         code = self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "")
-        self.end()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}: {last.strip()[:300]}"
         return ImproveError(f"the process that trains {how}", fix="it may have run out of memory" if code == -9 else "")
 
