@@ -60,6 +60,21 @@ def test_where_a_library_swallowed_it_the_request_stays():
     assert inside(False, swallowed).requested
 
 
+def test_who_is_on_the_way_out_is_not_broken_off_once_more():
+    written = []
+
+    def broken_off():
+        try:
+            inside(False, press)
+        finally:
+            press()
+            written.append("summary.json")
+
+    with pytest.raises(BrokenOff):
+        inside(False, lambda: inside(False, broken_off))
+    assert written
+
+
 class Dying:
     def __del__(self):
         press()

@@ -29,12 +29,14 @@ class BrokenOff(BaseException):
 
 class Interrupt:
     """Whether the run was asked to stop, and by which signal; `begun`: its first batch is done; `broken_off`: it was
-    told to end at once."""
+    told to end at once; `leaving`: what was inside is on its way out already, and has things to write."""
 
-    requested = begun = broken_off = over = False
+    requested = begun = broken_off = leaving = over = False
     signal = signal.SIGINT
 
     def press(self, number: int, frame: FrameType | None) -> None:
+        if self.leaving:
+            return
         if (self.requested or not self.begun) and finalizing(frame):
             threading.Timer(SOON, self.again, (number,)).start()
             return
@@ -76,10 +78,14 @@ def interruptible() -> Iterator[Interrupt]:
         yield interrupt
         return
     before = {number: signal.signal(number, interrupt.press) for number in SIGNALS}
+    around = getattr(before[signal.SIGINT], "__self__", None)
     try:
         yield interrupt
-    except Exception as error:
-        if interrupt.broken_off:  # raised within C++, which may make a SystemError of it (TensorFlow 2.21, tracing)
+    except (BrokenOff, Exception) as error:
+        if isinstance(around, Interrupt):
+            around.leaving = interrupt.broken_off or isinstance(error, BrokenOff)
+        if interrupt.broken_off and not isinstance(error, BrokenOff):
+            # raised within C++, which may make a SystemError of it (TensorFlow 2.21, tracing)
             raise BrokenOff(interrupt.signal) from error
         raise
     finally:
