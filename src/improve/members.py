@@ -77,9 +77,8 @@ def failing(folder: Path) -> Iterator[None]:
         with interruptible():
             yield
     except BaseException as error:
-        stopped = isinstance(error, BrokenOff | KeyboardInterrupt)
-        run.write_failure(folder, "stopped" if stopped else "failed", f"{type(error).__name__}: {error}")
-        if stopped:
+        run.write_failure(folder, error)
+        if isinstance(error, BrokenOff):
             error.__notes__ = [f"go on   improve resume {folder}"]  # not the member alone
         if isinstance(error, OutOfMemoryError):
             error.folder = folder

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from improve import ledger, lock, yamlfile
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.evidence import Evidence, bounded
+from improve.interrupt import BrokenOff
 from improve.lazy import np
 from improve.mistakes import understood
 from improve.recorded import Environment, Recorded, Summary, fault
@@ -171,11 +172,14 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     write_json(folder / "summary.json", summary)
 
 
-def write_failure(folder: Path, status: str, message: str) -> None:
+def write_failure(folder: Path, error: BaseException) -> None:
     """What was reached stays; where not even that can be written, the error that comes is the better message."""
+    told: dict[str, Any] = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    if isinstance(error, BrokenOff):
+        told |= {"status": "stopped", "signal": error.signal.name}
     with contextlib.suppress(OSError, ValueError):
         reached = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        write_summary(folder, {**reached, "status": status, "error": message})
+        write_summary(folder, reached | told)
 
 
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

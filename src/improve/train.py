@@ -101,10 +101,8 @@ def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
         with interruptible() as interrupt:
             yield interrupt
     except BaseException as error:
-        message = f"{type(error).__name__}: {error}"
-        stopped = isinstance(error, BrokenOff | KeyboardInterrupt)
-        run.write_failure(folder, "stopped" if stopped else "failed", message)
-        if stopped:
+        run.write_failure(folder, error)
+        if isinstance(error, BrokenOff):
             error.add_note(f"go on   improve resume {folder}")
         if isinstance(error, OSError) and error.errno in FULL:
             raise disk_full(folder) from error
