@@ -6,6 +6,7 @@ import asyncio
 import functools
 import platform
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,21 +67,17 @@ class Reporter:
     def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
-        import ray
-
         event = {"event": "epoch", "name": self.order.name, "row": row}
         if self.order.judged:
-            return str(ray.get(self.post.ask.remote(event)))
+            return str(got(self.post.ask.remote(event)))
         self.post.tell.remote(event)
         return None
 
 
 def serve(order: Order, post: Any) -> dict[str, Any]:
     """One trial, and what came of it, with the run folder as bytes."""
-    import ray
-
     # waited for: where the driver is gone, nobody wants this
-    ray.get(post.tell.remote({"event": "begun", "name": order.name, "node": where()}))
+    got(post.tell.remote({"event": "begun", "name": order.name, "node": where()}))
     if wrong := others(order.installed, installed()):  # of a node that came later
         return {"event": "refused", "what": f"{where()} has {wrong}", "node": where()}
     with tempfile.TemporaryDirectory(prefix="improve-") as place:
@@ -88,6 +85,15 @@ def serve(order: Order, post: Any) -> dict[str, Any]:
         if event["event"] == "done":
             event["contents"] = folder_packed(Path(event.pop("folder")))
         return event | {"node": where()}
+
+
+def got(reference: Any) -> Any:
+    """What stands behind it. Ray gives the CPU of a task whose main thread waits in `ray.get` to another task, and both
+    would train at once."""
+    import ray
+
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(ray.get, reference).result()
 
 
 def trained(order: Order, place: Path, reporter: Reporter) -> Path:
@@ -106,10 +112,8 @@ SHELF: list[tuple[str, Data]] = []  # of the trial before
 
 def data_of(reference: Any) -> Data:
     """The arrays lie in the node's object store, and are mapped from there."""
-    import ray
-
     if not SHELF or SHELF[0][0] != reference.hex():
-        SHELF[:] = [(reference.hex(), unpacked(ray.get(reference), ray.get))]
+        SHELF[:] = [(reference.hex(), unpacked(got(reference), got))]
     return SHELF[0][1]
 
 

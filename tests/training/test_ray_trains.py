@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections import Counter
 from functools import partial
 
@@ -145,6 +146,30 @@ def test_hyperband_judges_epochs_that_are_trained_elsewhere(swept):
     assert pruned
     assert {one.status for one in results} == {"finished", "pruned"}
     assert all(len(one.runs[0].history) < 9 and one.cause.startswith("Hyperband") for one in pruned)
+
+
+def test_a_trial_that_waits_for_a_verdict_keeps_its_cpu(address, write_spec, tmp_path):
+    """Ray lends the CPU of a task that waits; the cluster has one."""
+    (tmp_path / "runs").mkdir()
+    told = Told()
+    trials = RayTrials(tmp_path / "runs", told, Cluster(address, 1, 0))
+    begun_at_epoch = []
+
+    def judge(name, row):
+        if row["epoch"] == 1 and not begun_at_epoch:
+            time.sleep(10)  # seconds, in which another one could begin
+        begun_at_epoch.append(len(told.names))
+        return ""
+
+    trials.judge = judge
+    try:
+        for seed in range(2):
+            trials.submit(f"seed{seed}", load(write_spec(TINY), [f"seed={seed}"]))
+        found = dict(trials.finished())
+    finally:
+        trials.close()
+    assert {run.load(folder).status for folder in found.values()} == {"finished"}
+    assert begun_at_epoch == [1, 1, 1, 2, 2, 2]
 
 
 def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address, write_spec, tmp_path):
