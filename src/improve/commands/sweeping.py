@@ -36,7 +36,9 @@ Seeds = Annotated[int | None, typer.Option("--seeds", min=1, max=100, metavar="N
 Ray = Annotated[
     str | None,
     typer.Option(
-        "--ray", metavar="auto|ADDRESS", help="train on the nodes of a Ray cluster: auto finds it, or host:port"
+        "--ray",
+        metavar="auto|ADDRESS",
+        help="train on the nodes of a Ray cluster: auto finds it, or host:port, ray://host:port",
     ),
 ]
 Workers = Annotated[
