@@ -192,6 +192,12 @@ def at_once(monkeypatch):
     monkeypatch.setattr("improve.train.LONG", -1.0)
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """However long the rest of an epoch is, on a loaded machine perhaps, it is waited for."""
+    monkeypatch.setattr("improve.train.LONG", 1e9)
+
+
 class Silent:
     """A watcher that says nothing."""
 

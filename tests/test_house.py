@@ -44,7 +44,7 @@ FLOORS = [
     ["assemble", "environment", "ensemble", "measure", "findings.rule", "search"],
     ["findings.signs", "findings.comparison", "probes", "preview", "history", "standing"],
     ["keeping"],
-    ["snapshots"],
+    ["snapshots", "curves"],
     ["findings.changes", "findings.world"],
     ["findings.restraint", "findings.validation"],
     ["findings.mismatch"],

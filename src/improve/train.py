@@ -12,9 +12,10 @@ from pathlib import Path
 from signal import Signals
 from typing import Any, Protocol
 
-from improve import devices, keeping, ledger, plots, run, snapshots
+from improve import devices, keeping, ledger, run, snapshots
 from improve.assemble import assemble, deliverable
 from improve.batches import steps_per_epoch, training_batches
+from improve.curves import Curves
 from improve.environment import describe
 from improve.errors import UsageError
 from improve.findings import CAUSES
@@ -58,6 +59,7 @@ class Work:
     history: History
     probes: Probes
     keeper: Keeper
+    curves: Curves
     about: dict[str, Any]
 
 
@@ -143,7 +145,8 @@ def make(
     keeper.about = {"parameters": model.count_params(), **owner}
     about = {"parameters": model.count_params(), "device": environment["device"], "warnings": [], "notes": []}
     about["steps_per_epoch"] = line.steps_per_epoch
-    return Work(spec, data, folder, model, training_batches(spec, data), history, probes, keeper, about)
+    curves = Curves(folder, history, keeper)
+    return Work(spec, data, folder, model, training_batches(spec, data), history, probes, keeper, curves, about)
 
 
 def make_deterministic() -> None:
@@ -166,6 +169,7 @@ def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
     watcher.started(work.folder, work.spec, work.data, work.about)
     status = fit(work, interrupt, watcher)
+    work.curves.ended()
     state = state_of(work.model) if status == "diverged" else work.keeper.save()
     if status == "stopped" and work.history.passes:
         work.history.record_steps()  # for the diagnosis; who goes on cuts them off
@@ -190,7 +194,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
             snapshots.take(work.folder, model, history, measured)
             work.probes.epoch(history.epoch, measured)
         model.optimizer.rate_scale.assign(history.rate_scale())
-        draw(work)
+        work.curves.epoch_ended()
         history.seconds += time.monotonic() - began
         reason = watcher.epoch(history.record_epoch(), history.best)
         if reason:
@@ -228,13 +232,6 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
                 return "stopped"
             work.keeper.save()
     return ""
-
-
-def draw(work: Work) -> None:
-    history = work.history
-    plots.draw_curves(
-        work.folder / "curves.png", history.rows, history.best, work.spec.diagnosis.human_error, work.keeper.changes
-    )
 
 
 def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:

@@ -259,7 +259,7 @@ def snapshots_of(folder):
 @pytest.mark.parametrize(
     ("module", "name", "count"),
     [
-        ("plots", "draw_curves", 4),  # it is written, the state is not
+        ("curves", "Curves.epoch_ended", 4),  # it is written, the state is not
         ("ensemble", "write", 1),  # the run is at its end, its snapshots are not together
         ("snapshots", "open_test", 2),  # some of its snapshots have seen the test part
     ],

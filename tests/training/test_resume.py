@@ -90,7 +90,7 @@ def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, whole
     assert content(resume(folder, [], Silent())) == whole
 
 
-def test_a_short_epoch_is_finished_first(spec, tmp_path):
+def test_a_short_epoch_is_finished_first(spec, tmp_path, patient):
     folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
     assert run.load(folder).summary["epochs"] == 2
 
@@ -136,7 +136,7 @@ def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
 
 KILLS = """\
 import os, signal, sys
-from improve import keeping, plots, run, store
+from improve import curves, keeping, plots, run, store
 import improve.prepare, improve.train
 prepare, train = sys.modules["improve.prepare"], sys.modules["improve.train"]
 real, left = {module}.{name}, {count}
@@ -149,7 +149,7 @@ def kill(*arguments, **options):
     return real(*arguments, **options)
 
 {module}.{name} = kill
-keeping.CHEAP = 0.0
+keeping.CHEAP = curves.SHARE = 0.0
 from improve.cli import main
 sys.argv = ["improve", *sys.argv[1:]]
 main()

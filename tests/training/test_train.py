@@ -241,7 +241,7 @@ def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
     assert (summary["status"], summary["error"]) == ("failed", "ZeroDivisionError: division by zero")
 
 
-def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_path):
+def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_path, patient):
     class Impatient(Silent):
         def step(self, epoch, step):
             if epoch == 3 and step == 2:
