@@ -116,6 +116,11 @@ def depends_on_mode(model: Any) -> bool:
     return any("Dropout" in type(leaf).__name__ or isinstance(leaf, modes) for leaf in leaves(model))
 
 
+def mixes_images(model: Any) -> bool:
+    """Whether what it makes of an image depends on the others of the batch, while it trains."""
+    return any(isinstance(leaf, keras.layers.BatchNormalization) for leaf in leaves(model))
+
+
 def anatomy(model: Any) -> dict[str, Any]:
     """What it is built of: kernels with their scale (standard deviation · √inputs of a unit; Glorot and He give 0.5 to
     1.5), and the kinds of layers that findings ask for."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from improve import devices, run, tables
 from improve.assemble import loss, network
-from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside
+from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside, mixes_images
 from improve.lazy import keras, np
 from improve.measure import Measured, averaged, log_softmax, logits_of, measure, with_both_classes
 from improve.prepare import Data
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PIXELS = 128 * 32 * 32  # looked at in the layers: 128 images of CIFAR-10, fewer large ones
-BOTH_MODES = 256, 16  # images, and batches, at most, that are computed in training mode as well
+BOTH_MODES = 256  # images, at most, that are computed in training mode as well
+BATCHES = 16  # of them, at most, where the size of a batch matters
 EXAMPLES, STEPS, RATE = 32, 200, 0.001  # of the memorisation probe: Adam at Keras's default rate
 SECONDS = 10.0  # then it is given up: a large network on a slow machine
 MEMORIZED = 0.1  # of ln K: a loss under it leaves no error
@@ -58,8 +59,8 @@ class Probes:
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
         run.write_arrays(self.folder / "images.npz", images)
         if self.full:
-            logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES[0])))
-            again = logits_of(self.model, self.sample.images.head(BOTH_MODES[0]))
+            logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
+            again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
             found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
             found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
             found |= {"input": self.look(0), "memorized": self.memorized()}
@@ -85,20 +86,23 @@ class Probes:
         counts = np.bincount(measured["validation"].probability.argmax(axis=1))
         row = {"epoch": epoch, "most_predicted": float(counts.max() / counts.sum())}
         if self.both_modes:
-            size, count = self.batches()
-            clean, labels = measured["train"].probability[: size * count], self.sample.labels[: size * count]
-            logits = in_training_mode(self.model, self.sample.images, size, count)
+            count, size = self.looked_at()
+            clean, labels = measured["train"].probability[:count], self.sample.labels[:count]
+            logits = in_training_mode(self.model, self.sample.images[:count], size)
             row |= {"clean_cross_entropy": self.cross_entropy(np.log(np.maximum(clean, 1e-30))),
                     "training_mode_cross_entropy": self.cross_entropy(logits),
                     "clean_error": float((clean.argmax(axis=1) != labels).mean()),
                     "training_mode_error": float((logits.argmax(axis=1) != labels).mean())}  # fmt: skip
         self.tables["epochs.csv"].add([row])
 
-    def batches(self) -> tuple[int, int]:
-        """Images per batch and number of batches that are computed in training mode: batch normalisation makes the
-        size matter."""
-        size = min(self.spec.training.batch_size, BOTH_MODES[0], len(self.sample))
-        return size, min(BOTH_MODES[1], min(BOTH_MODES[0], len(self.sample)) // size)
+    def looked_at(self) -> tuple[int, int]:
+        """How many images are computed in training mode, and in batches of what size: batch normalisation makes the
+        size matter, else few large batches are quickest."""
+        most, size = min(BOTH_MODES, len(self.sample)), min(self.spec.training.batch_size, BOTH_MODES, len(self.sample))
+        if mixes_images(self.model):
+            return size * min(BATCHES, most // size), size
+        height, width, _ = self.data.shape
+        return most, max(size, PIXELS // (height * width))
 
     def cross_entropy(self, logits: NDArray[Any]) -> float:
         log_p = log_softmax(logits)
@@ -143,13 +147,13 @@ def head(outputs: NDArray[Any]) -> dict[str, float]:
     }
 
 
-def in_training_mode(model: Any, images: Any, size: int, count: int) -> Any:
+def in_training_mode(model: Any, images: Any, size: int) -> Any:
     """Logits as the optimizer sees them: dropout on, batch statistics; moving averages and generators are put back."""
     kept = [keras.ops.convert_to_numpy(variable).copy() for variable in model.non_trainable_variables]
     try:
         logits = [
             keras.ops.convert_to_numpy(model(images[start : start + size], training=True))
-            for start in range(0, size * count, size)
+            for start in range(0, len(images), size)
         ]
     finally:
         for variable, value in zip(model.non_trainable_variables, kept, strict=True):

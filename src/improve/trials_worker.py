@@ -6,7 +6,6 @@ Lines of JSON: trials to train, and the verdict on each epoch where they are jud
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import queue
@@ -128,7 +127,6 @@ def specified(plain: dict[str, Any], code: str | None) -> Spec:
 def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], Data]) -> Path:
     """Train it, or go on with it; as in a process of its own, whatever was trained before. `read` gives its data."""
     keras.backend.clear_session()  # the names of layers are counted anew, and old graphs go
-    gc.collect()
     data, folder = read(), runs / checked_name(name)
     remove_husk(folder, spec)
     if folder.is_dir():
