@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,21 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
         target.counts if target else None,
     )
+
+
+class LastPrepared:
+    """The data of the run before: most that follow train on the same."""
+
+    key, data = "", None
+
+    def of(self, spec: Spec, tick: Tick = silent) -> Data:
+        plain = spec.complete()
+        batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
+        key = json.dumps([plain["data"], plain["diagnosis"]["cost"], spec.seed, batch], sort_keys=True)
+        if self.data is None or self.key != key:
+            self.data = None  # before others are read: there may be no room for both
+            self.data, self.key = prepare(spec, tick), key
+        return self.data
 
 
 def training_size(spec: Spec) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve import devices, run, tables
+from improve import devices, replicas, run, tables
 from improve.assemble import loss, network
 from improve.layers import anatomy, depends_on_mode, is_kernel, look_inside, mixes_images
 from improve.lazy import keras, np
@@ -167,6 +167,7 @@ def memorize(spec: Spec, data: Data) -> dict[str, Any]:
     free = spec.model_copy(update={"regularization": Regularization(l2=0.0, dropout=0.0)})
     copy = keras.Model(*network(free, data.shape, len(data.class_names), data.normalization))
     copy.compile(optimizer=keras.optimizers.Adam(learning_rate=RATE), loss=loss(free))
+    replicas.join(copy)
     copy.optimizer.build(copy.trainable_variables)  # left to the first step, TensorFlow traces that one twice
     few = data.parts["train"].head(EXAMPLES)
     labels = np.eye(len(data.class_names), dtype=np.float32)[few.labels]

@@ -13,11 +13,11 @@ from typing import Any
 from improve import ledger, run
 from improve.errors import ImproveError, UsageError
 from improve.parcels import folder_unpacked, packed, remove_arriving
+from improve.prepare import LastPrepared
 from improve.ray_cluster import SAME, Cluster, connected, first_line, needs, rooms
 from improve.ray_worker import Order, Post, installed, serve, where
 from improve.spec import Spec
 from improve.trials import Judge, Outcome, Watcher
-from improve.trials_worker import Shelf
 
 AGAIN = 3  # times that Ray tries a trial whose node or process is lost
 WAIT = 0.5  # seconds between looks at whether somebody pressed Ctrl+C
@@ -30,7 +30,7 @@ class RayTrials:
     def __init__(self, runs: Path, watcher: Watcher, cluster: Cluster):
         self.runs, self.watcher, self.installed = runs, watcher, installed()
         self.judge: Judge | None = None
-        self.stopping, self.open, self.kept, self.shelf = False, dict[Any, str](), dict[str, Any](), Shelf()
+        self.stopping, self.open, self.kept, self.last = False, dict[Any, str](), dict[str, Any](), LastPrepared()
         self.sent: tuple[Any, Any] = (None, None)  # the data last read, and what stands for them in the cluster
         nodes = connected(cluster)
         remove_arriving(runs)
@@ -57,7 +57,7 @@ class RayTrials:
 
     def data(self, spec: Spec) -> Any:
         """Read here, once; a node needs no data of its own. Trials that share them share the reference."""
-        read = self.shelf.of(spec, self.watcher.reading)
+        read = self.last.of(spec, self.watcher.reading)
         if read is not self.sent[0]:
             self.sent = read, self.ray.put(packed(read, self.kept, self.ray.put))
         return self.sent[1]

@@ -32,8 +32,8 @@ def replicas() -> int:
 
 
 def join(model: Any) -> None:
-    """After a model is built whose steps will have copies: batch normalisation sees the whole batch, each device draws
-    noise of its own and adds up penalties of its own."""
+    """After a model is compiled. Where its steps will have copies, batch normalisation sees the whole batch, each
+    device draws noise of its own and adds up penalties of its own."""
     if replicas() > 1:
         for layer in model._flatten_layers():
             object.__setattr__(layer, "_losses", OfEachCopy())
@@ -41,6 +41,9 @@ def join(model: Any) -> None:
                 layer.synchronized = True
             for generator in layer._seed_generators:
                 generator.next = noise_of_its_own(generator.next)
+    elif on_tensorflow():
+        # TensorFlow 2.21 registers the gradient of a sum over copies for good, and with it keeps the graph and the data
+        model.optimizer._all_reduce_sum_gradients = list
 
 
 def part(model: Any) -> None:

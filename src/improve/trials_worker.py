@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from improve.errors import ImproveError
-from improve.images import Tick
 from improve.interrupt import BrokenOff, interruptible
 from improve.lazy import keras
-from improve.prepare import Data, prepare
+from improve.prepare import Data, LastPrepared
 from improve.resume import resume
 from improve.run import checked_name
 from improve.spec import Spec
@@ -69,39 +68,24 @@ class Reporter:
         return str(self.line.heard()["reason"]) if self.judged else None
 
 
-class Shelf:
-    """The data of the trial before: most sweeps leave them as they are."""
-
-    key, data = "", None
-
-    def of(self, spec: Spec, tick: Tick) -> Data:
-        plain = spec.complete()
-        batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
-        key = json.dumps([plain["data"], spec.seed, batch], sort_keys=True)
-        if self.data is None or self.key != key:
-            self.data = None  # before others are read: there may be no room for both
-            self.data, self.key = prepare(spec, tick), key
-        return self.data
-
-
 def main() -> None:
     """Serve the sweep whose folder is the first argument."""
     line = Line(sys.stdin, os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # whatever else prints does not get between the events
-    runs, shelf = Path(sys.argv[1]), Shelf()
+    runs, last = Path(sys.argv[1]), LastPrepared()
     with contextlib.suppress(BrokenOff), interruptible():
         while True:
-            serve(line, runs, shelf)
+            serve(line, runs, last)
 
 
-def serve(line: Line, runs: Path, shelf: Shelf) -> None:
+def serve(line: Line, runs: Path, last: LastPrepared) -> None:
     """One trial, and what came of it."""
     order = line.heard()
     reporter = Reporter(line, order["judged"])
 
     def work() -> Path:
         spec = specified(order["spec"], order["code"])
-        return trial(spec, order["name"], runs, reporter, lambda: shelf.of(spec, reporter.reading))
+        return trial(spec, order["name"], runs, reporter, lambda: last.of(spec, reporter.reading))
 
     line.say(**outcome(work))
 

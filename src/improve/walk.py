@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from improve import resume, run, train
 from improve.errors import ImproveError
 from improve.lazy import keras
+from improve.prepare import LastPrepared
 from improve.run import Run
 from improve.spec import Spec
 from improve.story import Story
@@ -39,11 +40,13 @@ class Budget(NamedTuple):
 
 
 class Clock:
-    """A watcher that ends the run in hand after the epoch it is to pause at, or in which the minutes are over."""
+    """A watcher that ends the run in hand after the epoch it is to pause at, or in which the minutes are over. `last`:
+    the data of the run before."""
 
     def __init__(self, watcher: train.Watcher, budget: Budget, story: Story):
         self.watcher, self.budget, self.story, self.pause = watcher, budget, story, 0
         self.reading, self.started, self.step = watcher.reading, watcher.started, watcher.step
+        self.last = LastPrepared()
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         self.watcher.epoch(row, best)
@@ -63,9 +66,9 @@ def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -
     try:
         keras.backend.clear_session()  # what the runs before left behind
         if folder.exists():
-            resume.resume(folder, [], clock)
+            resume.resume(folder, [], clock, data=clock.last.of(spec, clock.reading))
         else:
-            train.train(spec, name, story.folder, clock)
+            train.train(spec, name, story.folder, clock, data=clock.last.of(spec, clock.reading))
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise
