@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from improve import auto, ledger, trust
+from improve import auto, trust
 from improve import weigh as weighing
 from improve.auto import decide, folder_for, give_up, next_steps
 from improve.diagnose import diagnose
 from improve.errors import ImproveError
-from improve.proposals import advice_for_people, affordable, edited, proposals, steps_aside
+from improve.proposals import Tried, advice_for_people, affordable, edited, proposals, steps_aside
 from improve.spec import Spec
 from improve.story import DROPPED, FAILED, KEPT, Step, Story, came_true, read
 from improve.trust import Tally, Trust
 from improve.walk import Budget
-from improve.weigh import weigh
+from improve.weigh import behind_half_way, weigh
 
 SPEC = Spec.model_validate({"data": {"source": "digits"}, "model": "mlp"}).complete()
 
@@ -56,7 +56,7 @@ def test_the_shipped_counts_are_sound():
 def test_what_was_found_is_ranked_by_what_it_may_win_per_epoch(make_run):
     spec = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}}
     run = make_run("a", 0.01, 0.2, spec=spec)
-    found = proposals(diagnose(run), Trust(), set(), 10_000)
+    found = proposals(diagnose(run), Trust(), Tried([]), 10_000)
     assert [one.worth for one in found] == sorted((one.worth for one in found), reverse=True)
     assert {"V1", "V3"} & {one.code for one in found}
     assert all(Spec.model_validate(one.spec) for one in found)
@@ -64,17 +64,29 @@ def test_what_was_found_is_ranked_by_what_it_may_win_per_epoch(make_run):
 
 def test_what_was_tried_or_costs_too_much_is_not_tried(make_run):
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
-    found = proposals(diagnose(run), Trust(), set(), 10_000)
-    tried = {ledger.experiment(found[0].spec)}
+    found = proposals(diagnose(run), Trust(), Tried([]), 10_000)
+    tried = Tried([found[0].spec])
     assert found[0].edits not in [one.edits for one in proposals(diagnose(run), Trust(), tried, 10_000)]
-    assert proposals(diagnose(run), Trust(), set(), 9) == []
+    assert proposals(diagnose(run), Trust(), Tried([]), 9) == []
+
+
+def test_what_was_tried_is_not_tried_again_for_fewer_epochs_but_for_more():
+    tried = Tried([with_epochs(48)])
+    assert with_epochs(34) in tried
+    assert with_epochs(48) in tried
+    assert with_epochs(49) not in tried
+    assert edited(with_epochs(34), [("regularization.dropout", 0.5)]) not in tried
+
+
+def with_epochs(epochs):
+    return edited(SPEC, [("training.epochs", epochs)])
 
 
 def test_a_change_that_moves_what_judges_is_left_to_people(make_run):
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits", "split": "15/65/20"}, "model": "mlp"})
     diagnosis = diagnose(run)
     assert [change.path for _, change in advice_for_people(diagnosis)][:1] == ["data.split"]
-    assert not [one for one in proposals(diagnosis, Trust(), set(), 10**6) if one.edits[0][0].startswith("data.")]
+    assert not [one for one in proposals(diagnosis, Trust(), Tried([]), 10**6) if one.edits[0][0].startswith("data.")]
 
 
 def test_epochs_that_are_not_there_are_not_asked_for():
@@ -89,11 +101,11 @@ def test_an_edit_that_makes_no_sense_is_none():
 
 
 def test_steps_aside_are_valid_new_and_in_an_order_that_the_seed_gives():
-    found = steps_aside(SPEC, 0, set(), 1000)
+    found = steps_aside(SPEC, 0, Tried([]), 1000)
     assert len(found) >= 8
-    assert [one.edits for one in found] == [one.edits for one in steps_aside(SPEC, 0, set(), 1000)]
-    assert [one.edits for one in found] != [one.edits for one in steps_aside(SPEC, 1, set(), 1000)]
-    tried = {ledger.experiment(one.spec) for one in found}
+    assert [one.edits for one in found] == [one.edits for one in steps_aside(SPEC, 0, Tried([]), 1000)]
+    assert [one.edits for one in found] != [one.edits for one in steps_aside(SPEC, 1, Tried([]), 1000)]
+    tried = Tried(one.spec for one in found)
     assert steps_aside(SPEC, 0, tried, 1000) == []
     assert all(one.spec != SPEC for one in found)
 
@@ -135,11 +147,29 @@ def test_in_doubt_a_second_seed_of_each_decides(make_run, monkeypatch, wrong, ve
     assert (asked, step.seeds, step.verdict) == (["01", "00"], 2, verdict), step.better
 
 
+@pytest.mark.parametrize(
+    ("alone", "epochs", "done", "given_up"),
+    [(140, 40, 20, True), (110, 40, 20, False), (140, 38, 19, False), (140, 40, 21, False), (140, 40, 9, False)],
+)
+def test_a_run_of_twice_the_epochs_that_is_surely_behind_after_half_of_them_is_given_up(
+    make_run, monkeypatch, alone, epochs, done, given_up
+):
+    """The parent erred on 100 images in 20 epochs, the child on `alone` others after `done` of `epochs` (140: P = 0.00,
+    110: 0.24): not where half of them are fewer than the parent's, where it is past its half, or ended before."""
+    parent = predicting(make_run("00", spec={**SPEC, "training": {"epochs": 20}}), range(100))
+    child = predicting(make_run("01", status="stopped", history=[0.1] * done), range(500, 500 + alone))
+    monkeypatch.setattr(weighing, "trained", lambda story, name, spec, clock, pause: story.load(name))
+    spec = Spec.model_validate(with_epochs(epochs))
+    step = behind_half_way(Story(parent.folder.parent), Step(child.name, "00"), spec, None)
+    assert (step is not None) == given_up
+    assert step is None or (step.verdict == DROPPED and "behind after 20 of 40 epochs" in step.why)
+
+
 def test_a_child_without_a_result_has_failed_and_any_result_beats_none(make_run, monkeypatch):
     make_run("00", status="diverged")
     run = make_run("01", status="diverged")
     story = Story(run.folder.parent)
-    monkeypatch.setattr(auto, "spec_of", lambda *_: None)
+    monkeypatch.setattr(auto, "spec_of", lambda *_: Spec.model_validate(SPEC))
     summary = {"status": "diverged", "epochs": 0}
     (run.folder / "summary.json").write_text(json.dumps(summary))
     monkeypatch.setattr(auto, "trained", lambda story, name, spec, clock: story.load(name))

@@ -7,6 +7,7 @@ import pytest
 from improve import explore, ledger, race
 from improve.explore import around, at, exploring
 from improve.lr_range import RateRange, Sweep
+from improve.proposals import Tried
 from improve.rate_probe import within
 from improve.spec import Spec
 from improve.story import DROPPED, FAILED, Step, Story
@@ -19,17 +20,18 @@ MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
 
 def test_the_points_are_new_valid_and_those_that_the_seed_gives(make_run):
     best = make_run("00", 0.01, 0.05, spec=MLP)
-    found = exploring(best, [best], 3, set(), 4)
+    found = exploring(best, [best], 3, Tried([]), 4)
     assert len(found) == 4
-    assert [one.edits for one in found] == [one.edits for one in exploring(best, [best], 3, set(), 4)]
-    assert [one.edits for one in found] != [one.edits for one in exploring(best, [best], 4, set(), 4)]
+    assert [one.edits for one in found] == [one.edits for one in exploring(best, [best], 3, Tried([]), 4)]
+    assert [one.edits for one in found] != [one.edits for one in exploring(best, [best], 4, Tried([]), 4)]
     digests = {ledger.experiment(one.spec) for one in found}
     assert len(digests) == 4
     assert ledger.experiment(best.spec) not in digests
     for one in found:
         assert Spec.model_validate(one.spec)
         assert all(at(one.spec, path) == value != at(best.spec, path) for path, value in one.edits)
-    assert not digests & {ledger.experiment(one.spec) for one in exploring(best, [best], 3, digests, 4)}
+    tried = Tried(one.spec for one in found)
+    assert not [one for one in exploring(best, [best], 3, tried, 4) if ledger.experiment(one.spec) in digests]
 
 
 def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges_moves(make_run):
@@ -47,14 +49,14 @@ def test_what_runs_reached_leads_to_other_points(make_run):
         make_run(f"{n:02d}", 0.01, 0.5, spec={**MLP, "optimizer": {"name": "adam", "learning_rate": rate}})
         for n, rate in enumerate((2e-4, 3e-4, 5e-4, 8e-4, 1.5e-3, 2e-3), start=1)
     ]
-    without = [one.edits for one in exploring(best, [best], 0, set(), 4)]
-    assert without != [one.edits for one in exploring(best, [best, *others], 0, set(), 4)]
+    without = [one.edits for one in exploring(best, [best], 0, Tried([]), 4)]
+    assert without != [one.edits for one in exploring(best, [best, *others], 0, Tried([]), 4)]
 
 
 def test_without_optuna_one_setting_moves_at_a_time(make_run, monkeypatch):
     monkeypatch.setattr(explore.importlib.util, "find_spec", lambda name: None)
     best = make_run("00", 0.01, 0.05, spec=MLP)
-    found = exploring(best, [best], 0, set(), 4)
+    found = exploring(best, [best], 0, Tried([]), 4)
     assert [len(one.edits) for one in found] == [1, 1, 1, 1]
 
 

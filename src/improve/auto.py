@@ -14,7 +14,7 @@ from improve.errors import ImproveError, visible
 from improve.explore import exploring
 from improve.interrupt import goes_on
 from improve.lock import locked
-from improve.proposals import Proposal, edited, proposals
+from improve.proposals import Proposal, Tried, edited, proposals
 from improve.rate_probe import probed
 from improve.run import Run
 from improve.spec import Spec
@@ -22,7 +22,7 @@ from improve.specfile import load as load_spec
 from improve.story import FAILED, KEPT, Step, Story, came_true, read
 from improve.trust import Trust
 from improve.walk import Budget, Clock, trained
-from improve.weigh import weigh
+from improve.weigh import behind_half_way, weigh
 
 FAILURES = 3  # in a row
 
@@ -85,7 +85,7 @@ def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[St
     left = budget.left(story)
     if story.best is None or left <= 0:
         return []
-    best, tried = story.load(story.best), story.digests()
+    best, tried = story.load(story.best), Tried(one.spec for one in story.runs())
     found = advised(story, best, tried, left)
     if found:
         step = begun(story, found[0])
@@ -95,7 +95,7 @@ def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[St
     return story.write_all([begun(story, point, place, len(points)) for place, point in enumerate(points)])
 
 
-def advised(story: Story, best: Run, tried: set[str], left: int) -> Sequence[Proposal]:
+def advised(story: Story, best: Run, tried: Tried, left: int) -> Sequence[Proposal]:
     """What the diagnosis of the best run proposes."""
     with contextlib.suppress(ImproveError):  # it may have ended before its first epoch did, and nobody can say why
         return proposals(diagnose(best), Trust(came_true(story.folder.parent)), tried, left)
@@ -111,7 +111,10 @@ def begun(story: Story, proposal: Proposal, place: int = 0, bracket: int = 1) ->
 
 def decide(story: Story, step: Step, budget: Budget, clock: Clock) -> Step:
     """Train the step's run and weigh it against its parent."""
-    made = trained(story, step.run, spec_of(story, step), clock)
+    spec = spec_of(story, step)
+    if step.parent is not None and (given_up := behind_half_way(story, step, spec, clock)):
+        return given_up
+    made = trained(story, step.run, spec, clock)
     if step.parent is None:
         return replace(step, verdict=KEPT)
     if made.status == "failed" or "validation" not in made.summary:

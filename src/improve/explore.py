@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from improve import ledger
-from improve.proposals import SIDE, Proposal, edited, neighbours, steps_aside
+from improve.proposals import SIDE, Proposal, Tried, edited, neighbours, steps_aside
 from improve.randomness import keyed
 from improve.run import Run
 from improve.search_optuna import distribution, value
@@ -19,18 +18,17 @@ ASKED = 8  # times, for each point that is wanted: some are no valid specs, some
 RATE = "optimizer.learning_rate"
 
 
-def exploring(best: Run, runs: Sequence[Run], seed: int, tried: set[str], wanted: int) -> list[Proposal]:
+def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: int) -> list[Proposal]:
     """`wanted` new points, fewer where there are none left. Without Optuna: one setting further or back."""
     epochs = int(best.spec["training"]["epochs"])
     if importlib.util.find_spec("optuna") is None:
         return steps_aside(best.spec, seed, tried, epochs)[:wanted]
     knobs = list(around(best.spec))
-    found, seen = list[Proposal](), set(tried)
+    found = list[Proposal]()
     for point in asked(knobs, runs, seed, ASKED * wanted):
         edits = tuple((path, new) for path, new in point if at(best.spec, path) != new)
         made = edited(best.spec, edits)
-        if made is not None and ledger.experiment(made) not in seen and len(found) < wanted:
-            seen.add(ledger.experiment(made))
+        if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < wanted:
             found.append(Proposal("", "explored", edits, "nothing is found; Optuna proposes it", SIDE, epochs, made))
     return found
 

@@ -3,7 +3,7 @@ steps to the side. Each with what it may win and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from improve import ledger
@@ -14,7 +14,6 @@ from improve.mistakes import understood
 from improve.randomness import keyed
 from improve.revise import apply
 from improve.sense import complaints
-from improve.spec import Spec
 from improve.trust import Trust
 from improve.yamlfile import Tree
 
@@ -45,13 +44,34 @@ class Proposal(NamedTuple):
         return self.expected / max(1, self.epochs)
 
 
-def proposals(diagnosis: Diagnosis, trust: Trust, tried: set[str], left: int) -> list[Proposal]:
-    """What was found and can be tried with `left` epochs, the best first. `tried`: digests of the specs so far."""
+class Tried:
+    """Specs that were trained: by digest of all but the epochs, the most of those."""
+
+    def __init__(self, specs: Iterable[Mapping[str, Any]]):
+        self.most: dict[str, int] = {}
+        for digest, epochs in map(but_for_epochs, specs):
+            self.most[digest] = max(epochs, self.most.get(digest, 0))
+
+    def __contains__(self, spec: Mapping[str, Any]) -> bool:
+        """As it is, or for longer: what has failed in 48 epochs need not be tried in the 34 that are left."""
+        digest, epochs = but_for_epochs(spec)
+        return epochs <= self.most.get(digest, 0)
+
+
+def but_for_epochs(spec: Mapping[str, Any]) -> tuple[str, int]:
+    """Digest of the rest, and the epochs."""
+    training = dict(spec["training"])
+    epochs = int(training.pop("epochs"))
+    return ledger.experiment({**spec, "training": training}), epochs
+
+
+def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
+    """What was found and can be tried with `left` epochs, the best first."""
     assert diagnosis.run is not None
     spec = diagnosis.run.spec
     found = [proposal for finding in diagnosis.findings if finding.status == "found"
              for proposal in of_finding(finding, spec, trust, left)]  # fmt: skip
-    found = [one for one in found if one.epochs <= left and ledger.experiment(one.spec) not in tried]
+    found = [one for one in found if one.epochs <= left and one.spec not in tried]
     return sorted(found, key=lambda one: -one.worth)
 
 
@@ -95,12 +115,12 @@ def edited(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, 
     return None if next(complaints(made), None) else made.complete()
 
 
-def steps_aside(spec: dict[str, Any], seed: int, tried: set[str], left: int) -> list[Proposal]:
+def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> list[Proposal]:
     """Neighbours of `spec`, in an order that the seed gives."""
     found = []
     for path, value in neighbours(spec):
         made = edited(spec, [(path, value)])
-        if made is None or made == spec or ledger.experiment(made) in tried:
+        if made is None or made == spec or made in tried:
             continue
         epochs = int(made["training"]["epochs"])
         if epochs <= left:
@@ -131,7 +151,3 @@ def network_neighbours(model: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(sizes, list) and sizes:
             yield (f"model.{name}", [2 * size for size in sizes])
             yield (f"model.{name}", [max(2, size // 2) for size in sizes])
-
-
-def digest(spec: Spec) -> str:
-    return ledger.experiment(spec.complete())

@@ -87,10 +87,6 @@ class Story:
                  if one.summary.get("epochs") and one.summary.get("seconds")]  # fmt: skip
         return max(paces, default=0.0)
 
-    def digests(self) -> set[str]:
-        """Of the specs that were tried."""
-        return {ledger.experiment(one.spec) for one in self.runs()}
-
     def runs(self) -> Iterator[Run]:
         for file in sorted(self.folder.glob("*/summary.json")):
             try:

@@ -12,6 +12,7 @@ from improve.lazy import np
 from improve.paired import Paired, paired, wrong
 from improve.recipes import Block, probability
 from improve.run import Run
+from improve.spec import Spec
 from improve.specfile import load as load_spec
 from improve.story import DROPPED, KEPT, Step, Story
 from improve.walk import Budget, Clock, trained
@@ -20,6 +21,7 @@ from improve.walk import Budget, Clock, trained
 CLEAR = 0.98  # enough on one seed, which knows only the noise of the images
 HOPE = 0.8  # below it a second seed is not worth its epochs
 SURE = 0.8  # that two seeds of each must reach together
+HOPELESS = 0.05  # below it a long run is given up half-way; benchmarks/loop/halfway.py says what is lost by that
 SECOND = "-seed1"
 
 
@@ -36,6 +38,20 @@ def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget:
     return replace(
         step, verdict=verdict, seeds=len(made), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
     )
+
+
+def behind_half_way(story: Story, step: Step, spec: Spec, clock: Clock) -> Step | None:
+    """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
+    epochs, parent = spec.training.epochs, story.load(step.parent or "")
+    half = epochs // 2
+    if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
+        return None
+    made = trained(story, step.run, spec, clock, half)
+    if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half
+        return None
+    better = against([made], [parent])[1]
+    why = f"behind after {half} of {epochs} epochs (P(better) {better:.3f})"
+    return replace(step, verdict=DROPPED, better=better, why=why) if better < HOPELESS else None
 
 
 def against(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, float]:
