@@ -9,6 +9,7 @@ from improve import plots
 from improve.history import History
 from improve.keeping import Keeper
 
+FIRST = 2.0  # seconds before the first one, and after it: it loads matplotlib, so what it took says nothing
 SHARE = 20.0  # times what a drawing took pass before the next one: a tenth of a second is long for a short epoch
 
 
@@ -17,7 +18,7 @@ class Curves:
 
     def __init__(self, folder: Path, history: History, keeper: Keeper):
         self.file, self.history, self.keeper = folder / "curves.png", history, keeper
-        self.epoch, self.next = 0, 0.0  # the last that is drawn; monotonic seconds
+        self.epoch, self.next = 0, time.monotonic() + FIRST  # the last that is drawn; monotonic seconds
 
     def epoch_ended(self) -> None:
         if time.monotonic() >= self.next:
@@ -32,5 +33,5 @@ class Curves:
         human_error = history.spec.diagnosis.human_error
         plots.draw_curves(self.file, history.rows, history.best, human_error, self.keeper.changes)
         now = time.monotonic()
-        cost = now - began if self.epoch else 0.0  # the first one loads matplotlib
-        self.epoch, self.next = history.epoch, now + SHARE * cost
+        self.next = now + (SHARE * (now - began) if self.epoch else FIRST)
+        self.epoch = history.epoch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from improve import cost
@@ -49,7 +49,8 @@ class Examples:
 class Data:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
     them; `available` examples are in the source, `dropped` were left out as duplicates, `cost` (classes,) is what an
-    error on each class costs where the spec says so, `census` is by part, `target` the target's own sizes."""
+    error on each class costs where the spec says so, `census` is by part, `target` the target's own sizes; `probed` is
+    what a probe has seen of a network on these data."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -62,6 +63,7 @@ class Data:
     cost: NDArray[Any] | None
     census: dict[str, Census]
     target: Counts | None = None
+    probed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def duplicates(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ Nothing here changes the run: what a probe moves, it puts back.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,8 +68,14 @@ class Probes:
         run.write_json(self.folder / "start.json", found)
 
     def memorized(self) -> dict[str, Any]:
-        with devices.alone():
-            return memorize(self.spec, self.data)
+        """Of runs that differ in how they train, one is enough."""
+        spec = self.spec.complete()
+        key = json.dumps([spec["model"], spec["training"]["loss"], spec["seed"]], sort_keys=True)
+        if key not in self.data.probed or self.spec.model.code:  # a file may have changed
+            with devices.alone():
+                self.data.probed[key] = memorize(self.spec, self.data)
+        keras.utils.set_random_seed(spec["seed"])  # the run draws what it draws without the probe
+        return dict(self.data.probed[key])
 
     def look(self, epoch: int) -> dict[str, float]:
         """A row of layers.csv for every activation; returns what goes into the first layer with weights."""
@@ -177,6 +184,5 @@ def memorize(spec: Spec, data: Data) -> dict[str, Any]:
     began = time.monotonic()
     while step < STEPS and not reached < limit and time.monotonic() - began < SECONDS:
         reached, step = float(copy.train_on_batch(images, labels)), step + 1
-    keras.utils.set_random_seed(spec.seed)
     settled = reached < limit or step == STEPS
     return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit if settled else None}

@@ -5,8 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from conftest import Silent
+from improve import probes
 from improve.diagnose import diagnose
 from improve.lazy import keras
+from improve.prepare import prepare
+from improve.run import load
+from improve.specfile import load as load_spec
+from improve.train import train
 
 pytestmark = pytest.mark.trains
 
@@ -95,3 +101,19 @@ def test_a_hidden_layer_is_watched_in_any_kind_of_model(fit, tmp_path):
     made = fit("model: {name: python, target: 'mine.py:build'}\ntraining: {epochs: 1}\n")
     assert {row["activation"] for row in made.evidence.layers} == {"relu"}
     assert keras.backend.backend()
+
+
+def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, fit, tmp_path, monkeypatch):
+    """The second run asks no more, another seed does; what a run comes to is the same as by itself."""
+    seen, memorize = [], probes.memorize
+    monkeypatch.setattr(probes, "memorize", lambda spec, data: seen.append(spec.seed) or memorize(spec, data))
+    alone = fit(CNN, name="alone")
+    spec = load_spec(write_spec(CNN), [])
+    data = prepare(spec)
+    folders = [
+        train(spec.model_copy(update={"seed": seed}), name, tmp_path / "runs", Silent(), data=data)
+        for name, seed in (("a", 0), ("b", 0), ("c", 5))
+    ]
+    assert seen == [0, 0, 5]
+    assert [load(folder).summary["state_sha256"] for folder in folders[:2]] == [alone.summary["state_sha256"]] * 2
+    assert load(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
