@@ -1,6 +1,7 @@
 """Real fits on digits and on CIFAR-shaped images: what the run folder holds is true."""
 
 import csv
+import gc
 import json
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from conftest import Silent
 from improve import run
 from improve.images import in_memory
+from improve.lazy import keras
 from improve.measure import log_softmax
 from improve.specfile import load
 from improve.timeline import timeline
@@ -287,3 +289,17 @@ def test_preview_draws_a_picture(improve, write_spec, tmp_path):
     code, out, _ = improve("preview", file, "-o", tmp_path / "p.png")
     assert (code, out) == (0, f"{tmp_path / 'p.png'}\n")
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_training_leaves_no_graph_and_no_images_behind(fit):
+    """TensorFlow keeps what a sum over devices was traced in: each run of a sweep or a walk would stay in memory."""
+
+    def left():
+        keras.utils.clear_session()
+        gc.collect()
+        return sum(type(one).__name__ in ("FuncGraph", "Examples") for one in gc.get_objects())
+
+    fit(SMALL, "training.epochs=1", name="first")
+    before = left()
+    fit(SMALL, "training.epochs=1", name="second")
+    assert left() <= before
