@@ -97,7 +97,7 @@ def describe(output: Any, name: str) -> dict[str, float]:
     edge = SATURATED * (high - low) if name in SQUASHING else 0.0
     return {
         "mean": float(values.mean()),
-        "std": float(values.std()),
+        "std": float(values.std(dtype=np.float64)),  # squares of what a diverging network hands on are beyond float32
         "zeros": 1 - np.count_nonzero(values) / values.size,
         "silent": float((spread <= 1e-6 * max(float(scale), 1e-30)).mean()),
         "saturated": float(((values <= low + edge) | (values >= high - edge)).mean()) if edge else 0.0,

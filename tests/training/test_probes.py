@@ -8,6 +8,7 @@ import pytest
 from conftest import Silent
 from improve import probes
 from improve.diagnose import diagnose
+from improve.layers import describe
 from improve.lazy import keras
 from improve.prepare import prepare
 from improve.run import load
@@ -117,3 +118,9 @@ def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, 
     assert seen == [0, 0, 5]
     assert [load(folder).summary["state_sha256"] for folder in folders[:2]] == [alone.summary["state_sha256"]] * 2
     assert load(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_a_diverging_network_hands_on_is_described_without_a_word():
+    seen = describe(np.array([[1e25, 3e25]], np.float32), "relu")
+    assert seen["std"] == pytest.approx(1e25)
