@@ -8,6 +8,7 @@ import pytest
 
 from conftest import MLP, wrong_on
 from improve import ledger, yamlfile
+from improve.proposals import Tried
 from improve.report import report
 from improve.run import load
 from improve.story import FAILED, KEPT, Step, Story, read
@@ -87,7 +88,8 @@ def test_opened_by_hand_it_is_written_down_for_both(walk, improve):
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):
     found = still_open(Told(read(walk.folder)))
     assert found
-    assert not {ledger.experiment(one.spec) for one in found} & walk.digests()
+    tried = Tried(one.spec for one in walk.runs())
+    assert not [one for one in found if one.spec in tried]
     text = page_of(walk).text
     assert f"{found[0].epochs} epochs" in text.partition("What would be worth a bigger budget")[2]
 
