@@ -149,7 +149,7 @@ def kill(*arguments, **options):
     return real(*arguments, **options)
 
 {module}.{name} = kill
-keeping.CHEAP = curves.SHARE = 0.0
+keeping.CHEAP = curves.FIRST = curves.SHARE = 0.0
 from improve.cli import main
 sys.argv = ["improve", *sys.argv[1:]]
 main()
