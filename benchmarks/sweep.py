@@ -125,7 +125,6 @@ def memory(folder: Path, arguments: Any) -> list[str]:
     from improve.points import plan
     from improve.sweep import sweep
     from improve.trials import LocalTrials
-    from improve.worker import FRESH
 
     (folder / "tiny.yaml").write_text(TINY)
     place, watcher = folder / "memory", Memory()
@@ -141,8 +140,8 @@ def memory(folder: Path, arguments: Any) -> list[str]:
     return [
         "## Memory of a long sweep",
         "",
-        f"{arguments.trials} trials of one epoch (small networks on digits, three widths), one worker process at a "
-        f"time, another one after {FRESH} trials; by `python benchmarks/sweep.py --part memory`.",
+        f"{arguments.trials} trials of one epoch (small networks on digits, three widths) in one worker "
+        "process; by `python benchmarks/sweep.py --part memory`.",
         "",
         f"- resident memory of the worker in MB: **{told}**; the most {max(watcher.sizes):,.0f}",
         f"- {took / arguments.trials:.2f} s per trial, start-up included",

@@ -53,7 +53,7 @@ def test_how_many_trials_a_cluster_has_room_for(cluster, have, count):
 
 def test_a_process_that_has_held_a_gpu_ends_with_its_trial():
     assert needs(Cluster("auto", 1, 0.5))["max_calls"] == 1
-    assert needs(Cluster("auto", 1, 0))["max_calls"] > 1
+    assert needs(Cluster("auto", 1, 0))["max_calls"] == 0  # as many as there are
 
 
 def test_no_node_has_room_for_a_trial():

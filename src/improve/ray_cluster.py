@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError
 from improve.ray_worker import installed, others, where
-from improve.worker import FRESH
 
 EXTRA = "ray>=2.50"
 KNOCK = 5.0  # seconds that a cluster has to answer
@@ -41,7 +40,7 @@ def rooms(cluster: Cluster, have: Mapping[str, float]) -> int:
 
 def needs(cluster: Cluster) -> dict[str, Any]:
     """Of one trial. A process that has held a GPU ends with its trial: TensorFlow would keep the GPU's memory."""
-    return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else FRESH}
+    return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else 0}
 
 
 def connected(cluster: Cluster) -> list[str]:

@@ -20,7 +20,6 @@ Heard = SimpleQueue[tuple[Process, dict[str, Any] | None]]  # None: the process 
 COMMAND = ("-P", "-m", "improve.trials_worker")
 PATIENCE = 20.0  # seconds for the process to end once it is killed
 GROWING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else the first takes all
-FRESH = 40  # trials, then another process: TensorFlow keeps 3 to 6 MB of each (benchmarks/RESULTS.md)
 
 
 class Worker:
@@ -28,14 +27,12 @@ class Worker:
     none."""
 
     def __init__(self, runs: Path, heard: Heard):
-        self.runs, self.heard, self.name, self.served = runs, heard, "", 0
+        self.runs, self.heard, self.name = runs, heard, ""
         self.process: Process | None = None
         self.errors: IO[bytes] | None = None
 
     def begin(self, name: str, order: dict[str, Any]) -> None:
-        if self.served == FRESH:
-            self.end()
-        self.name, self.served = name, self.served + 1
+        self.name = name
         self.say({"name": name, **order})
 
     def say(self, message: dict[str, Any]) -> None:
@@ -73,7 +70,7 @@ class Worker:
 
     def end(self) -> None:
         """Let the process go, wherever it is."""
-        process, self.process, self.served = self.process, None, 0
+        process, self.process = self.process, None
         if process is None:
             return
         process.kill()

@@ -158,15 +158,6 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
     assert ("seed1", 3) in watcher.epochs
 
 
-def test_a_worker_is_replaced_before_what_its_trials_leave_behind_fills_the_memory(trials, write_spec, monkeypatch):
-    monkeypatch.setattr("improve.worker.FRESH", 2)
-    local, _ = trials
-    for seed in range(3):
-        local.submit(f"seed{seed}", load(write_spec(TINY), [f"seed={seed}", "training.epochs=1"]))
-    processes = [pid(local) for _ in local.finished()]
-    assert processes[0] == processes[1] != processes[2]
-
-
 def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, tmp_path):
     specs = {f"seed{seed}": load(write_spec(TINY), [f"seed={seed}"]) for seed in range(4)}
     watcher = Told()
