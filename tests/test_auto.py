@@ -82,6 +82,16 @@ def with_epochs(epochs):
     return edited(SPEC, [("training.epochs", epochs)])
 
 
+@pytest.mark.parametrize(("true", "codes"), [(0, set()), (54, {"V1"})])
+def test_advice_that_hardly_ever_came_true_waits_for_what_exploring_finds(make_run, monkeypatch, true, codes):
+    """In 54 tries; a point that is explored is kept once in the epochs of 15 runs."""
+    tally = {path: Tally(true, 54) for path in ("augmentation", "regularization.dropout", "regularization.l2")}
+    monkeypatch.setattr(trust, "shipped", lambda: {"V1": tally})
+    run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
+    found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
+    assert {one.code for one in found} == codes
+
+
 def test_a_change_that_moves_what_judges_is_left_to_people(make_run):
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits", "split": "15/65/20"}, "model": "mlp"})
     diagnosis = diagnose(run)

@@ -120,6 +120,15 @@ def goals(found: Sequence[Row]) -> Iterator[str]:
     yield f"| advice that came true, of what was tried | ≥ 60 % | {share} |"
 
 
+def exploring(found: Sequence[Row]) -> str:
+    """What a run's epochs that are spent on exploring bring: what advice has to be more likely than."""
+    walks = [(TASKS[row.task].epochs, one.told["explored"]) for row in found for one in row.auto.values()]
+    lengths, kept = sum(one["epochs"] / epochs for epochs, one in walks), sum(one["kept"] for _, one in walks)
+    return (
+        f"Exploring: {kept} changes kept in the epochs of {lengths:.0f} runs of the start = {kept / lengths:.3f} a run."
+    )
+
+
 def hours() -> float:
     return sum(found.told["seconds"] for found in found_so_far().values()) / 3600
 
@@ -141,6 +150,8 @@ def main() -> None:
         *table(found),
         "",
         *goals(found),
+        "",
+        exploring(found),
         "",
     ]
     print("\n".join(lines))

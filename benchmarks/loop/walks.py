@@ -29,9 +29,11 @@ from improve.ending import ending
 from improve.errors import ImproveError
 from improve.points import plan
 from improve.specfile import load
+from improve.story import KEPT, Story, read
 from improve.sweep import sweep
 from improve.sweep_result import conclude
 from improve.walk import Budget
+from improve.weigh import SECOND
 
 SEARCHES = ("random", "tpe")
 
@@ -90,12 +92,17 @@ def written(place: Path, spec: dict[str, Any], seed: int) -> Path:
 
 
 def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
-    """The winner's folder, and what is told of the search."""
-    made = plan(written(place, one.spec, seed), one.space, search=search, trials=runs)
-    found = conclude(made, place / "sweep", sweep(made, place / "sweep", Silent()))
-    epochs = sum(len(made.history) for each in found.results for made in each.runs)
-    winner = found.best.runs[0].folder
-    return winner, told(winner, epochs)
+    """The winner's folder, and what is told of the search. What diverges early leaves epochs for further trials."""
+    start, folder, trials, budget = written(place, one.spec, seed), place / "sweep", runs, runs * one.epochs
+    while True:
+        made = plan(start, one.space, search=search, trials=trials)
+        results = sweep(made, folder, Silent())
+        epochs = sum(len(run.history) for each in results for run in each.runs)
+        more = (budget - epochs) // one.epochs
+        if more < 1:
+            winner = conclude(made, folder, results).best.runs[0].folder
+            return winner, told(winner, epochs)
+        trials += more
 
 
 def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
@@ -103,15 +110,21 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     spec = load(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
         auto(spec, "auto", place, Budget(epochs=runs * one.epochs), Silent())
-    from improve.story import read
-
     story = read(place / "auto")
     end = ending(story)
     advice = [step for step in story.decided if step.code]
     more = {"tried": len(advice), "came_true": sum(step.verdict == "kept" for step in advice)}
     more |= {"advice": [[step.code, step.path, step.verdict] for step in advice], "best": end.best.name}
-    more |= {"start": error(place / "auto" / "00", "test")}
+    more |= {"start": error(place / "auto" / "00", "test"), "explored": explored(story)}
     return end.best.folder, told(end.best.folder, end.epochs) | more
+
+
+def explored(story: Story) -> dict[str, int]:
+    """The epochs that went into points that nothing was found for, and how many of these were kept."""
+    points = [step for step in story.decided if step.parent is not None and not step.code]
+    names = {name for step in points for name in (step.run, step.run + SECOND)}
+    epochs = sum(int(run.summary.get("epochs", 0)) for run in story.runs() if run.folder.name in names)
+    return {"epochs": epochs, "kept": sum(step.verdict == KEPT for step in points)}
 
 
 def told(winner: Path, epochs: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from improve.walk import Budget, Clock, trained
 from improve.weigh import behind_half_way, weigh
 
 FAILURES = 3  # in a row
+EXPLORED = 0.06  # changes kept in as many epochs as one run takes, where points are explored (benchmarks/RESULTS.md)
 
 
 class Watcher(train.Watcher, Protocol):
@@ -96,9 +97,11 @@ def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[St
 
 
 def advised(story: Story, best: Run, tried: Tried, left: int) -> Sequence[Proposal]:
-    """What the diagnosis of the best run proposes."""
+    """What the diagnosis of the best run proposes, where it is more likely to pay than exploring is."""
     with contextlib.suppress(ImproveError):  # it may have ended before its first epoch did, and nobody can say why
-        return proposals(diagnose(best), Trust(came_true(story.folder.parent)), tried, left)
+        found = proposals(diagnose(best), Trust(came_true(story.folder.parent)), tried, left)
+        length = int(best.spec["training"]["epochs"])
+        return [one for one in found if one.chance * length >= EXPLORED * one.epochs]
     return []
 
 

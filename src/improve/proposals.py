@@ -29,7 +29,8 @@ SIDE = 0.01  # what a step to the side may win; nobody knows
 
 
 class Proposal(NamedTuple):
-    """A change of the best run's spec: what it may win, as a share of the images, for so many epochs."""
+    """A change of the best run's spec: what it may win, as a share of the images, for so many epochs; `chance` that it
+    comes true."""
 
     code: str
     title: str
@@ -38,6 +39,7 @@ class Proposal(NamedTuple):
     expected: float
     epochs: int
     spec: dict[str, Any]
+    chance: float = 0.0
 
     @property
     def worth(self) -> float:
@@ -82,9 +84,9 @@ def of_finding(finding: Finding, spec: dict[str, Any], trust: Trust, left: int) 
         edits = affordable(change.edits, spec, left)
         made = edited(spec, edits)
         if made is not None:
-            expected = finding.harm * trust.of(finding.code, change.path) * LATER**place
-            epochs = int(made["training"]["epochs"])
-            yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made)
+            chance = trust.of(finding.code, change.path)
+            expected, epochs = finding.harm * chance * LATER**place, int(made["training"]["epochs"])
+            yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance)
 
 
 def left_to_people(change: Change) -> bool:
