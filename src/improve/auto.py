@@ -79,8 +79,8 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
 
 
 def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[Step]:
-    """The start; then the change with the best expected gain per epoch; where nothing is found, points around the best
-    spec that race; none at the end. Written down."""
+    """The start; then the change with the best expected gain per epoch; where none is likely to pay, points around the
+    best spec that race; none at the end. Written down."""
     if not story.steps:
         return story.write_all([Step(story.next_name(), title="the start")])
     left = budget.left(story)

@@ -162,7 +162,7 @@ def open_proposals(told: Told) -> list[dict[str, Any]]:
     """What a bigger budget would try next."""
     return [
         {"finding": f"{one.code} {one.title}", "edits": edits_of(one.edits), "because": one.because,
-         "epochs": one.epochs, "expected": f"{100 * one.expected:.1f}"}
+         "epochs": one.epochs, "expected": f"{100 * one.expected:.1f}", "chance": f"{100 * one.chance:.0f} %"}
         for one in still_open(told)[:OPEN]
     ]  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Where the diagnosis has nothing more to say: points around the best spec, proposed by Optuna from all runs so far."""
+"""Where the diagnosis has nothing more to say that is likely to pay: points around the best spec, which Optuna proposes
+from all runs so far."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: i
         edits = tuple((path, new) for path, new in point if at(best.spec, path) != new)
         made = edited(best.spec, edits)
         if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < wanted:
-            found.append(Proposal("", "explored", edits, "nothing is found; Optuna proposes it", SIDE, epochs, made))
+            found.append(
+                Proposal("", "explored", edits, "no advice is likelier; Optuna proposes it", SIDE, epochs, made)
+            )
     return found
 
 

@@ -126,7 +126,9 @@ def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> lis
             continue
         epochs = int(made["training"]["epochs"])
         if epochs <= left:
-            found.append(Proposal("", "a step to the side", ((path, value),), "nothing is found", SIDE, epochs, made))
+            found.append(
+                Proposal("", "a step to the side", ((path, value),), "no advice is likelier", SIDE, epochs, made)
+            )
     order = keyed(seed, "auto").permutation(len(found))
     return [found[place] for place in order]
 
