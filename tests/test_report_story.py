@@ -91,7 +91,9 @@ def test_what_a_bigger_budget_would_try_was_not_tried(walk):
     tried = Tried(one.spec for one in walk.runs())
     assert not [one for one in found if one.spec in tried]
     text = page_of(walk).text
-    assert f"{found[0].epochs} epochs" in text.partition("What would be worth a bigger budget")[2]
+    told = text.partition("What would be worth a bigger budget")[2]
+    assert f"{found[0].epochs} epochs" in told
+    assert f"{100 * found[0].chance:.0f} % likely to come true" in told
 
 
 # what is counted
