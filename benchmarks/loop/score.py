@@ -135,7 +135,10 @@ def hours() -> float:
 
 def main() -> None:
     found = list(rows())
-    budgets = {r.task: max(one.told["epochs"] for one in r.auto.values()) for r in found}
+    budgets = {
+        task: max(one.told["epochs"] for (each, *_), one in found_so_far().items() if each == task)
+        for task in {row.task for row in found}
+    }
     told = ", ".join(f"{task} {budgets[task]}" for task in TASKS if task in budgets)
     lines = [
         "## The loop against random search and TPE",
