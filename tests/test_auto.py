@@ -170,7 +170,7 @@ def test_a_run_of_twice_the_epochs_that_is_surely_behind_after_half_of_them_is_g
     child = predicting(make_run("01", status="stopped", history=[0.1] * done), range(500, 500 + alone))
     monkeypatch.setattr(weighing, "trained", lambda story, name, spec, clock, pause: story.load(name))
     spec = Spec.model_validate(with_epochs(epochs))
-    step = behind_half_way(Story(parent.folder.parent), Step(child.name, "00"), spec, None)
+    step = behind_half_way(Story(parent.folder.parent), Step(child.name, "00"), spec, parent, None)
     assert (step is not None) == given_up
     assert step is None or (step.verdict == DROPPED and "behind after 20 of 40 epochs" in step.why)
 

@@ -113,7 +113,7 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     story = read(place / "auto")
     end = ending(story)
     advice = [step for step in story.decided if step.code]
-    more = {"tried": len(advice), "came_true": sum(step.verdict == "kept" for step in advice)}
+    more = {"tried": len(advice), "came_true": sum(step.verdict == KEPT for step in advice)}
     more |= {"advice": [[step.code, step.path, step.verdict] for step in advice], "best": end.best.name}
     more |= {"start": error(place / "auto" / "00", "test"), "explored": explored(story)}
     return end.best.folder, told(end.best.folder, end.epochs) | more

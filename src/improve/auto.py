@@ -115,14 +115,15 @@ def begun(story: Story, proposal: Proposal, place: int = 0, bracket: int = 1) ->
 def decide(story: Story, step: Step, budget: Budget, clock: Clock) -> Step:
     """Train the step's run and weigh it against its parent."""
     spec = spec_of(story, step)
-    if step.parent is not None and (given_up := behind_half_way(story, step, spec, clock)):
+    if step.parent is None:
+        trained(story, step.run, spec, clock)
+        return replace(step, verdict=KEPT)
+    parent = story.load(step.parent)
+    if given_up := behind_half_way(story, step, spec, parent, clock):
         return given_up
     made = trained(story, step.run, spec, clock)
-    if step.parent is None:
-        return replace(step, verdict=KEPT)
     if made.status == "failed" or "validation" not in made.summary:
         return replace(step, verdict=FAILED, why=str(made.summary.get("error", made.status)))
-    parent = story.load(step.parent)
     if "validation" not in parent.summary:
         return replace(step, verdict=KEPT, why="its parent had no result at all")
     return weigh(story, step, [made], [parent], budget, clock)

@@ -65,10 +65,11 @@ def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -
         return run.load(folder)
     try:
         keras.backend.clear_session()  # what the runs before left behind
+        data = clock.last.of(spec, clock.reading)
         if folder.exists():
-            resume.resume(folder, [], clock, data=clock.last.of(spec, clock.reading))
+            resume.resume(folder, [], clock, data=data)
         else:
-            train.train(spec, name, story.folder, clock, data=clock.last.of(spec, clock.reading))
+            train.train(spec, name, story.folder, clock, data=data)
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise

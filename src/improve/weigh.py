@@ -40,10 +40,9 @@ def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget:
     )
 
 
-def behind_half_way(story: Story, step: Step, spec: Spec, clock: Clock) -> Step | None:
+def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: Clock) -> Step | None:
     """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
-    epochs, parent = spec.training.epochs, story.load(step.parent or "")
-    half = epochs // 2
+    epochs, half = spec.training.epochs, spec.training.epochs // 2
     if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
         return None
     made = trained(story, step.run, spec, clock, half)
