@@ -11,9 +11,9 @@ from improve import weigh as weighing
 from improve.auto import decide, folder_for, give_up, next_steps
 from improve.diagnose import diagnose
 from improve.errors import ImproveError
-from improve.proposals import Tried, advice_for_people, affordable, edited, proposals, steps_aside
+from improve.proposals import advice_for_people, affordable, edited, proposals, steps_aside
 from improve.spec import Spec
-from improve.story import DROPPED, FAILED, KEPT, Step, Story, came_true, read
+from improve.story import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
 from improve.trust import Tally, Trust
 from improve.walk import Budget
 from improve.weigh import behind_half_way, weigh

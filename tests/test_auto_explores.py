@@ -7,10 +7,9 @@ import pytest
 from improve import explore, ledger, race
 from improve.explore import around, at, exploring
 from improve.lr_range import RateRange, Sweep
-from improve.proposals import Tried
 from improve.rate_probe import within
 from improve.spec import Spec
-from improve.story import DROPPED, FAILED, Step, Story
+from improve.story import DROPPED, FAILED, Step, Story, Tried
 
 MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
 

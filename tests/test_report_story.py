@@ -8,7 +8,6 @@ import pytest
 
 from conftest import MLP, wrong_on
 from improve import ledger, yamlfile
-from improve.proposals import Tried
 from improve.report import report
 from improve.run import load
 from improve.story import FAILED, KEPT, Step, Story, read
@@ -88,8 +87,7 @@ def test_opened_by_hand_it_is_written_down_for_both(walk, improve):
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):
     found = still_open(Told(read(walk.folder)))
     assert found
-    tried = Tried(one.spec for one in walk.runs())
-    assert not [one for one in found if one.spec in tried]
+    assert not [one for one in found if one.spec in walk.tried]
     text = page_of(walk).text
     told = text.partition("What would be worth a bigger budget")[2]
     assert f"{found[0].epochs} epochs" in told

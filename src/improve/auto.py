@@ -14,12 +14,12 @@ from improve.errors import ImproveError, visible
 from improve.explore import exploring
 from improve.interrupt import goes_on
 from improve.lock import locked
-from improve.proposals import Proposal, Tried, edited, proposals
+from improve.proposals import Proposal, edited, proposals
 from improve.rate_probe import probed
 from improve.run import Run
 from improve.spec import Spec
 from improve.specfile import load as load_spec
-from improve.story import FAILED, KEPT, Step, Story, came_true, read
+from improve.story import FAILED, KEPT, Step, Story, Tried, came_true, read
 from improve.trust import Trust
 from improve.walk import Budget, Clock, trained
 from improve.weigh import behind_half_way, weigh
@@ -86,7 +86,7 @@ def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[St
     left = budget.left(story)
     if story.best is None or left <= 0:
         return []
-    best, tried = story.load(story.best), Tried(one.spec for one in story.runs())
+    best, tried = story.load(story.best), story.tried
     found = advised(story, best, tried, left)
     if found:
         step = begun(story, found[0])

@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from improve.proposals import SIDE, Proposal, Tried, edited, neighbours, steps_aside
+from improve.proposals import SIDE, Proposal, edited, neighbours, steps_aside
 from improve.randomness import keyed
 from improve.run import Run
 from improve.search_optuna import distribution, value
 from improve.space import Knob
+from improve.story import Tried
 
 FURTHER = 10.0  # so many times lower and higher the learning rate may go
 ASKED = 8  # times, for each point that is wanted: some are no valid specs, some were tried

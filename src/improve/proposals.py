@@ -3,10 +3,9 @@ steps to the side. Each with what it may win and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from improve import ledger
 from improve.diagnose import Diagnosis
 from improve.errors import SpecError
 from improve.findings.rule import Change, Finding
@@ -14,6 +13,7 @@ from improve.mistakes import understood
 from improve.randomness import keyed
 from improve.revise import apply
 from improve.sense import complaints
+from improve.story import Tried
 from improve.trust import Trust
 from improve.yamlfile import Tree
 
@@ -44,27 +44,6 @@ class Proposal(NamedTuple):
     @property
     def worth(self) -> float:
         return self.expected / max(1, self.epochs)
-
-
-class Tried:
-    """Specs that were trained: by digest of all but the epochs, the most of those."""
-
-    def __init__(self, specs: Iterable[Mapping[str, Any]]):
-        self.most: dict[str, int] = {}
-        for digest, epochs in map(but_for_epochs, specs):
-            self.most[digest] = max(epochs, self.most.get(digest, 0))
-
-    def __contains__(self, spec: Mapping[str, Any]) -> bool:
-        """As it is, or for longer: what has failed in 48 epochs need not be tried in the 34 that are left."""
-        digest, epochs = but_for_epochs(spec)
-        return epochs <= self.most.get(digest, 0)
-
-
-def but_for_epochs(spec: Mapping[str, Any]) -> tuple[str, int]:
-    """Digest of the rest, and the epochs."""
-    training = dict(spec["training"])
-    epochs = int(training.pop("epochs"))
-    return ledger.experiment({**spec, "training": training}), epochs
 
 
 def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:

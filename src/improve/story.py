@@ -7,7 +7,7 @@ written. Everything else is told by the run folders.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,27 @@ class Step:
         return self.edits[0][0] if self.edits else ""
 
 
+class Tried:
+    """Specs that were trained: by digest of all but the epochs, the most of those."""
+
+    def __init__(self, specs: Iterable[Mapping[str, Any]]):
+        self.most: dict[str, int] = {}
+        for digest, epochs in map(but_for_epochs, specs):
+            self.most[digest] = max(epochs, self.most.get(digest, 0))
+
+    def __contains__(self, spec: Mapping[str, Any]) -> bool:
+        """As it is, or for longer: what has failed in 48 epochs need not be tried in the 34 that are left."""
+        digest, epochs = but_for_epochs(spec)
+        return epochs <= self.most.get(digest, 0)
+
+
+def but_for_epochs(spec: Mapping[str, Any]) -> tuple[str, int]:
+    """Digest of the rest, and the epochs."""
+    training = dict(spec["training"])
+    epochs = int(training.pop("epochs"))
+    return ledger.experiment({**spec, "training": training}), epochs
+
+
 @dataclass
 class Story:
     """The folder as it stands."""
@@ -86,6 +107,10 @@ class Story:
         paces = [float(one.summary["seconds"]) / one.summary["epochs"] for one in self.runs()
                  if one.summary.get("epochs") and one.summary.get("seconds")]  # fmt: skip
         return max(paces, default=0.0)
+
+    @property
+    def tried(self) -> Tried:
+        return Tried(one.spec for one in self.runs())
 
     def runs(self) -> Iterator[Run]:
         for file in sorted(self.folder.glob("*/summary.json")):

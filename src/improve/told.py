@@ -13,7 +13,7 @@ from improve import ledger, npzfile
 from improve.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError
 from improve.paired import Paired, paired, wrong
-from improve.proposals import Proposal, Tried, proposals
+from improve.proposals import Proposal, proposals
 from improve.run import Run
 from improve.story import FILE, KEPT, Step, Story, came_true, read
 from improve.trust import Trust
@@ -165,8 +165,7 @@ def still_open(told: Told) -> list[Proposal]:
     """What is found in the best run and was not tried: it did not fit the budget any more."""
     if told.diagnosis is None:
         return []
-    tried = Tried(one.spec for one in told.story.runs())
-    return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), tried, PLENTY)
+    return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), told.story.tried, PLENTY)
 
 
 def against_the_start(told: Told) -> Paired | None:
