@@ -90,7 +90,8 @@ def check_room(cluster: Cluster, resources: list[dict[str, float]]) -> None:
 
 
 def check_alike(identities: list[str], names: list[str]) -> list[str]:
-    """Every node has what is installed here. Raises UsageError with the name of those that do not."""
+    """The names of the nodes, each of which has what is installed here; one that has left meanwhile is left out.
+    Raises UsageError with the names of those that have something else."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -99,11 +100,13 @@ def check_alike(identities: list[str], names: list[str]) -> list[str]:
         for one in identities
     ]  # fmt: skip
     mine, told, wrong = installed(), list[str](), list[str]()
-    for name, answer in zip(names, [one.remote() for one in asked], strict=True):
+    for identity, name, answer in zip(identities, names, [one.remote() for one in asked], strict=True):
         try:
             place, theirs = ray.get(answer)
         except ray.exceptions.RayError as error:
-            wrong.append(f"{name} cannot run improve: {first_line(error)}")
+            # Ray lists a node that was killed as alive until its heartbeats are missed, seconds later.
+            if identity in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
+                wrong.append(f"{name} cannot run improve: {first_line(error)}")
             continue
         told.append(place)
         different = others(mine, theirs)

@@ -126,6 +126,17 @@ def test_a_node_that_is_killed_costs_time_and_no_trial(swept, second, tmp_path):
     assert places[0] != places[-1]
 
 
+def test_a_node_that_died_just_before_is_left_out(swept, address):
+    """Ray lists it as alive for some seconds more."""
+    before = raylets()
+    with cluster.second(address):
+        (joined,) = raylets().keys() - before.keys()
+        os.kill(raylets()[joined], signal.SIGKILL)
+        _, results, folder = swept(GRID[0])
+    assert [one.status for one in results] == ["finished"] * 2
+    assert [row["event"] for row in log_of(folder)].count("there") == 0
+
+
 def test_a_signal_stops_it_and_the_same_command_goes_on(swept, tmp_path):
     folder = tmp_path / "runs" / "s"
     words = GRID[0], "training.epochs=40"
