@@ -206,6 +206,26 @@ def test_the_story_survives_a_torn_line_and_the_last_line_of_a_run_counts(tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("weighed", "run"),
+    [
+        ([("00", 0.51, DROPPED), ("00", 0.7, DROPPED), ("00", 0.6, DROPPED)], "02"),
+        ([("00", 0.5, DROPPED), ("00", 0.02, DROPPED), ("00", None, DROPPED), ("00", None, FAILED)], "00"),
+        ([("00", 0.9, DROPPED), ("00", 0.99, KEPT), ("02", 0.3, DROPPED)], "02"),
+        ([("00", 0.99, KEPT), ("01", 0.6, DROPPED), ("01", 0.9, "")], "02"),
+    ],
+)
+def test_a_walk_ends_with_what_is_likeliest_of_what_was_weighed_against_the_run_kept_last(tmp_path, weighed, run):
+    steps = [
+        Step(f"{number:02d}", *one) for number, one in enumerate(((None,), *((parent,) for parent, *_ in weighed)))
+    ]
+    told = [
+        replace(step, better=better, verdict=verdict)
+        for step, (_, better, verdict) in zip(steps[1:], weighed, strict=True)
+    ]
+    assert Story(tmp_path, [replace(steps[0], verdict=KEPT), *told]).winner.run == run
+
+
+@pytest.mark.parametrize(
     "line", ["[]", "3", '{"run": 1}', '{"edits": 3}', "{}", '{"run": "00", "edits": [], "other": 1}']
 )
 def test_a_line_that_is_no_step_is_passed_over(tmp_path, line):

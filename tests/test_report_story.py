@@ -8,10 +8,13 @@ import pytest
 
 from conftest import MLP, wrong_on
 from improve import ledger, yamlfile
+from improve.ending import ending
 from improve.report import report
 from improve.run import load
-from improve.story import FAILED, KEPT, Step, Story, read
+from improve.show_auto import show_ending
+from improve.story import DROPPED, FAILED, KEPT, Step, Story, read
 from improve.told import Told, advice, against_the_start, spending, still_open, tree
+from improve.walk import Budget
 from test_report import LOADS, Page
 from test_security import HOSTILE
 
@@ -82,6 +85,19 @@ def test_opened_by_hand_it_is_written_down_for_both(walk, improve):
     assert "42.0 %" in (walk.folder / "report.html").read_text()
     lines = (walk.folder / ledger.FILE).read_text().splitlines()[1:]
     assert [line.split(",")[1:3] for line in lines] == [["00", "test"], ["01", "test"]]
+
+
+def test_a_winner_that_was_not_kept_is_told_as_one(walk, capsys):
+    walk.write(replace(walk.steps[2], verdict=DROPPED, better=0.625))
+    end, doubt = ending(walk), "likelier better than 01 than not (P(better) 0.625), which is no proof"
+    assert (end.best.name, end.doubt, end.came_true) == ("02", doubt, 1)
+    assert "dropout: 0.5" in (walk.folder / "best.yaml").read_text()
+    show_ending(walk, end, Budget(epochs=20))
+    assert doubt in " ".join(capsys.readouterr().out.split())
+    text = page_of(walk).text
+    assert doubt in text
+    assert "15.0 % [12.9, 17.3] at the end; 1 of 3 changes was kept" in text
+    assert Told(walk).diagnosis.run.name == "01"  # from which the loop would go on
 
 
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):

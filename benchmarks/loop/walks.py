@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,10 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     story = read(place / "auto")
     end = ending(story)
     advice = [step for step in story.decided if step.code]
-    more = {"tried": len(advice), "came_true": sum(step.verdict == KEPT for step in advice)}
+    more: dict[str, Any] = {"tried": len(advice), "came_true": sum(step.verdict == KEPT for step in advice)}
     more |= {"advice": [[step.code, step.path, step.verdict] for step in advice], "best": end.best.name}
-    more |= {"start": error(place / "auto" / "00", "test"), "explored": explored(story)}
+    more |= {"start": error(place / "auto" / "00", "test"), "kept": error(place / "auto" / str(story.best), "test")}
+    more |= {"explored": explored(story), "weighed": list(weighed(story))}
     return end.best.folder, told(end.best.folder, end.epochs) | more
 
 
@@ -125,6 +126,16 @@ def explored(story: Story) -> dict[str, int]:
     names = {name for step in points for name in (step.run, step.run + SECOND)}
     epochs = sum(int(run.summary.get("epochs", 0)) for run in story.runs() if run.folder.name in names)
     return {"epochs": epochs, "kept": sum(step.verdict == KEPT for step in points)}
+
+
+def weighed(story: Story) -> Iterator[list[Any]]:
+    """Of each change that was weighed at its end: P(better), whether it was kept, and by how much the validation and
+    the test error lie above the parent's."""
+    for step in story.decided:
+        if step.parent is not None and step.recovered is not None:
+            own, parent = (story.folder / name for name in (step.run, step.parent))
+            apart = [round(error(own, part) - error(parent, part), 6) for part in ("validation", "test")]
+            yield [step.better, step.verdict == KEPT, *apart]
 
 
 def told(winner: Path, epochs: int) -> dict[str, Any]:

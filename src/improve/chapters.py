@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from improve import plot_story, yamlfile
-from improve.ending import optimism
+from improve.ending import doubt, optimism
 from improve.plot_story import Bar, Point
 from improve.plot_svg import inline
 from improve.proposals import advice_for_people
@@ -69,6 +69,8 @@ def facts(told: Told) -> Iterator[tuple[str, str]]:
     yield "changes tried", str(len(told.tried))
     if told.best:
         yield "best run", told.best.name
+        if told.story.winner and (unsure := doubt(told.story.winner)):
+            yield "how sure", unsure
         yield "luck", f"the best of so many looks about {100 * optimism(told.story):.1f} points too good"
 
 

@@ -13,15 +13,16 @@ from improve.findings.comparison import luck
 from improve.findings.rule import Change, Finding
 from improve.proposals import advice_for_people
 from improve.run import Run
-from improve.story import FAILED, KEPT, Story
+from improve.story import FAILED, KEPT, Step, Story
 
 
 @dataclass(frozen=True)
 class Ending:
-    """`optimism`: by how much the best of so many is expected to look too good; `left`: changes that need a person,
-    because they move what the runs are judged by."""
+    """`doubt`: why `best` is not the run kept last, or empty; `optimism`: by how much the best of so many is expected
+    to look too good; `left`: changes that need a person, because they move what the runs are judged by."""
 
     best: Run
+    doubt: str
     tried: int
     came_true: int
     epochs: int
@@ -31,6 +32,7 @@ class Ending:
     def as_json(self) -> dict[str, Any]:
         return {
             "best": self.best.name,
+            "doubt": self.doubt,
             "validation": self.best.summary.get("validation"),
             "test": self.best.summary.get("test"),
             "tried": self.tried,
@@ -45,19 +47,28 @@ class Ending:
 
 def ending(story: Story) -> Ending:
     """Raises ImproveError where not even the start has a result."""
-    if story.best is None or "validation" not in (best := story.load(story.best)).summary:
+    winner = story.winner
+    if winner is None or "validation" not in (best := story.load(winner.run)).summary:
         raise ImproveError(f"nothing in {story.folder} has a result", fix="improve diagnose says why its runs failed")
     opened(story, best)
     tried = [step for step in story.decided if step.parent is not None]
     write_best(story, best)
     return Ending(
         best,
+        doubt(winner),
         len(tried),
         sum(step.verdict == KEPT for step in tried),
         story.epochs,
         optimism(story),
         tuple(advice_for_people(diagnose(best))),
     )
+
+
+def doubt(winner: Step) -> str:
+    """What is to be said of a run that was not kept."""
+    if winner.verdict == KEPT:
+        return ""
+    return f"likelier better than {winner.parent} than not (P(better) {winner.better:.3f}), which is no proof"
 
 
 def opened(story: Story, best: Run) -> None:

@@ -112,6 +112,8 @@ def show_ending(story: Story, end: Ending, budget: Budget) -> None:
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))
     luck = f"the best of so many looks about {100 * end.optimism:.1f} points too good"
     out.print(Text(f"best     {best.name}: validation error {error(part)}; {luck}"))
+    if end.doubt:
+        out.print(Text(f"         {end.doubt}"))
     if test:
         out.print(Text(f"test     {error(test)}, opened once, for this run"))
     for finding, change in end.left[:3]:

@@ -53,7 +53,7 @@ class Advice(NamedTuple):
 
 @dataclass(frozen=True)
 class Told:
-    """The best is the run that was kept last."""
+    """The best is the winner's run."""
 
     story: Story
 
@@ -67,15 +67,14 @@ class Told:
 
     @property
     def best(self) -> Run | None:
-        return self.runs.get(self.story.best or "")
+        return self.runs.get(self.story.winner.run) if self.story.winner else None
 
     @property
     def ends(self) -> dict[str, Path]:
         """The folders of the start and the best, whether they can be read or not; one where they are the same."""
         first = next((step.run for step in self.story.steps if step.parent is None), None)
-        named = {START: first, BEST: self.story.best}
-        if first == self.story.best:
-            named = {BEST: first}
+        last = self.story.winner.run if self.story.winner else None
+        named = {BEST: first} if first == last else {START: first, BEST: last}
         return {name: self.story.folder / run for name, run in named.items() if run is not None}
 
     @property
@@ -104,9 +103,9 @@ class Told:
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """Of the best; None where it has no result."""
+        """Of the run kept last, from which the loop would go on; None where it has no result."""
         try:
-            return diagnose(self.story.load(self.best.name)) if self.best else None
+            return diagnose(self.story.load(self.story.best)) if self.story.best else None
         except ImproveError:
             return None
 
@@ -162,7 +161,7 @@ def advice_of(code: str, steps: list[Step]) -> Advice:
 
 
 def still_open(told: Told) -> list[Proposal]:
-    """What is found in the best run and was not tried: it did not fit the budget any more."""
+    """What is found in the run kept last and was not tried: it did not fit the budget any more."""
     if told.diagnosis is None:
         return []
     return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), told.story.tried, PLENTY)

@@ -74,7 +74,7 @@ def test_the_test_part_is_opened_once_and_for_the_winner_only(walked):
     ending(story)
     ending(story)
     lines = (story.folder / ".evaluations.csv").read_text().splitlines()
-    assert [line.split(",")[1] for line in lines if ",test," in line] == [story.best]
+    assert [line.split(",")[1] for line in lines if ",test," in line] == [story.winner.run]
 
 
 def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
