@@ -183,6 +183,22 @@ def test_r5_blames_a_softmax_between_layers_only_for_a_high_training_error(make_
     assert "R5" not in codes(make_run("good", **{**inside, "train": 0.0, "validation": 0.0}))
 
 
+@pytest.mark.parametrize(
+    ("activation", "memorized", "error", "found"),
+    [("relu", False, 0.3, "T17"), ("sigmoid", False, 0.3, "T5"), ("tanh", True, 0.3, ""), ("relu", None, 0.3, ""),
+     ("relu", False, 0.01, ""), ("sigmoid", False, 0.01, "")],
+)  # fmt: skip
+def test_a_network_that_learns_no_32_images_by_heart_is_too_small_or_its_activation_is_flat(
+    make_run, activation, memorized, error, found
+):
+    """The human level is not known, and the training error still falls."""
+    probe = {"examples": 32, "steps": 200, "loss": 1.0, "memorized": memorized}
+    run = make_run("bad", **{**bad(start=start(activations=[activation], memorized=probe)), "train": error,
+                             "validation": error + 0.01, "history": [0.6, 0.5, 0.4, 0.3]})  # fmt: skip
+    assert [code for code in codes(run) if code in ("T5", "T17")][:1] == ([found] if found else [])
+    assert not found or "did not learn 32 images by heart" in look(run, found).says
+
+
 @pytest.mark.parametrize(("last", "found"), [(0.0, False), (0.0199, False), (0.02, True), (0.3, True)])
 def test_t17_and_t19_blame_no_network_that_fits_its_training_set_at_the_end(make_run, last, found):
     """The best epoch, by validation error, is the first one: validation images are of another kind."""

@@ -167,13 +167,13 @@ def batches(updates, epochs, size=640):
     return {**bad(spec, steps=steps([1.0] * updates)), "history": [0.3] * epochs}
 
 
-def unsure(right_and_surer, taken=400, n=100):
+def unsure(right_and_surer, taken=400, n=100, classes=10):
     """A fifth is wrong, at 50 % confidence; of 80 right ones so many are at 60 %, the others at 40 %."""
     table, label, wrong = [], [0] * n, n // 5
     for i in range(n):
         sure = 0.5 if i < wrong else 0.6 if i < wrong + right_and_surer else 0.4
-        rest = (1 - sure) / 8
-        table.append([0.0, sure, *[rest] * 8] if i < wrong else [sure, 0.0, *[rest] * 8])
+        rest = [(1 - sure) / (classes - 2)] * (classes - 2)
+        table.append([0.0, sure, *rest] if i < wrong else [sure, 0.0, *rest])
     return {**bad(predictions={"train": (label, table)}, steps=steps([1.0] * taken)), "train": 0.2, "validation": 0.3}
 
 
@@ -305,6 +305,7 @@ TRAINING = {
             Sweep("training error", lambda error: errors_of(error, 0.0), from_(labels.NOISE)),
             Sweep("steps", lambda count: unsure(40, count), counts_from(labels.SETTLED + 1)),
             Sweep("images", lambda n: unsure(40, n=n), counts_from(labels.ENOUGH)),
+            Sweep("classes", lambda count: unsure(40, classes=count), counts_from(labels.MANY)),
             Sweep("auroc in eightieths", unsure, counts_under(round(80 * labels.UNRELATED)))],
     "T14": [Sweep("right of 1,000", lambda right: {"train": 0.0, "validation": 1 - right / 1000, "spec": SGD},
                   counts_under(right_by_chance(1000, 0.1))),

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from improve.findings.changes import another_network, option, rounded
 from improve.findings.rule import Case, Change, Finding, Rule, fit
-from improve.findings.signs import DEAD, best_epoch, gradient_ratio, last_epoch, modes_ratio, silent, usual_gradient
+from improve.findings.signs import (
+    DEAD,
+    best_epoch,
+    forgetful,
+    gradient_ratio,
+    last_epoch,
+    modes_ratio,
+    silent,
+    usual_gradient,
+)
 from improve.layers import SQUASHING
 from improve.recipe import SLACK
 
@@ -93,19 +102,23 @@ def fewer_layers(case: Case) -> Iterator[Change]:
 class Vanishing(Rule):
     """The gradient fades on its way back, so the first layers do not learn.
 
-    Seen as: the gradient norm of the first kernel under 0.05 of that of the last one (healthy runs: 0.3 to 1.1), with a
-    high training error. Fix: ReLU instead of sigmoid, tanh or softmax in hidden layers; batch normalisation.
+    Seen as: the gradient norm of the first kernel under 0.05 of that of the last one (healthy runs: 0.3 to 1.1); or
+    hidden layers of an activation that flattens out, and a fresh copy that does not learn 32 images by heart in 200
+    steps; with a high training error. Fix: ReLU instead of sigmoid, tanh or softmax in hidden layers; batch
+    normalisation.
     """
 
     code, name, title, link = "T5", "vanishing_gradient", "the gradient fades on its way back", "training"
     needs = ("kernels",)
 
     def look(self, case: Case) -> Finding | None:
-        ratio = gradient_ratio(case)
-        if ratio is None or ratio >= VANISHING or not case.fits_badly:
+        ratio, flat = gradient_ratio(case), sorted(FADING.intersection(case.evidence.start.get("activations", ())))
+        fades, slow = ratio is not None and ratio < VANISHING, forgetful(case) if flat else ""
+        if not (fades or slow) or not case.fits_badly:
             return None
+        usual = f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual"
         return self.found(
-            f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual; {fit(case)}",
+            f"{usual if fades else f'{flat[0]} flattens out, and {slow}'}; {fit(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "activations": case.evidence.start.get("activations")},
             changes=easier_network(case),

@@ -25,6 +25,7 @@ ENOUGH = 100  # training images: with fewer, what is missed is a handful
 SETTLED = 200  # steps: before that a network is unsure of everything
 UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
 UNLIKELY = 1.0  # of 1/K: the median probability of the labels it misses; on clean labels 1.8 to 2.7, with noise 0.4
+MANY = 6  # classes: that is 0.18 and more with ten, and of two classes every label that is missed lies below 1/K
 
 BALANCED = Change("training.class_weights", "balanced", "each class weighs the same")
 
@@ -127,9 +128,9 @@ class LabelNoise(Rule):
     Seen as: the training error is above the train-dev (or validation) error, and its interval says not by chance: on
     clean labels a network is never better on images that it has not seen. Where validation labels are as noisy, that
     sign is missing; then: the training images it gets wrong are those that it is as sure of as of the others (AUROC of
-    its confidence under 0.8), and it gives their labels less chance than
-    guessing would. Fix: clean the labels; until then a loss
-    that does not go after them (`training.loss: generalized_cross_entropy`).
+    its confidence under 0.8), and it gives their labels less chance than guessing would (of six classes or more: of
+    two, it always does). Fix: clean the labels; until then a loss that does not go after them (`training.loss:
+    generalized_cross_entropy`).
     """
 
     code, name, title, link = "T13", "label_noise", "a part of the training labels is wrong", "training"
@@ -185,6 +186,8 @@ def unrelated(case: Case) -> float | None:
     if len(seen.label) < ENOUGH:
         return None
     wrong, classes = seen.wrong, seen.probability.shape[1]
+    if classes < MANY:
+        return None
     of_label = seen.probability[np.arange(len(wrong)), seen.label][wrong]
     found = auroc(seen.probability.max(axis=1), ~wrong)
     return found if found < UNRELATED and np.median(of_label) < UNLIKELY / classes else None

@@ -139,6 +139,14 @@ def part_of(case: Case, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def forgetful(case: Case) -> str:
+    """That it could not learn a few images by heart, in words; empty where it could, or nobody knows."""
+    probe = case.evidence.start.get("memorized") or {}
+    if probe.get("memorized") is not False:
+        return ""
+    return f"with nothing that holds it back it did not learn {probe['examples']} images by heart"
+
+
 def updates(case: Case) -> int:
     """Steps that were taken."""
     steps = case.evidence.steps.get("step")
