@@ -44,6 +44,18 @@ def test_a_change_is_believed_as_often_as_it_came_true(monkeypatch):
     assert Trust({("V1", "a"): Tally(20, 20)}).of("V1", "a") > 0.4
 
 
+def test_augmentations_are_told_apart_by_what_they_do(tmp_path):
+    shift, flip = {"name": "shift", "width": 0.1, "height": 0.1}, {"name": "flip"}
+    tried = [("augmentation", [shift]), ("augmentation", [flip, shift]), ("model.hidden", [64]), ("augmentation", [])]
+    (tmp_path / "a").mkdir()
+    story = Story(tmp_path / "a")
+    for number, edit in enumerate(tried):
+        story.write(Step(f"{number:02d}", "00", "V1", "", (edit, ("training.epochs", 48)), verdict=DROPPED))
+    assert list(came_true(tmp_path)) == [("V1", "augmentation: shift"), ("V1", "augmentation: flip, shift"),
+                                         ("V1", "model.hidden"), ("V1", "augmentation")]  # fmt: skip
+    assert trust.shipped()["V1"].keys() >= {"augmentation: shift", "augmentation: flip, shift"}
+
+
 def test_the_shipped_counts_are_sound():
     counts = trust.shipped()
     assert counts["T2"]["optimizer.learning_rate"].tried >= 10

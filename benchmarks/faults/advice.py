@@ -3,7 +3,8 @@
     python benchmarks/faults/advice.py
 
 A change came true where the run trained with it errs less on the same validation images than the run that was
-diagnosed, beyond chance (McNemar's exact test, p < 0.05). From the trained patches in benchmarks/faults/runs.
+diagnosed, beyond chance (95 % interval, paired). From the trained patches in benchmarks/faults/runs, those of photos.py
+as well.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import photos
 from running import read_json, summary
 from worlds import WORLDS
 
 from improve.advice import both
 from improve.errors import ImproveError
 from improve.run import load
+from improve.trust import named
 
 FILE = Path(__file__).parents[2] / "src" / "improve" / "advice.json"
 
@@ -32,14 +35,14 @@ def came_true(child: Path, parent: Path) -> bool | None:
 
 
 def counted() -> dict[str, dict[str, list[int]]]:
-    """By code and path: how often it came true, of how many times it was tried."""
+    """By code and change: how often it came true, of how many times it was tried."""
     counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for world in WORLDS.values():
-        for file in sorted(world.runs.glob("*/patch*/patch.json")):
+    for runs in (*(world.runs for world in WORLDS.values()), photos.FOLDER):
+        for file in sorted(runs.glob("*/patch*/patch.json")):
             child, patch = file.parent, read_json(file)
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
-                cell = counts[patch["code"]][patch["path"]]
+                cell = counts[patch["code"]][named(patch["path"], patch["value"])]
                 cell[0] += true
                 cell[1] += 1
     return counts

@@ -14,7 +14,7 @@ from improve.randomness import keyed
 from improve.revise import apply
 from improve.sense import complaints
 from improve.story import Tried
-from improve.trust import Trust
+from improve.trust import Trust, named
 from improve.yamlfile import Tree
 
 JUDGING = (
@@ -63,7 +63,7 @@ def of_finding(finding: Finding, spec: dict[str, Any], trust: Trust, left: int) 
         edits = affordable(change.edits, spec, left)
         made = edited(spec, edits)
         if made is not None:
-            chance = trust.of(finding.code, change.path)
+            chance = trust.of(finding.code, named(change.path, change.value))
             expected, epochs = finding.harm * chance * LATER**place, int(made["training"]["epochs"])
             yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance)
 

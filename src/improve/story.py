@@ -15,7 +15,7 @@ from typing import Any
 from improve import ledger, recorded, run
 from improve.errors import ImproveError
 from improve.run import Run
-from improve.trust import Tally
+from improve.trust import Tally, named
 
 FILE = "steps.jsonl"
 KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
@@ -182,11 +182,11 @@ def step_of(value: Any) -> Step | None:
 
 
 def came_true(runs: Path) -> Mapping[tuple[str, str], Tally]:
-    """By code and path, what was tried in all folders beside each other."""
+    """By code and change, what was tried in all folders beside each other."""
     found: dict[tuple[str, str], Tally] = {}
     for file in sorted(runs.glob(f"*/{FILE}")):
         for step in read(file.parent).decided:
             if step.code:
-                key = (step.code, step.path)
+                key = (step.code, named(*step.edits[0]) if step.edits else "")
                 found[key] = found.get(key, Tally()).plus(step.verdict == KEPT, 1)
     return found

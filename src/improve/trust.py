@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FILE = Path(__file__).with_name("advice.json")
 PRIOR = 2.0  # a change that was never tried counts like this many tries of its finding, those like as many of any
@@ -27,6 +27,13 @@ class Tally(NamedTuple):
         return Tally(self.true + true, self.tried + tried)
 
 
+def named(path: str, value: Any) -> str:
+    """What counts as one change: its path and, where the new value is a list of named parts, such as augmentations,
+    their names: what came of a shift says little of a flip and a shift."""
+    parts = [str(part.get("name")) for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
+    return f"{path}: {', '.join(parts)}" if parts else path
+
+
 def together(tallies: Iterable[Tally]) -> Tally:
     seen = list(tallies)
     return Tally(sum(one.true for one in seen), sum(one.tried for one in seen))
@@ -34,7 +41,7 @@ def together(tallies: Iterable[Tally]) -> Tally:
 
 @cache
 def shipped() -> dict[str, dict[str, Tally]]:
-    """By code and path; empty where the file is missing or damaged: then everything is as likely as anything."""
+    """By code and change; empty where the file is missing or damaged: then everything is as likely as anything."""
     try:
         found = json.loads(FILE.read_text(encoding="utf-8"))
         return {code: {path: Tally(*counts) for path, counts in paths.items()} for code, paths in found.items()}
@@ -43,19 +50,19 @@ def shipped() -> dict[str, dict[str, Tally]]:
 
 
 class Trust:
-    """P(a change lowers the error), by finding and path: Beta posteriors' means, each level the next one's prior."""
+    """P(a change lowers the error), by finding and change: Beta posteriors' means, each level the next one's prior."""
 
     def __init__(self, tried: Mapping[tuple[str, str], Tally] | None = None):
         self.cells: dict[str, dict[str, Tally]] = {code: dict(paths) for code, paths in shipped().items()}
-        for (code, path), tally in (tried or {}).items():
-            paths = self.cells.setdefault(code, {})
-            paths[path] = paths.get(path, Tally()).plus(*tally)
+        for (code, change), tally in (tried or {}).items():
+            changes = self.cells.setdefault(code, {})
+            changes[change] = changes.get(change, Tally()).plus(*tally)
 
-    def of(self, code: str, path: str) -> float:
+    def of(self, code: str, change: str) -> float:
         cells = self.cells.get(code, {})
-        anything = together(tally for paths in self.cells.values() for tally in paths.values())
+        anything = together(tally for changes in self.cells.values() for tally in changes.values())
         finding = mean(together(cells.values()), mean(anything, 0.5))
-        return mean(cells.get(path, Tally()), finding)
+        return mean(cells.get(change, Tally()), finding)
 
 
 def mean(seen: Tally, prior: float) -> float:
