@@ -186,10 +186,11 @@ def exchanged(train):
     return {**bad(predictions={"validation": (label, table)}), "train": train, "validation": 0.8}
 
 
-def worse_on_new(cross_entropy):
+def worse_on_new(cross_entropy, memorized=True):
     """It learns of the training labels what makes it worse on validation images, 20 % of which it gets right."""
     row = {"epoch": 1, "train_error": 0.3, "validation_error": 0.8, "train_cross_entropy": 1.0}
-    return {**bad(metrics=[{**row, "validation_cross_entropy": cross_entropy}]), "validation": 0.8}
+    able = start(memorized={"examples": 32, "steps": 200, "loss": 0.2, "memorized": bool(memorized)})
+    return {**bad(metrics=[{**row, "validation_cross_entropy": cross_entropy}], start=able), "validation": 0.8}
 
 
 def never(count):
@@ -313,7 +314,8 @@ TRAINING = {
             Sweep("training error", lambda error: {"train": error, "validation": 0.9, "spec": SGD},
                   ((0.874, False), (0.87, True), (0.86, True))),
             Sweep("renamed", exchanged, above_or_at(1 - 0.5 / labels.AS_GOOD)),
-            Sweep("cross-entropy", worse_on_new, above(LN10))],
+            Sweep("cross-entropy", worse_on_new, above(LN10)),
+            Sweep("memorized", lambda able: worse_on_new(2 * LN10, able), ((0, False), (1, True), (1, True)))],
     "T15": [Sweep("updates", lambda count: batches(count, 20), counts_under(optimization.FEW_UPDATES)),
             Sweep("in 10 epochs", lambda count: batches(count, 10), counts_under(10 * optimization.FEW_PER_EPOCH + 1)),
             Sweep("batch", batch_norm, counts_under(optimization.TINY_BATCH + 1))],

@@ -8,7 +8,7 @@ from typing import Any
 from improve.findings.changes import augmented, gentle_augmentation
 from improve.findings.mismatch import colours_exchanged, other_kind
 from improve.findings.rule import Case, Change, Finding, Rule, error, fit
-from improve.findings.signs import SLOW, chance_level, largest_update, part_of, update_ratio
+from improve.findings.signs import SLOW, chance_level, forgetful, largest_update, part_of, update_ratio
 from improve.lazy import np
 from improve.recipe import SLACK
 from improve.statistics import auroc, binomial_tail, difference
@@ -35,9 +35,10 @@ class NoSignal(Rule):
 
     Seen as: the training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is
     not, and surely lower; or the cross-entropy falls on training images and on validation images never does, but rises
-    above ln K, with less than three times the accuracy of guessing; or exchanging classes one for one would make 20
-    points more of the validation images right, nearly as many as of the training images. Usual causes: labels shuffled
-    against the images, classes numbered differently in two folders, an index off by one.
+    above ln K, with less than three times the accuracy of guessing, though the network could learn 32 images by heart;
+    or exchanging classes one for one would make 20 points more of the validation images right, nearly as many as of the
+    training images. Usual causes: labels shuffled against the images, classes numbered differently in two folders, an
+    index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -69,7 +70,7 @@ class NoSignal(Rule):
         train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
         guess, part = chance_level(case), (case.run.summary.get("validation") or {}) if case.run else {}
         moved, weak = largest_update(case), 1 - FEEBLE * (1 - part.get("majority_error", 0.0))
-        if not train or not new or moved is None or moved > CALM:
+        if not train or not new or moved is None or moved > CALM or forgetful(case):  # it would learn no labels
             return None
         if part.get("error", 0.0) < weak or not case.fits_badly:
             return None
