@@ -199,6 +199,14 @@ def test_a_network_that_learns_no_32_images_by_heart_is_too_small_or_its_activat
     assert not found or "did not learn 32 images by heart" in look(run, found).says
 
 
+@pytest.mark.parametrize(("filters", "also"), [([1], [8]), ([3, 8], [12, 32]), ([4, 8], None), ([6, 16], None)])
+def test_t17_gives_a_network_more_filters_as_well_where_they_are_far_too_few(make_run, filters, also):
+    spec = {**SGD, "model": {"name": "cnn", "filters": filters, "hidden": [2]}}
+    change = only(make_run(train=0.3, validation=0.3, spec=spec, history=[0.3] * 4), "T17").changes[0]
+    assert (change.path, change.value) == ("model.hidden", [64])
+    assert change.also == ((("model.filters", also),) if also else ())
+
+
 @pytest.mark.parametrize(("last", "found"), [(0.0, False), (0.0199, False), (0.02, True), (0.3, True)])
 def test_t17_and_t19_blame_no_network_that_fits_its_training_set_at_the_end(make_run, last, found):
     """The best epoch, by validation error, is the first one: validation images are of another kind."""

@@ -12,6 +12,7 @@ from improve.students import slope
 FROZEN = 0.5  # of the weights
 FLAT = 0.02  # training error still to be won by as many epochs again
 LARGER = 4  # times
+FEWEST = 4  # filters of a convolution that are not far too few; LeNet-5 begins with six
 
 
 class Frozen(Rule):
@@ -109,7 +110,10 @@ def wider(case: Case, narrow: str) -> Iterator[Change]:
     hidden = case.setting("model.hidden")
     if isinstance(hidden, list):
         units = [max(64, LARGER * count) for count in hidden] or [256]
-        yield Change("model.hidden", units, "a wider network fits more" if not narrow else "room for all classes")
+        filters = case.setting("model.filters") or [FEWEST]
+        more = [max(8, LARGER * count) for count in filters]
+        also = (("model.filters", more),) if min(filters) < FEWEST else ()
+        yield Change("model.hidden", units, "a wider network fits more" if not narrow else "room for all classes", also)
     else:
         yield from bigger(case, "a bigger network fits more")
 
