@@ -44,16 +44,16 @@ def test_a_change_is_believed_as_often_as_it_came_true(monkeypatch):
     assert Trust({("V1", "a"): Tally(20, 20)}).of("V1", "a") > 0.4
 
 
-def test_augmentations_are_told_apart_by_what_they_do(tmp_path):
+def test_augmentations_are_told_apart_by_what_they_do_and_to_what():
     shift, flip = {"name": "shift", "width": 0.1, "height": 0.1}, {"name": "flip"}
-    tried = [("augmentation", [shift]), ("augmentation", [flip, shift]), ("model.hidden", [64]), ("augmentation", [])]
-    (tmp_path / "a").mkdir()
-    story = Story(tmp_path / "a")
-    for number, edit in enumerate(tried):
-        story.write(Step(f"{number:02d}", "00", "V1", "", (edit, ("training.epochs", 48)), verdict=DROPPED))
-    assert list(came_true(tmp_path)) == [("V1", "augmentation: shift"), ("V1", "augmentation: flip, shift"),
-                                         ("V1", "model.hidden"), ("V1", "augmentation")]  # fmt: skip
-    assert trust.shipped()["V1"].keys() >= {"augmentation: shift", "augmentation: flip, shift"}
+    grey, colour = (28, 28, 1), (32, 32, 3)
+    assert trust.named("augmentation", [shift], grey) == "augmentation: shift (grey)"
+    assert trust.named("augmentation", [flip, shift], colour) == "augmentation: flip, shift (colour)"
+    assert trust.named("augmentation", [shift], ()) == "augmentation: shift"
+    assert trust.named("augmentation", [], colour) == "augmentation"
+    assert trust.named("model.hidden", [64], colour) == "model.hidden"
+    photographs, clothes = (Trust().of("V1", f"augmentation: flip, shift ({kind})") for kind in ("colour", "grey"))
+    assert photographs > 0.5 > 0.1 > clothes
 
 
 def test_the_shipped_counts_are_sound():
@@ -97,7 +97,7 @@ def with_epochs(epochs):
 @pytest.mark.parametrize(("true", "codes"), [(0, set()), (54, {"V1"})])
 def test_advice_that_hardly_ever_came_true_waits_for_what_exploring_finds(make_run, monkeypatch, true, codes):
     """In 54 tries; a point that is explored is kept once in the epochs of 15 runs."""
-    tally = {path: Tally(true, 54) for path in ("augmentation", "regularization.dropout", "regularization.l2")}
+    tally = {path: Tally(true, 54) for path in ("augmentation: shift", "regularization.dropout", "regularization.l2")}
     monkeypatch.setattr(trust, "shipped", lambda: {"V1": tally})
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
     found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
@@ -246,10 +246,10 @@ def test_a_line_that_is_no_step_is_passed_over(tmp_path, line):
 
 
 def test_what_was_tried_in_all_folders_is_counted(tmp_path):
-    for number, verdict in enumerate((KEPT, DROPPED, KEPT)):
+    for number, (verdict, change) in enumerate(((KEPT, ""), (DROPPED, "a"), (KEPT, "a"), (KEPT, "a: b (grey)"))):
         (tmp_path / str(number)).mkdir()
-        Story(tmp_path / str(number)).write(Step("01", "00", "T2", "", (("a", 1),), verdict=verdict))
-    assert came_true(tmp_path) == {("T2", "a"): Tally(2, 3)}
+        Story(tmp_path / str(number)).write(Step("01", "00", "T2", "", (("a", 1),), verdict=verdict, change=change))
+    assert came_true(tmp_path) == {("T2", "a"): Tally(2, 3), ("T2", "a: b (grey)"): Tally(1, 1)}
 
 
 def test_the_same_spec_goes_on_in_its_folder_and_another_gets_a_new_one(tmp_path):

@@ -3,7 +3,7 @@
     python benchmarks/faults/advice.py
 
 A change came true where the run trained with it errs less on the same validation images than the run that was
-diagnosed, beyond chance (95 % interval, paired). From the trained patches in benchmarks/faults/runs, those of photos.py
+diagnosed, beyond chance (95 % interval, paired). From the trained patches in benchmarks/faults/runs, those of real.py
 as well.
 """
 
@@ -13,7 +13,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-import photos
+import real
 from running import read_json, summary
 from worlds import WORLDS
 
@@ -37,12 +37,12 @@ def came_true(child: Path, parent: Path) -> bool | None:
 def counted() -> dict[str, dict[str, list[int]]]:
     """By code and change: how often it came true, of how many times it was tried."""
     counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for runs in (*(world.runs for world in WORLDS.values()), photos.FOLDER):
+    for runs in (*(world.runs for world in WORLDS.values()), *(real.RUNS / name for name in real.SOURCES)):
         for file in sorted(runs.glob("*/patch*/patch.json")):
-            child, patch = file.parent, read_json(file)
+            child, patch, image = file.parent, read_json(file), load(file.parent).environment["data"]["image"]
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
-                cell = counts[patch["code"]][named(patch["path"], patch["value"])]
+                cell = counts[patch["code"]][named(patch["path"], patch["value"], image)]
                 cell[0] += true
                 cell[1] += 1
     return counts

@@ -108,7 +108,7 @@ def advised(story: Story, best: Run, tried: Tried, left: int) -> Sequence[Propos
 def begun(story: Story, proposal: Proposal, place: int = 0, bracket: int = 1) -> Step:
     return Step(
         story.next_name(place), story.best, proposal.code, proposal.title, proposal.edits, proposal.because,
-        proposal.expected, bracket=bracket,
+        proposal.expected, bracket=bracket, change=proposal.change,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from improve.findings.rule import Change, Finding
 from improve.mistakes import understood
 from improve.randomness import keyed
 from improve.revise import apply
+from improve.run import Run
 from improve.sense import complaints
 from improve.story import Tried
 from improve.trust import Trust, named
@@ -30,7 +31,7 @@ SIDE = 0.01  # what a step to the side may win; nobody knows
 
 class Proposal(NamedTuple):
     """A change of the best run's spec: what it may win, as a share of the images, for so many epochs; `chance` that it
-    comes true."""
+    comes true; `change`: what the ledger counts it as."""
 
     code: str
     title: str
@@ -40,6 +41,7 @@ class Proposal(NamedTuple):
     epochs: int
     spec: dict[str, Any]
     chance: float = 0.0
+    change: str = ""
 
     @property
     def worth(self) -> float:
@@ -49,23 +51,24 @@ class Proposal(NamedTuple):
 def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
     """What was found and can be tried with `left` epochs, the best first."""
     assert diagnosis.run is not None
-    spec = diagnosis.run.spec
     found = [proposal for finding in diagnosis.findings if finding.status == "found"
-             for proposal in of_finding(finding, spec, trust, left)]  # fmt: skip
+             for proposal in of_finding(finding, diagnosis.run, trust, left)]  # fmt: skip
     found = [one for one in found if one.epochs <= left and one.spec not in tried]
     return sorted(found, key=lambda one: -one.worth)
 
 
-def of_finding(finding: Finding, spec: dict[str, Any], trust: Trust, left: int) -> Iterator[Proposal]:
+def of_finding(finding: Finding, run: Run, trust: Trust, left: int) -> Iterator[Proposal]:
+    spec, image = run.spec, run.environment.get("data", {}).get("image", ())
     for place, change in enumerate(finding.changes):
         if left_to_people(change):
             continue
         edits = affordable(change.edits, spec, left)
         made = edited(spec, edits)
         if made is not None:
-            chance = trust.of(finding.code, named(change.path, change.value))
+            counted = named(change.path, change.value, image)
+            chance = trust.of(finding.code, counted)
             expected, epochs = finding.harm * chance * LATER**place, int(made["training"]["epochs"])
-            yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance)
+            yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance, counted)
 
 
 def left_to_people(change: Change) -> bool:

@@ -196,6 +196,7 @@ class Step(Recorded):
     why: str = ""
     bracket: Some = 1
     spent: Size = 0
+    change: str = ""
 
 
 def fault(kind: type[Recorded], value: Any) -> str:

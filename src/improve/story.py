@@ -15,7 +15,7 @@ from typing import Any
 from improve import ledger, recorded, run
 from improve.errors import ImproveError
 from improve.run import Run
-from improve.trust import Tally, named
+from improve.trust import Tally
 
 FILE = "steps.jsonl"
 KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
@@ -27,7 +27,7 @@ class Step:
     """One run and why it was trained. `parent` None: the start. `edits` change the parent's spec; `expected` is what
     they were to recover. The rest is known once it is decided: `recovered` with its 95 % interval, `better` the
     probability that it errs less, `seeds` of each that this rests on. `bracket`: how many were begun with it and race;
-    `spent`: epochs of the range test before it."""
+    `spent`: epochs of the range test before it; `change`: what the ledger counts it as."""
 
     run: str
     parent: str | None = None
@@ -45,6 +45,7 @@ class Step:
     why: str = ""
     bracket: int = 1
     spent: int = 0
+    change: str = ""
 
     @property
     def path(self) -> str:
@@ -187,6 +188,6 @@ def came_true(runs: Path) -> Mapping[tuple[str, str], Tally]:
     for file in sorted(runs.glob(f"*/{FILE}")):
         for step in read(file.parent).decided:
             if step.code:
-                key = (step.code, named(*step.edits[0]) if step.edits else "")
+                key = (step.code, step.change or step.path)
                 found[key] = found.get(key, Tally()).plus(step.verdict == KEPT, 1)
     return found

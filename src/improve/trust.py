@@ -7,7 +7,7 @@ auto` has tried in this folder of runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,11 +27,12 @@ class Tally(NamedTuple):
         return Tally(self.true + true, self.tried + tried)
 
 
-def named(path: str, value: Any) -> str:
-    """What counts as one change: its path and, where the new value is a list of named parts, such as augmentations,
-    their names: what came of a shift says little of a flip and a shift."""
+def named(path: str, value: Any, image: Sequence[int]) -> str:
+    """What counts as one change of a run on images of the shape `image` (height, width, channels): its path and, of
+    augmentations, which, and whether in colour. Flip and shift come true on photographs and not on centred clothes."""
     parts = [str(part.get("name")) for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
-    return f"{path}: {', '.join(parts)}" if parts else path
+    colour = "" if len(image) < 3 else " (grey)" if image[2] == 1 else " (colour)"
+    return f"{path}: {', '.join(parts)}{colour}" if parts else path
 
 
 def together(tallies: Iterable[Tally]) -> Tally:

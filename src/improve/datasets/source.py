@@ -45,7 +45,7 @@ class SourcePart(Part):
 
     shelf = "datasets"
     title: ClassVar[str]
-    mirrored_is_the_same: ClassVar[bool] = False  # whether a mirrored image surely keeps its class
+    mirrored_is_the_same: ClassVar[bool | None] = False  # whether a mirrored image keeps its class; None: nobody knows
 
     @property
     def label(self) -> str:
@@ -79,6 +79,7 @@ class SourcePart(Part):
 class OwnImages(SourcePart):
     """Images that the user brings."""
 
+    mirrored_is_the_same = None
     path: str
     binary: Flag = Field(False, description="two classes share one sigmoid output: the probability of the second")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from improve.findings.changes import (
     augmented,
     gentle_augmentation,
+    mirrored,
     more_data,
     own_code,
     part_of_train,
@@ -77,6 +78,7 @@ def recipe(case: Case) -> Iterator[Change]:
     yield from more_data(case)
     if not case.setting("augmentation"):
         yield augmented(case, gentle_augmentation(case), "each image is seen in more ways")
+        yield from mirrored(case)
     if own_code(case):  # nothing reaches into a model of the user's own
         return
     if not case.setting("regularization.dropout"):
