@@ -50,10 +50,17 @@ def test_augmentations_are_told_apart_by_what_they_do_and_to_what():
     assert trust.named("augmentation", [shift], grey) == "augmentation: shift (grey)"
     assert trust.named("augmentation", [flip, shift], colour) == "augmentation: flip, shift (colour)"
     assert trust.named("augmentation", [shift], ()) == "augmentation: shift"
-    assert trust.named("augmentation", [], colour) == "augmentation"
-    assert trust.named("model.hidden", [64], colour) == "model.hidden"
+    assert trust.named("augmentation", [], colour) == "augmentation (colour)"
+    assert trust.named("model.hidden", [64], grey) == "model.hidden (grey)"
     photographs, clothes = (Trust().of("V1", f"augmentation: flip, shift ({kind})") for kind in ("colour", "grey"))
-    assert photographs > 0.5 > 0.1 > clothes
+    assert photographs > 0.8 > 0.3 > clothes
+
+
+def test_what_came_true_on_images_of_one_kind_is_believed_there_first(monkeypatch):
+    monkeypatch.setattr(trust, "shipped", lambda: {"V1": {"a (grey)": Tally(0, 18), "b": Tally(9, 18)}})
+    assert Trust().of("V1", "a (colour)") == Trust().of("V1", "a") > 2 * Trust().of("V1", "a (grey)")
+    assert Trust().of("V1", "b (colour)") == Trust().of("V1", "b (grey)") == Trust().of("V1", "b")
+    assert Trust({("V1", "a (colour)"): Tally(18, 18)}).of("V1", "a (colour)") > 0.8
 
 
 def test_the_shipped_counts_are_sound():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 FILE = Path(__file__).with_name("advice.json")
 PRIOR = 2.0  # a change that was never tried counts like this many tries of its finding, those like as many of any
+GREY, COLOUR = " (grey)", " (colour)"
 Counts = Mapping[str, Mapping[str, tuple[int, int]]]
 
 
@@ -28,11 +29,16 @@ class Tally(NamedTuple):
 
 
 def named(path: str, value: Any, image: Sequence[int]) -> str:
-    """What counts as one change of a run on images of the shape `image` (height, width, channels): its path and, of
-    augmentations, which, and whether in colour. Flip and shift come true on photographs and not on centred clothes."""
+    """What counts as one change of a run on images of the shape `image` (height, width, channels): its path, of
+    augmentations which, and whether in colour. Flip and shift come true on photographs, and not on centred clothes."""
     parts = [str(part.get("name")) for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
-    colour = "" if len(image) < 3 else " (grey)" if image[2] == 1 else " (colour)"
-    return f"{path}: {', '.join(parts)}{colour}" if parts else path
+    colour = "" if len(image) < 3 else GREY if image[2] == 1 else COLOUR
+    return (f"{path}: {', '.join(parts)}" if parts else path) + colour
+
+
+def plain(change: str) -> str:
+    """The same on images of either kind."""
+    return change.removesuffix(GREY).removesuffix(COLOUR)
 
 
 def together(tallies: Iterable[Tally]) -> Tally:
@@ -51,7 +57,8 @@ def shipped() -> dict[str, dict[str, Tally]]:
 
 
 class Trust:
-    """P(a change lowers the error), by finding and change: Beta posteriors' means, each level the next one's prior."""
+    """P(a change lowers the error), by finding, change and kind of images: Beta posteriors' means, each level the next
+    one's prior."""
 
     def __init__(self, tried: Mapping[tuple[str, str], Tally] | None = None):
         self.cells: dict[str, dict[str, Tally]] = {code: dict(paths) for code, paths in shipped().items()}
@@ -63,7 +70,8 @@ class Trust:
         cells = self.cells.get(code, {})
         anything = together(tally for changes in self.cells.values() for tally in changes.values())
         finding = mean(together(cells.values()), mean(anything, 0.5))
-        return mean(cells.get(change, Tally()), finding)
+        alike = mean(together(tally for name, tally in cells.items() if plain(name) == plain(change)), finding)
+        return alike if change == plain(change) else mean(cells.get(change, Tally()), alike)
 
 
 def mean(seen: Tally, prior: float) -> float:
