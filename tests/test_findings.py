@@ -5,6 +5,7 @@ import pytest
 from conftest import part
 from improve import findings
 from improve.diagnose import diagnose
+from improve.recorded import Start, fault
 from improve.spec import Spec
 from test_findings_evidence import bad, kernels, look, start
 from test_recipe import EXAMPLES
@@ -197,6 +198,20 @@ def test_a_network_that_learns_no_32_images_by_heart_is_too_small_or_its_activat
                              "validation": error + 0.01, "history": [0.6, 0.5, 0.4, 0.3]})  # fmt: skip
     assert [code for code in codes(run) if code in ("T5", "T17")][:1] == ([found] if found else [])
     assert not found or "did not learn 32 images by heart" in look(run, found).says
+
+
+def test_t5_needs_no_gradient_ratio_where_the_probe_says_enough(make_run):
+    """Of one kernel there is none."""
+    probe = {"examples": 32, "steps": 200, "loss": 1.0, "memorized": False}
+    one = [row for row in kernels() if row["kernel"] == "conv/kernel"]
+    run = make_run("one", **bad(start=start(activations=["sigmoid"], memorized=probe), kernels=one))
+    assert look(run, "T5").says.startswith("sigmoid flattens out")
+
+
+@pytest.mark.parametrize("damaged", [[], "no", {"memorized": False}, {"examples": "many", "memorized": False}])
+def test_a_memorisation_probe_that_is_damaged_is_named(damaged):
+    assert "memorized" in fault(Start, {"memorized": damaged})
+    assert not fault(Start, {"memorized": {"examples": 32, "steps": 200, "loss": None, "memorized": None}})
 
 
 @pytest.mark.parametrize(("filters", "also"), [([1], [8]), ([3, 8], [12, 32]), ([4, 8], None), ([6, 16], None)])

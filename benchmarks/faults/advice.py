@@ -39,9 +39,10 @@ def counted() -> dict[str, dict[str, list[int]]]:
     counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for runs in (*(world.runs for world in WORLDS.values()), *(real.RUNS / name for name in real.SOURCES)):
         for file in sorted(runs.glob("*/patch*/patch.json")):
-            child, patch, image = file.parent, read_json(file), load(file.parent).environment["data"]["image"]
+            child, patch = file.parent, read_json(file)
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
+                image = load(child).environment["data"]["image"]
                 cell = counts[patch["code"]][named(patch["path"], patch["value"], image)]
                 cell[0] += true
                 cell[1] += 1

@@ -50,7 +50,7 @@ def main() -> None:
     seeds = range(FIRST, FIRST + arguments.seeds)
     starts = [job(name, seed) for name in SOURCES for seed in seeds]
     train_all(starts, arguments.jobs)
-    train_all((job for start in starts for job in changed(start)), arguments.jobs)
+    train_all((one for start in starts for one in changed(start)), arguments.jobs)
     text = report()
     print(text)
     put(Path(__file__).parents[1] / "RESULTS.md", text)
@@ -71,7 +71,7 @@ def changed(start: Job) -> Iterator[Job]:
             edits = json.dumps(change.edits)
             if finding.code in CODES and not left_to_people(change) and edits not in proposed:
                 proposed.append(edits)
-                name = f"patch_{finding.code}{'abcd'[place]}_{parent.name.removeprefix('seed')}"
+                name = f"patch_{finding.code}_{place}_{parent.name.removeprefix('seed')}"
                 told = {"code": finding.code, **asdict(change)}
                 yield Job(start.folder.with_name(name), revised(parent.spec, change), start.work, told)
 

@@ -60,7 +60,7 @@ def ending(story: Story) -> Ending:
         sum(step.verdict == KEPT for step in tried),
         story.epochs,
         optimism(story),
-        tuple(advice_for_people(diagnose(best))),
+        tuple(advice_for_people(diagnose(story.load(story.best or "")))),  # of the run that it would go on from
     )
 
 

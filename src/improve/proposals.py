@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from improve.diagnose import Diagnosis
 from improve.errors import SpecError
+from improve.findings.changes import SHIFT
 from improve.findings.rule import Change, Finding
 from improve.mistakes import understood
 from improve.randomness import keyed
@@ -125,7 +126,7 @@ def neighbours(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     size = int(spec["training"]["batch_size"])
     yield from (("training.batch_size", number) for number in (max(1, size // 2), size * 2))
     yield ("schedule", {"name": "constant"} if spec["schedule"]["name"] == "cosine" else {"name": "cosine"})
-    yield ("augmentation", [] if spec["augmentation"] else [{"name": "shift", "width": 0.1, "height": 0.1}])
+    yield ("augmentation", [] if spec["augmentation"] else [SHIFT])
     yield from network_neighbours(spec["model"])
 
 

@@ -117,6 +117,13 @@ class Census(Recorded):
     sharpness: Spread | None = None
 
 
+class Memorized(Recorded):
+    """Whether a fresh copy learned a few images by heart; None: the time was over."""
+
+    examples: Size
+    memorized: bool | None = None
+
+
 class Start(Recorded):
     """evidence/start.json."""
 
@@ -132,6 +139,7 @@ class Start(Recorded):
     activations: list[str] = []
     operations: list[str] = []
     input: dict[str, Number] = {}
+    memorized: Memorized | None = None
     noise: Number = None
 
     @model_validator(mode="after")

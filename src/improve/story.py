@@ -92,13 +92,18 @@ class Story:
     @property
     def best(self) -> str | None:
         """The run that was kept last."""
-        return next((step.run for step in reversed(self.steps) if step.verdict == KEPT), None)
+        return self.kept.run if self.kept else None
+
+    @property
+    def kept(self) -> Step | None:
+        """What was kept last."""
+        return next((step for step in reversed(self.steps) if step.verdict == KEPT), None)
 
     @property
     def winner(self) -> Step | None:
         """Whose run to end with. To be kept takes more than chance; at the end a choice costs nothing, and of what was
         weighed against the run kept last the likeliest to be better wins, where that is likelier than not."""
-        kept = next((step for step in reversed(self.steps) if step.verdict == KEPT), None)
+        kept = self.kept
         weighed = [step for step in self.decided if kept and step.parent == kept.run and step.verdict == DROPPED]
         likelier = [step for step in weighed if (step.better or 0.0) > EVEN]
         return max(likelier, key=lambda step: step.better or 0.0) if likelier else kept

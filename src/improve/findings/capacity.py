@@ -75,15 +75,16 @@ class TooSmall(Rule):
 
     def look(self, case: Case) -> Finding | None:
         narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
+        forgets = forgetful(case)
         left = (
-            bool((high and flat(case)) or forgetful(case))
+            bool((high and flat(case)) or forgets)
             and not case.at_chance
             and not easier_unseen(case)
             and not fits_later(case)
         )
         if case.run is None or not case.fits_badly or not (narrow or left):
             return None
-        why = narrow or forgetful(case) or "nothing else that was looked at keeps it from fitting"
+        why = narrow or forgets or "nothing else that was looked at keeps it from fitting"
         return self.found(
             f"{why}; {fit(case)}",
             harm=case.to_win,

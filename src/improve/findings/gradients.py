@@ -116,9 +116,11 @@ class Vanishing(Rule):
         fades, slow = ratio is not None and ratio < VANISHING, forgetful(case) if flat else ""
         if not (fades or slow) or not case.fits_badly:
             return None
-        usual = f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual"
+        why = f"{flat[0]} flattens out, and {slow}" if not fades else (
+            f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual"
+        )  # fmt: skip
         return self.found(
-            f"{usual if fades else f'{flat[0]} flattens out, and {slow}'}; {fit(case)}",
+            f"{why}; {fit(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "activations": case.evidence.start.get("activations")},
             changes=easier_network(case),

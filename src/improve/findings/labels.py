@@ -184,10 +184,8 @@ def unrelated(case: Case) -> float | None:
     seen, steps = case.evidence.best("train"), case.evidence.steps.get("step")
     if seen is None or steps is None or not len(steps) or steps[-1] < SETTLED or not NOISE <= seen.wrong.mean() <= 0.5:
         return None
-    if len(seen.label) < ENOUGH:
-        return None
     wrong, classes = seen.wrong, seen.probability.shape[1]
-    if classes < MANY:
+    if len(wrong) < ENOUGH or classes < MANY:
         return None
     of_label = seen.probability[np.arange(len(wrong)), seen.label][wrong]
     found = auroc(seen.probability.max(axis=1), ~wrong)
