@@ -79,19 +79,27 @@ def head() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def second(address: str) -> Iterator[None]:
-    """A node that joins."""
+def second(address: str) -> Iterator[str]:
+    """A node that joins; gives the first digits of its id. Ray lists one that was killed as alive for some seconds."""
     import ray
 
-    node = start_node(f"--address={address}")
+    ray.init(address, log_to_driver=False, logging_level="ERROR")
+    before, node = alive(), start_node(f"--address={address}")
     try:
-        ray.init(address, log_to_driver=False, logging_level="ERROR")
-        until(lambda: sum(one["Alive"] for one in ray.nodes()) == 2)
+        until(lambda: bool(alive() - before))
+        (joined,) = alive() - before
         ray.shutdown()
-        yield
+        yield joined[:8]
     finally:
         node.terminate()
         node.wait()
+
+
+def alive() -> set[str]:
+    """The ids of the nodes that Ray takes for alive."""
+    import ray
+
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
 def log_of(folder: Path) -> list[dict[str, str]]:
