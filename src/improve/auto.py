@@ -14,7 +14,7 @@ from improve.errors import ImproveError, visible
 from improve.explore import exploring
 from improve.interrupt import goes_on
 from improve.lock import locked
-from improve.proposals import Proposal, edited, proposals
+from improve.proposals import Proposal, edited, guesses, proposals
 from improve.rate_probe import probed
 from improve.run import Run
 from improve.spec import Spec
@@ -97,11 +97,14 @@ def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[St
 
 
 def advised(story: Story, best: Run, tried: Tried, left: int) -> Sequence[Proposal]:
-    """What the diagnosis of the best run proposes, where it is more likely to pay than exploring is."""
+    """What the diagnosis of the best run proposes, and else what it suspects, where that is more likely to pay than
+    exploring is."""
+    length = int(best.spec["training"]["epochs"])
     with contextlib.suppress(ImproveError):  # it may have ended before its first epoch did, and nobody can say why
-        found = proposals(diagnose(best), Trust(came_true(story.folder.parent)), tried, left)
-        length = int(best.spec["training"]["epochs"])
-        return [one for one in found if one.chance * length >= EXPLORED * one.epochs]
+        asked = diagnose(best), Trust(came_true(story.folder.parent)), tried, left
+        for proposed in (proposals, guesses):
+            if found := [one for one in proposed(*asked) if one.chance * length >= EXPLORED * one.epochs]:
+                return found
     return []
 
 

@@ -15,7 +15,8 @@ from improve.randomness import keyed
 from improve.revise import apply
 from improve.run import Run
 from improve.sense import complaints
-from improve.story import Tried
+from improve.story import EVEN, Tried
+from improve.suspicion import suspected
 from improve.trust import Trust, named
 from improve.yamlfile import Tree
 
@@ -54,11 +55,26 @@ def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> li
     assert diagnosis.run is not None
     found = [proposal for finding in diagnosis.findings if finding.status == "found"
              for proposal in of_finding(finding, diagnosis.run, trust, left)]  # fmt: skip
-    found = [one for one in found if one.epochs <= left and one.spec not in tried]
-    return sorted(found, key=lambda one: -one.worth)
+    return possible(found, tried, left)
 
 
-def of_finding(finding: Finding, run: Run, trust: Trust, left: int) -> Iterator[Proposal]:
+def guesses(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
+    """The same of what is only suspected, where it is likelier than not that it comes true."""
+    assert diagnosis.run is not None
+    suspicion = suspected(diagnosis)
+    if suspicion is None:
+        return []
+    found = of_finding(suspicion.finding, diagnosis.run, trust, left, suspicion.chance)
+    return possible([one for one in found if one.chance > EVEN], tried, left)
+
+
+def possible(found: Sequence[Proposal], tried: Tried, left: int) -> list[Proposal]:
+    """Of these what can be tried, the best first."""
+    return sorted((one for one in found if one.epochs <= left and one.spec not in tried), key=lambda one: -one.worth)
+
+
+def of_finding(finding: Finding, run: Run, trust: Trust, left: int, real: float = 1.0) -> Iterator[Proposal]:
+    """`real`: the probability that it is as found."""
     spec, image = run.spec, run.environment.get("data", {}).get("image", ())
     for place, change in enumerate(finding.changes):
         if left_to_people(change):
@@ -67,7 +83,7 @@ def of_finding(finding: Finding, run: Run, trust: Trust, left: int) -> Iterator[
         made = edited(spec, edits)
         if made is not None:
             counted = named(change.path, change.value, image)
-            chance = trust.of(finding.code, counted)
+            chance = real * trust.of(finding.code, counted)
             expected, epochs = finding.harm * chance * LATER**place, int(made["training"]["epochs"])
             yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance, counted)
 

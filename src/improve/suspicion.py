@@ -1,0 +1,43 @@
+"""What the diagnosis cannot tell yet, as a hypothesis with a probability. Nobody should be told a guess; `improve auto`
+may try one, for it finds out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import NormalDist
+from typing import NamedTuple
+
+from improve.diagnose import Diagnosis
+from improve.findings.rule import Case, Finding, points
+from improve.findings.variance import Variance, promising, recipe
+from improve.recipe import Gap
+from improve.statistics import Z
+
+MAYBE = "it may not carry over to new images"
+
+
+class Suspicion(NamedTuple):
+    finding: Finding
+    chance: float
+
+
+def suspected(diagnosis: Diagnosis) -> Suspicion | None:
+    """A variance that was not found, but may be there. None where what usually lowers it is done: more data may be all
+    that helps then."""
+    case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
+    told = {finding.code for finding in diagnosis.findings if finding.status == "found"}
+    if case.gaps is None or case.errors is None or Variance.code in told or not promising(case):
+        return None
+    gap = case.gaps.variance
+    if gap.value <= 0:
+        return None
+    doubt = f"the gap of {points(gap)} is not settled"
+    changes = [replace(change, because=f"{change.because}; a guess, for {doubt}") for change in recipe(case)]
+    finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
+    return Suspicion(replace(finding, title=MAYBE), above(gap, case.errors.tau))
+
+
+def above(gap: Gap, limit: float) -> float:
+    """P(the gap is above `limit`), by the normal approximation behind the lower end of its interval."""
+    sd = (gap.value - gap.low) / Z
+    return 1 - NormalDist(gap.value, sd).cdf(limit) if sd > 0 else float(gap.value > limit)
