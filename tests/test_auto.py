@@ -11,9 +11,10 @@ from improve import weigh as weighing
 from improve.auto import decide, folder_for, give_up, next_steps
 from improve.diagnose import diagnose
 from improve.errors import ImproveError
-from improve.proposals import advice_for_people, affordable, edited, proposals, steps_aside
+from improve.proposals import advice_for_people, affordable, edited, guesses, proposals, steps_aside
 from improve.spec import Spec
 from improve.story import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
+from improve.suspicion import suspected
 from improve.trust import Tally, Trust
 from improve.walk import Budget
 from improve.weigh import behind_half_way, weigh
@@ -109,6 +110,39 @@ def test_advice_that_hardly_ever_came_true_waits_for_what_exploring_finds(make_r
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
     found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
     assert {one.code for one in found} == codes
+
+
+ALWAYS = {path: Tally(54, 54) for path in ("augmentation: shift", "regularization.dropout", "regularization.l2")}
+
+
+@pytest.mark.parametrize(
+    ("validation", "augmentation", "told", "guessed"),
+    [
+        (0.300, [], {"V1"}, set()),  # 19 points: found, and no guess
+        (0.142, [], set(), {"V1"}),  # 3.4 points [-2.3, 9.2] may be chance; P(above 2 points) 0.69
+        (0.125, [], set(), set()),  # 1.7 points: P(above 2 points) 0.46
+        (0.100, [], set(), set()),  # no gap at all
+        (0.142, [{"name": "flip"}], set(), set()),  # what usually lowers it is done
+    ],
+)
+def test_a_variance_that_is_not_settled_is_a_guess(make_run, monkeypatch, validation, augmentation, told, guessed):
+    monkeypatch.setattr(trust, "shipped", lambda: {"V1": ALWAYS})
+    spec = {"data": {"source": "digits"}, "model": "mlp", "augmentation": augmentation}
+    run = make_run("a", 0.108, validation, n=260, spec=spec)
+    asked = diagnose(run), Trust(), Tried([]), 10_000
+    assert {one.code for one in proposals(*asked)} == told
+    assert {one.code for one in guesses(*asked)} == guessed
+    found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
+    assert {one.code for one in found} == told | guessed
+    assert all(("a guess" in one.because) == bool(guessed) for one in found)
+
+
+def test_a_guess_that_is_less_likely_than_not_to_come_true_is_left(make_run, monkeypatch):
+    run = make_run("a", 0.108, 0.142, n=260, spec={"data": {"source": "digits"}, "model": "mlp"})
+    real = suspected(diagnose(run)).chance
+    for share, count in ((0.51 / real, 2), (0.49 / real, 0)):
+        monkeypatch.setattr(Trust, "of", lambda self, code, change, share=share: share if "l2" not in change else 0)
+        assert len(guesses(diagnose(run), Trust(), Tried([]), 10_000)) == count
 
 
 def test_a_change_that_moves_what_judges_is_left_to_people(make_run):

@@ -66,7 +66,7 @@ FLOORS = [
     ["sweep_result", "ray_worker"],
     ["ray_cluster"],
     ["ray_trials"],
-    ["revise", "show", "show_curve", "evaluate"],
+    ["revise", "show", "show_curve", "evaluate", "suspicion"],
     ["proposals"],
     ["explore"],
     ["auto"],

@@ -31,8 +31,8 @@ def suspected(diagnosis: Diagnosis) -> Suspicion | None:
     gap = case.gaps.variance
     if gap.value <= 0:
         return None
-    doubt = f"the gap of {points(gap)} is not settled"
-    changes = [replace(change, because=f"{change.because}; a guess, for {doubt}") for change in recipe(case)]
+    doubt = f"the gap of {points(gap)} may be chance, or have another cause"
+    changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in recipe(case)]
     finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
     return Suspicion(replace(finding, title=MAYBE), above(gap, case.errors.tau))
 
