@@ -140,14 +140,15 @@ def main() -> None:
         for task in {row.task for row in found}
     }
     told = ", ".join(f"{task} {budgets[task]}" for task in TASKS if task in budgets)
+    seeds = {task: min(len(row.auto) for row in found if row.task == task) for task in budgets}
+    each = ", ".join(f"{task} {seeds[task]}" for task in TASKS if task in seeds)
     lines = [
         "## The loop against random search and TPE",
         "",
         "Test error of the winner, mean ± sd over seeds; all choose by the validation images, with the same epochs "
         f"({told}; range tests and second seeds counted). The searches' space holds every setting in which the starts "
-        "differ. "
-        f"{min(len(row.auto) for row in found)} seeds, each with its own division of the images; {hours():.1f} CPU "
-        "hours. By `python benchmarks/loop/walks.py` and `score.py`; what came of each walk and search stands in "
+        f"differ. Seeds, each with its own division of the images: {each}; {hours():.1f} CPU hours. By `python "
+        "benchmarks/loop/walks.py` and `score.py`; what came of each walk and search stands in "
         "benchmarks/loop/results.jsonl.",
         "",
         *table(found),
