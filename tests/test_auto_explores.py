@@ -42,6 +42,13 @@ def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges
     assert len(knobs["model.hidden"].values) == 3
 
 
+def test_units_that_flatten_out_may_be_exchanged_for_relu_and_not_the_other_way(make_run):
+    for name, knob in (("sigmoid", ("sigmoid", "relu")), ("relu", None)):
+        best = make_run(name, 0.01, 0.05, spec={**MLP, "model": {"name": "mlp", "activation": name}})
+        found = {knob.key: knob.values for knob in around(best.spec)}
+        assert found.get("model.activation") == knob
+
+
 def test_what_runs_reached_leads_to_other_points(make_run):
     best = make_run("00", 0.01, 0.05, spec=MLP)
     others = [

@@ -149,6 +149,8 @@ def neighbours(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def network_neighbours(model: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(model.get("batch_norm"), bool):
         yield ("model.batch_norm", not model["batch_norm"])
+    if isinstance(model.get("activation"), str) and model["activation"] != "relu":
+        yield ("model.activation", "relu")
     for name in ("hidden", "filters"):
         sizes = model.get(name)
         if isinstance(sizes, list) and sizes:
