@@ -17,6 +17,8 @@ MAYBE = "it may not carry over to new images"
 
 
 class Suspicion(NamedTuple):
+    """`chance`: that it is real. What comes of its changes counts in the ledger as any advice of its code."""
+
     finding: Finding
     chance: float
 
