@@ -53,9 +53,17 @@ class Proposal(NamedTuple):
 def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
     """What was found and can be tried with `left` epochs, the best first."""
     assert diagnosis.run is not None
-    found = [proposal for finding in diagnosis.findings if finding.status == "found"
+    found = [proposal for finding in changeable(diagnosis)
              for proposal in of_finding(finding, diagnosis.run, trust, left)]  # fmt: skip
     return possible(found, tried, left)
+
+
+def changeable(diagnosis: Diagnosis) -> list[Finding]:
+    """What was found; where that asks a person to look, such as at the labels, and no change is known, what waits."""
+    found = [finding for finding in diagnosis.findings if finding.status == "found"]
+    if found and not any(finding.changes for finding in found):
+        return [finding for finding in diagnosis.findings if finding.status == "cannot_tell_yet"]
+    return found
 
 
 def guesses(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:

@@ -24,11 +24,11 @@ class Suspicion(NamedTuple):
 
 
 def suspected(diagnosis: Diagnosis) -> Suspicion | None:
-    """A variance that was not found, but may be there. None where what usually lowers it is done: more data may be all
-    that helps then."""
+    """A variance that was not found, but may be there. None where anything is found, for that comes first; nor where
+    what usually lowers a variance is done: more data may be all that helps then."""
     case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
-    told = {finding.code for finding in diagnosis.findings if finding.status == "found"}
-    if case.gaps is None or case.errors is None or Variance.code in told or not promising(case):
+    found = any(finding.status == "found" for finding in diagnosis.findings)
+    if found or case.gaps is None or case.errors is None or not promising(case):
         return None
     gap = case.gaps.variance
     if gap.value <= 0:
