@@ -11,6 +11,7 @@ from improve import weigh as weighing
 from improve.auto import decide, folder_for, give_up, next_steps
 from improve.diagnose import diagnose
 from improve.errors import ImproveError
+from improve.findings.rule import Change, Finding
 from improve.proposals import advice_for_people, affordable, edited, guesses, proposals, steps_aside
 from improve.spec import Spec
 from improve.story import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
@@ -143,6 +144,26 @@ def test_a_guess_that_is_less_likely_than_not_to_come_true_is_left(make_run, mon
     for share, count in ((0.51 / real, 2), (0.49 / real, 0)):
         monkeypatch.setattr(Trust, "of", lambda self, code, change, share=share: share if "l2" not in change else 0)
         assert len(guesses(diagnose(run), Trust(), Tried([]), 10_000)) == count
+
+
+def test_what_waits_is_tried_where_what_was_found_has_no_change(make_run):
+    """T14 asks a person to look at the labels; the learning rate that waits for it can be tried meanwhile."""
+    diagnosis = diagnose(make_run("a", 0.84, 0.89, spec={"data": {"source": "digits"}, "model": "mlp"}))
+    change = Change("optimizer.learning_rate", 0.1, "faster")
+    labels = Finding("T14", "no_signal", "the labels carry no signal", "training", "", {}, 0.9)
+    rate = Finding("T2", "too_low", "too low", "training", "", {}, 0.8, status="cannot_tell_yet", changes=(change,))
+    asked = Trust(), Tried([]), 10_000
+    assert [one.code for one in proposals(replace(diagnosis, findings=(labels, rate)), *asked)] == ["T2"]
+    with_change = replace(labels, changes=(Change("optimizer.learning_rate", 0.2, "faster"),))
+    assert [one.code for one in proposals(replace(diagnosis, findings=(with_change, rate)), *asked)] == ["T14"]
+    assert proposals(replace(diagnosis, findings=(rate,)), *asked) == []
+
+
+def test_nothing_is_guessed_where_something_is_found(make_run):
+    diagnosis = diagnose(make_run("a", 0.108, 0.142, n=260, spec={"data": {"source": "digits"}, "model": "mlp"}))
+    labels = Finding("T14", "no_signal", "the labels carry no signal", "training", "", {}, 0.9)
+    assert suspected(diagnosis)
+    assert not suspected(replace(diagnosis, findings=(*diagnosis.findings, labels)))
 
 
 def test_a_change_that_moves_what_judges_is_left_to_people(make_run):
