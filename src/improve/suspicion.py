@@ -31,8 +31,6 @@ def suspected(diagnosis: Diagnosis) -> Suspicion | None:
     if found or case.gaps is None or case.errors is None or not promising(case):
         return None
     gap = case.gaps.variance
-    if gap.value <= 0:
-        return None
     doubt = f"the gap of {points(gap)} may be chance, or have another cause"
     changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in recipe(case)]
     finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
