@@ -23,12 +23,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from improve.assemble import assemble
-from improve.batches import steps_per_epoch, training_batches
+from improve.engine.data.prepare import Data, prepare
+from improve.engine.model.build import assemble
+from improve.engine.model.timeline import timeline
+from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.lazy import keras, np
-from improve.prepare import Data, prepare
-from improve.spec import Spec
-from improve.timeline import timeline
+from improve.spec.spec import Spec
 from runner_tax_report import cpu, markdown, put, spread
 
 HERE = Path(__file__).parent

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from improve.paired import POWER, Candidate, paired
-from improve.pairs import families
-from improve.recipes import Recipe, against
-from improve.statistics import Rate
+from improve.diagnosis.comparison.configurations import Recipe, against
+from improve.diagnosis.comparison.pairwise import families
+from improve.statistics.intervals import Rate
+from improve.statistics.paired import POWER, Candidate, paired
 from runner_tax_report import put
 
 HEADING = "## Calibration of the comparison"

@@ -24,7 +24,7 @@ import jinja2
 from case_study_claims import CLAIMS, Claim
 from case_study_numbers import error, labellers, standard_error, trials
 from improve import cli
-from improve.environment import device
+from improve.engine.training.environment import device
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

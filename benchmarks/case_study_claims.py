@@ -19,10 +19,10 @@ from case_study_numbers import (
     standard_error,
     trials,
 )
-from improve.datasets.peacetopia import Peacetopia
-from improve.diagnose import diagnose, diagnose_numbers
-from improve.run import Run, load
-from improve.statistics import difference
+from improve.diagnosis.diagnose import diagnose, diagnose_numbers
+from improve.runs.run import Run, load
+from improve.spec.datasets.peacetopia.source import Peacetopia
+from improve.statistics.intervals import difference
 
 MOST_BYTES, MOST_SECONDS = 300_000, 0.1  # what the council allows
 

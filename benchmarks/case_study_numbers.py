@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from improve.cost import Cost, weighted
-from improve.datasets.peacetopia import Peacetopia
-from improve.labellers import LABELLERS, labelled
-from improve.paired import Paired, paired
-from improve.run import Run, load
-from improve.skies import skies
-from improve.statistics import Rate
+from improve.runs.run import Run, load
+from improve.spec.datasets.peacetopia.labellers import LABELLERS, labelled
+from improve.spec.datasets.peacetopia.skies import skies
+from improve.spec.datasets.peacetopia.source import Peacetopia
+from improve.statistics.cost import Cost, weighted
+from improve.statistics.intervals import Rate
+from improve.statistics.paired import Paired, paired
 
 DRAWS = 2_000
 SEEN = 20_000  # skies for the labellers

@@ -103,7 +103,7 @@ def alive() -> set[str]:
 
 
 def log_of(folder: Path) -> list[dict[str, str]]:
-    from improve.ray_trials import LOG
+    from improve.experiments.ray.trials import LOG
 
     if not (folder / LOG).is_file():
         return []

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from improve.engine.training.train import train
 from improve.lazy import keras
-from improve.spec import Spec
-from improve.train import train
+from improve.spec.spec import Spec
 from kill import Silent
 from runner_tax_report import cpu, markdown, put
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from improve.datasets.arrays import Digits
+from improve.spec.datasets.arrays import Digits
 from runner_tax_report import put
 
 HEADING = "## From the spec to the recovery"

@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from improve.ensemble import Score, ensemble, members
-from improve.members import begin
-from improve.paired import Paired, paired
-from improve.run import Run, load
-from improve.spec import Spec
-from improve.standing import Report, report
+from improve.diagnosis.comparison.ensembles import Report, report
+from improve.engine.training.members import begin
+from improve.runs.ensemble import Score, ensemble, members
+from improve.runs.run import Run, load
+from improve.spec.spec import Spec
+from improve.statistics.paired import Paired, paired
 from runner_tax_report import cpu, markdown, put
 
 HERE = Path(__file__).parent

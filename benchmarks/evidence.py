@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from improve.probes import Probes
-from improve.spec import Spec
-from improve.train import train
+from improve.engine.training.probes import Probes
+from improve.engine.training.train import train
+from improve.spec.spec import Spec
 from runner_tax_report import cpu, markdown, put, spread
 
 HERE = Path(__file__).parent

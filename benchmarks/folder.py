@@ -141,9 +141,9 @@ Epoch = Callable[[], Iterable[tuple[object, object]]]
 def improve_batches(folder: Path, side: int, way: str) -> Callable[[], Epoch]:
     import numpy as np
 
-    from improve.imagecache import cached
-    from improve.imagefile import readers
-    from improve.imagefolder import listing
+    from improve.images.cache import cached
+    from improve.images.file import readers
+    from improve.images.folder import listing
 
     readers()  # imports Pillow
     random = np.random.default_rng(0)

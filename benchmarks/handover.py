@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from improve import run
-from improve.export import Exported, export
-from improve.formats import FORMATS
-from improve.predictor import Predictor, load
-from improve.spec import Spec
-from improve.train import train
+from improve.engine.inference.export import Exported, export
+from improve.engine.inference.export_formats import FORMATS
+from improve.engine.inference.predictor import Predictor, load
+from improve.engine.training.train import train
+from improve.runs import run
+from improve.spec.spec import Spec
 from runner_tax_report import cpu, markdown, put
 
 HEADING = "## Handed over"

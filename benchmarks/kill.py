@@ -51,14 +51,14 @@ class Silent:
 
 
 def trained(file: Path, runs: Path, name: str) -> None:
-    from improve.specfile import load
-    from improve.train import train
+    from improve.engine.training.train import train
+    from improve.spec.reading.load import load
 
     train(load(file), name, runs, Silent())
 
 
 def resumed(folder: Path) -> None:
-    from improve.resume import resume
+    from improve.engine.training.resume import resume
 
     resume(folder, [], Silent())
 
@@ -79,7 +79,7 @@ def main() -> None:
 def measured(folder: Path, count: int, chance: random.Random) -> list[str]:
     """Kill and compare; the lines of the report."""
     processes = multiprocessing.get_context("forkserver")  # imports once, so that a training costs its steps only
-    processes.set_forkserver_preload(["tensorflow", "improve.resume"])
+    processes.set_forkserver_preload(["tensorflow", "improve.engine.training.resume"])
     file = folder / "spec.yaml"
     file.write_text(SPEC, encoding="utf-8")
     whole, took = folder / "whole", 0.0
@@ -139,7 +139,7 @@ def status(folder: Path) -> str:
 
 def lost(folder: Path) -> int:
     """Steps that have to be repeated: those of whole epochs in metrics.csv that the newest state does not have."""
-    from improve import keeping
+    from improve.engine.training import checkpoint as keeping
 
     try:
         about = keeping.read(folder)[0].about

@@ -122,9 +122,9 @@ class Memory:
 
 
 def memory(folder: Path, arguments: Any) -> list[str]:
-    from improve.points import plan
-    from improve.sweep import sweep
-    from improve.trials import LocalTrials
+    from improve.experiments.sweep.local_trials import LocalTrials
+    from improve.experiments.sweep.plan import plan
+    from improve.experiments.sweep.sweep import sweep
 
     (folder / "tiny.yaml").write_text(TINY)
     place, watcher = folder / "memory", Memory()

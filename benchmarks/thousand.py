@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from improve import yamlfile
-from improve.spec import Spec
-from improve.statistics import Rate
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.spec import Spec
+from improve.statistics.intervals import Rate
 from runner_tax_report import put
 
 HEADING = "## A thousand runs side by side"

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from improve import cli, ledger, yamlfile
+from improve import cli
+from improve.engine.training.train import train
+from improve.experiments.auto.journal import Step, Story
 from improve.lazy import np
-from improve.run import Run, load
-from improve.spec import Spec, spec_digest
-from improve.specfile import load as load_spec
-from improve.statistics import Rate
-from improve.story import Step, Story
-from improve.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
-from improve.train import train
+from improve.runs import ledger
+from improve.runs.run import Run, load
+from improve.runs.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.load import load as load_spec
+from improve.spec.spec import Spec, spec_digest
+from improve.statistics.intervals import Rate
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -189,13 +191,13 @@ def improve(monkeypatch, capfd):
 @pytest.fixture
 def at_once(monkeypatch):
     """However short the rest of an epoch is after Ctrl+C, it is too long to wait for."""
-    monkeypatch.setattr("improve.train.LONG", -1.0)
+    monkeypatch.setattr("improve.engine.training.train.LONG", -1.0)
 
 
 @pytest.fixture
 def patient(monkeypatch):
     """However long the rest of an epoch is, on a loaded machine perhaps, it is waited for."""
-    monkeypatch.setattr("improve.train.LONG", 1e9)
+    monkeypatch.setattr("improve.engine.training.train.LONG", 1e9)
 
 
 class Silent:

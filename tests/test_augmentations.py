@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from improve.augmentations import AUGMENTATIONS, Batch, Pixels, augment
-from improve.augmentations.geometry import Flip, Rotate, Scale, Shear, Shift, Zoom, translation, warp
-from improve.augmentations.mixing import CutMix, MixUp
-from improve.augmentations.pixels import Brightness, Contrast, Crop, Erasing, GaussianNoise
-from improve.augmentations.randaugment import OPERATIONS, RandAugment, operate
 from improve.randomness import keyed
-from improve.spec import Spec
+from improve.spec.augmentations import AUGMENTATIONS, Batch, Pixels, augment
+from improve.spec.augmentations.geometry import Flip, Rotate, Scale, Shear, Shift, Zoom, translation, warp
+from improve.spec.augmentations.mixing import CutMix, MixUp
+from improve.spec.augmentations.pixels import Brightness, Contrast, Crop, Erasing, GaussianNoise
+from improve.spec.augmentations.randaugment import OPERATIONS, RandAugment, operate
+from improve.spec.spec import Spec
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 9, 12, 3), dtype=np.uint8)
 LABELS = np.eye(4, dtype=np.float32)[np.arange(64) % 4]

@@ -6,19 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from improve import auto, trust
-from improve import weigh as weighing
-from improve.auto import decide, folder_for, give_up, next_steps
-from improve.diagnose import diagnose
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
-from improve.findings.rule import Change, Finding
-from improve.proposals import advice_for_people, affordable, edited, guesses, proposals, steps_aside
-from improve.spec import Spec
-from improve.story import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
-from improve.suspicion import suspected
-from improve.trust import Tally, Trust
-from improve.walk import Budget
-from improve.weigh import behind_half_way, weigh
+from improve.experiments.auto import accept as weighing
+from improve.experiments.auto import advice_prior as trust
+from improve.experiments.auto import loop as auto
+from improve.experiments.auto.accept import behind_half_way, weigh
+from improve.experiments.auto.advice_prior import Tally, Trust
+from improve.experiments.auto.budget import Budget
+from improve.experiments.auto.hypotheses import suspected
+from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
+from improve.experiments.auto.loop import decide, folder_for, give_up, next_steps
+from improve.experiments.auto.proposals import advice_for_people, affordable, edited, guesses, proposals, steps_aside
+from improve.spec.spec import Spec
 
 SPEC = Spec.model_validate({"data": {"source": "digits"}, "model": "mlp"}).complete()
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from improve import explore, ledger, race
-from improve.explore import around, at, exploring
-from improve.lr_range import RateRange, Sweep
-from improve.rate_probe import within
-from improve.spec import Spec
-from improve.story import DROPPED, FAILED, Step, Story, Tried
+from improve.experiments.auto import explore
+from improve.experiments.auto import successive_halving as race
+from improve.experiments.auto.explore import around, at, exploring
+from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story, Tried
+from improve.experiments.auto.rate_check import within
+from improve.experiments.lr_range import RateRange, Sweep
+from improve.runs import ledger
+from improve.spec.spec import Spec
 
 MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
 

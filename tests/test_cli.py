@@ -146,8 +146,8 @@ def test_compare_shows_the_test_error_only_when_asked_and_warns(improve, make_ru
 
 
 def test_list_and_explain_know_every_entry(improve):
-    from improve.findings import ORDER
-    from improve.spec import SHELVES
+    from improve.diagnosis.findings import ORDER
+    from improve.spec.spec import SHELVES
 
     out = improve("list")[1]
     for shelf, parts in SHELVES.items():

@@ -7,11 +7,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from improve.findings.comparison import weigh
-from improve.paired import Candidate, paired
-from improve.recipes import over_seeds, seeds_needed
-from improve.spec import Spec
-from improve.students import students_t
+from improve.diagnosis.comparison.configurations import over_seeds, seeds_needed
+from improve.diagnosis.comparison.rules import weigh
+from improve.spec.spec import Spec
+from improve.statistics.paired import Candidate, paired
+from improve.statistics.student_t import students_t
 
 
 def missed(n, *stretches):

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from conftest import CONFIGS
-from improve.models import MODELS
-from improve.specfile import load
-from improve.template import complete, schema, starter
+from improve.spec.models import MODELS
+from improve.spec.reading.load import load
+from improve.spec.reading.template import complete, schema, starter
 
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 

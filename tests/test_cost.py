@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from improve import run as run_folder
-from improve.cost import by_class, weighted
-from improve.diagnose import diagnose
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.training.history import merit
 from improve.errors import UsageError
-from improve.history import merit
-from improve.statistics import Rate
+from improve.runs import run as run_folder
+from improve.statistics.cost import by_class, weighted
+from improve.statistics.intervals import Rate
 
 NAMES = ("no_bird", "bird")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from improve.criteria import condition, measured
+from improve.diagnosis.comparison.criteria import condition, measured
 from improve.errors import UsageError
 
 SUMMARY = {

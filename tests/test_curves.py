@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from improve import curves
+from improve.engine.training import curves
 
 
 @pytest.fixture

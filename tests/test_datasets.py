@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from improve.datasets.arrays import Digits, Npz
-from improve.datasets.known import Cifar10, FashionMnist
 from improve.errors import UsageError
-from improve.spec import Data
+from improve.spec.datasets.arrays import Digits, Npz
+from improve.spec.datasets.known import Cifar10, FashionMnist
+from improve.spec.spec import Data
 
 GOOD = {
     "x_train": np.zeros((20, 8, 8, 3), np.uint8), "y_train": np.arange(20) % 4,
@@ -194,6 +194,6 @@ def test_four_idx_files_in_a_folder_are_read(tmp_path, monkeypatch):
 
 def test_what_the_system_ships_is_found(tmp_path, monkeypatch):
     folder = idx_folder(tmp_path / "fashion-mnist")
-    monkeypatch.setattr("improve.datasets.known.SYSTEM", tmp_path)
+    monkeypatch.setattr("improve.spec.datasets.known.SYSTEM", tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "no_cache"))
     assert FashionMnist().load().found == str(folder)

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from conftest import part
-from improve.diagnose import diagnose
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.next_spec import best_change, edit, revise
 from improve.errors import ImproveError, UsageError
-from improve.lock import locked
-from improve.revise import best_change, edit, revise
-from improve.run import load
-from improve.specfile import load as load_spec
+from improve.runs.lock import locked
+from improve.runs.run import load
+from improve.spec.reading.load import load as load_spec
 from test_findings_evidence import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}

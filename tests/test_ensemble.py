@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from improve.diagnose import diagnose
-from improve.ensemble import Part, ensemble, gather, members, selected
+from improve.diagnosis.comparison.ensembles import report
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.model.timeline import timeline
+from improve.engine.training.members import member
+from improve.engine.training.snapshots import ends
 from improve.errors import ImproveError, UsageError
-from improve.members import member
-from improve.run import load
-from improve.snapshots import ends
-from improve.spec import Spec
-from improve.specfile import load as load_spec
-from improve.standing import report
-from improve.statistics import Rate, expected_optimism
-from improve.timeline import timeline
+from improve.runs.ensemble import Part, ensemble, gather, members, selected
+from improve.runs.run import load
+from improve.spec.reading.load import load as load_spec
+from improve.spec.spec import Spec
+from improve.statistics.intervals import Rate, expected_optimism
 from test_security import assert_harmless, every_hostile_text
 
 RUNS = Path(__file__).parent / "runs"
@@ -304,7 +304,7 @@ def test_a_member_has_its_own_seed_and_the_ensembles_images(write_spec):
 
 
 def test_the_split_seed_keeps_the_parts_under_another_seed(write_spec):
-    from improve.prepare import prepare
+    from improve.engine.data.prepare import prepare
 
     text = "data: {source: digits, split: 60/20/20, target: {simulate: [{name: rotate, degrees: 20}]}}\n"
     base, other, kept = (

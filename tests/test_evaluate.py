@@ -7,16 +7,16 @@ import pytest
 from PIL import Image
 
 from conftest import part
-from improve.census import census
-from improve.diagnose import diagnose
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.data.image_statistics import census
+from improve.engine.inference.distribution_shift import classes_apart, looks_apart
+from improve.engine.inference.evaluate import evaluate, keep
+from improve.engine.inference.field_data import Field, read
+from improve.engine.inference.predictor import Form, Predictor
 from improve.errors import UsageError
-from improve.evaluate import evaluate, keep
-from improve.field import Field, read
-from improve.images import in_memory
-from improve.predictor import Form, Predictor
-from improve.shift import classes_apart, looks_apart
-from improve.show_handover import show_evaluation
-from improve.spec import Spec
+from improve.images.array import in_memory
+from improve.spec.spec import Spec
+from improve.views.terminal.inference import show_evaluation
 from test_predict import BIRDS, Sure, saying
 from test_security import assert_harmless, every_hostile_text
 

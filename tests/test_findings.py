@@ -3,10 +3,10 @@
 import pytest
 
 from conftest import part
-from improve import findings
-from improve.diagnose import diagnose
-from improve.recorded import Start, fault
-from improve.spec import Spec
+from improve.diagnosis import findings
+from improve.diagnosis.diagnose import diagnose
+from improve.runs.schema import Start, fault
+from improve.spec.spec import Spec
 from test_findings_evidence import bad, kernels, look, start
 from test_recipe import EXAMPLES
 
@@ -40,7 +40,7 @@ def test_r1_says_that_the_loss_was_not_finite_and_lowers_the_rate(make_run):
 def test_r1_works_without_a_single_finished_epoch(make_run, tmp_path):
     import json
 
-    from improve.run import load
+    from improve.runs.run import load
 
     run = make_run(spec=SGD)
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
@@ -295,7 +295,7 @@ def test_r9_is_silent_where_the_interval_says_enough(make_run, n, found):
 @pytest.mark.parametrize("train", [0.0, 0.3])
 @pytest.mark.parametrize("validation", [0.3, 0.6])
 def test_every_change_that_is_proposed_is_a_valid_spec(make_run, train, validation):
-    from improve.revise import apply
+    from improve.diagnosis.next_spec import apply
 
     run = make_run(train=train, validation=validation, spec={**SGD, "regularization": {"dropout": 0.2}})
     for finding in diagnose(run).findings:

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from improve.findings import capacity, finishing, gradients, labels, optimization, readable, restraint, wiring
-from improve.recipe import TAU
-from improve.statistics import Z_ONE_SIDED, Rate, binomial_tail, difference
+from improve.diagnosis.bias_variance import TAU
+from improve.diagnosis.findings import (
+    capacity,
+    gradients,
+    labels,
+    optimization,
+    readable,
+    wiring,
+)
+from improve.diagnosis.findings import (
+    convergence as finishing,
+)
+from improve.diagnosis.findings import (
+    over_regularization as restraint,
+)
+from improve.statistics.intervals import Z_ONE_SIDED, Rate, binomial_tail, difference
 from test_findings_evidence import LN10, SGD, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
 
 A_BIT = 1.001  # times the limit: just over it

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import part
-from improve.revise import apply
+from improve.diagnosis.next_spec import apply
 from test_findings_causes import SGD, decayed, never
 from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
 from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure

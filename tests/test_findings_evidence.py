@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from improve import findings
-from improve.diagnose import diagnose, errors_of
-from improve.findings.rule import Case
-from improve.recipe import components
+from improve.diagnosis import findings
+from improve.diagnosis.bias_variance import components
+from improve.diagnosis.diagnose import diagnose, errors_of
+from improve.diagnosis.findings.rule import Case
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
 RULES = {rule.code: rule for rule in findings.ORDER}

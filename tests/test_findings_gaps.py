@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 
 from conftest import part
-from improve.census import LOOKS
-from improve.findings import gradients, mismatch, testing, validation, variance, world
-from improve.recipe import TAU
-from improve.statistics import Rate, difference, fisher_greater, mcnemar
+from improve.diagnosis.bias_variance import TAU
+from improve.diagnosis.findings import (
+    deployment as world,
+)
+from improve.diagnosis.findings import (
+    gradients,
+    mismatch,
+    validation,
+    variance,
+)
+from improve.diagnosis.findings import (
+    test_set as testing,
+)
+from improve.runs.schema import LOOKS
+from improve.statistics.intervals import Rate, difference, fisher_greater, mcnemar
 from test_findings_causes import Sweep, above, counts_from, counts_under, from_, under
 from test_findings_evidence import SGD, answers, bad, healthy, modes, part_of, start
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import pytest
 
-from improve.diagnose import diagnose
-from improve.revise import apply
-from improve.run import load
-from improve.spec import Spec
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.next_spec import apply
+from improve.runs.run import load
+from improve.spec.spec import Spec
 from test_findings_evidence import (
     RULES,
     answers,

@@ -3,13 +3,13 @@
 import pytest
 
 import test_comparison_findings as several_runs
-from improve import findings
-from improve.diagnose import diagnose
-from improve.findings.comparison import COMPARISON, MANY, TRIED
-from improve.recipes import over_seeds
-from improve.revise import apply
-from improve.spec import Spec
-from improve.statistics import mcnemar
+from improve.diagnosis import findings
+from improve.diagnosis.comparison.configurations import over_seeds
+from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.next_spec import apply
+from improve.spec.spec import Spec
+from improve.statistics.intervals import mcnemar
 from test_findings_causes import READABLE, TRAINING, counts_from, counts_under
 from test_findings_evidence import RULES, look
 from test_findings_gaps import AFTERWARDS, VALIDATION

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from improve.diagnose import diagnose
-from improve.revise import best_change, revise
-from improve.run import load
-from improve.spec import Spec
-from improve.yamlfile import parse
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.next_spec import best_change, revise
+from improve.runs.run import load
+from improve.spec.reading.yaml import parse
+from improve.spec.spec import Spec
 
 RUNS = Path(__file__).parent / "runs"
 #: the run: the verdict, the first finding, the key that its first change edits

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import imagearray, imagecache, parallel
+from improve import parallel
 from improve.errors import UsageError
-from improve.imagecache import cached
-from improve.imagefolder import listing
+from improve.images import cache as imagecache
+from improve.images import decode as imagearray
+from improve.images.cache import cached
+from improve.images.folder import listing
 
 COLORS = {"cat": (200, 0, 0), "dog": (0, 0, 200)}
 
@@ -290,9 +292,9 @@ def script(folder, cache, body):
     code = f"""
         import os, re, resource, signal, sys
         from pathlib import Path
-        from improve import imagearray
-        from improve.imagefolder import listing
-        from improve.imagecache import cached
+        from improve.images import decode as imagearray
+        from improve.images.folder import listing
+        from improve.images.cache import cached
         folder = Path({str(folder)!r})
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
         def read(size, tick=lambda done, total: None):

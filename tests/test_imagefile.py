@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from improve import imagefile
-from improve.imagefile import BadImage, image_size, read_image
+from improve.images import file as imagefile
+from improve.images.file import BadImage, image_size, read_image
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
 SMOOTH = Image.linear_gradient("L").resize((640, 480)).convert("RGB")

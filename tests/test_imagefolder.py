@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from improve.errors import UsageError
-from improve.imagefolder import listing
+from improve.images.folder import listing
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from improve import learning_curve as lc
+from improve.engine.training.history import History
 from improve.errors import ImproveError, UsageError
-from improve.history import History
-from improve.plot_experiments import draw_learning_curve
-from improve.spec import Spec, spec_digest
+from improve.experiments import learning_curve as lc
+from improve.spec.spec import Spec, spec_digest
+from improve.views.figures.experiments import draw_learning_curve
 
 SPEC = Spec.model_validate({"model": "mlp", "seed": 5})  # digits: 1,079 training images, batches of 64
 

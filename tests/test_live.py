@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from improve import progress, show_curve
-from improve.chart import BRAILLE, PLAIN, Curve, chart, nice, round_epochs
-from improve.progress import TerminalWatcher
-from improve.show import Terminal
-from improve.show_curve import LiveCurve, style_for
-from improve.spec import Spec
+from improve.spec.spec import Spec
+from improve.views.terminal import live_curve as show_curve
+from improve.views.terminal import training as progress
+from improve.views.terminal.braille import BRAILLE, PLAIN, Curve, chart, nice, round_epochs
+from improve.views.terminal.console import Terminal
+from improve.views.terminal.live_curve import LiveCurve, style_for
+from improve.views.terminal.training import TerminalWatcher
 
 VALIDATION = Curve("validation", "v", [1.0, 0.75, 0.5])
 TRAIN = Curve("train", "t", [1.0, 0.5, 0.0])

@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 
-from improve import lr_range as lr
-from improve.plot_experiments import draw_rate_range
-from improve.spec import Spec
+from improve.experiments import lr_range as lr
+from improve.spec.spec import Spec
+from improve.views.figures.experiments import draw_rate_range
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-6, 10, 100))
 LOG = np.log10(RATES)

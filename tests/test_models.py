@@ -3,8 +3,8 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from improve.models import MODELS, Cnn, Lenet, Lenet5, Minigooglenet, Minivggnet, Mlp, Model, Python, Resnet
-from improve.regularization import Regularization
+from improve.spec.models import MODELS, Cnn, Lenet, Lenet5, Minigooglenet, Minivggnet, Mlp, Model, Python, Resnet
+from improve.spec.regularization import Regularization
 
 ids = {"ids": lambda value: value.key() if isinstance(value, type) else None}
 
@@ -107,6 +107,6 @@ def test_what_is_not_asked_for_is_the_architectures_own(part, l2, dropout):
 
 @pytest.mark.parametrize("part", MODELS, **ids)
 def test_the_name_is_that_of_the_file_and_every_option_is_described(part):
-    assert part.__module__ == f"improve.models.{part.key()}"
+    assert part.__module__ == f"improve.spec.models.{part.key()}"
     assert part.summary()
     assert all(field.description for name, field in part.model_fields.items() if name != "name")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from improve.images import in_memory
-from improve.normalizations import Center, MeanImage, NoNormalization, Rescale, Standardize
+from improve.images.array import in_memory
+from improve.spec.normalizations import Center, MeanImage, NoNormalization, Rescale, Standardize
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3000, 4, 5, 3), dtype=np.uint8)
 

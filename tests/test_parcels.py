@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from improve.parcels import ARRIVING, LARGE, folder_packed, folder_unpacked, packed, remove_arriving, unpacked
+from improve.experiments.ray.transfer import (
+    ARRIVING,
+    LARGE,
+    folder_packed,
+    folder_unpacked,
+    packed,
+    remove_arriving,
+    unpacked,
+)
 
 
 def test_a_value_comes_back_and_small_arrays_travel_inside():

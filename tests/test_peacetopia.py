@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from improve.datasets.peacetopia import Peacetopia
-from improve.labellers import LABELLERS, bayes_error, labelled
-from improve.skies import ALONE, LOOKS, skies
-from improve.statistics import Rate
-from improve.strokes import coverage, placed
+from improve.spec.datasets.peacetopia.labellers import LABELLERS, bayes_error, labelled
+from improve.spec.datasets.peacetopia.skies import ALONE, LOOKS, skies
+from improve.spec.datasets.peacetopia.source import Peacetopia
+from improve.spec.datasets.peacetopia.strokes import coverage, placed
+from improve.statistics.intervals import Rate
 
 
 def drawn(count=2000, domain="camera", birds=0.5, hidden=0.004, new=0.0, size=32, seed=0, part=0):

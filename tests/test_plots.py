@@ -2,7 +2,7 @@
 
 import pytest
 
-from improve.plots import Row, draw_curves, draw_preview, gaps
+from improve.figure import Row, draw_curves, draw_preview, gaps
 
 
 def history(*errors, **more):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from improve.power_law import fit, trend
+from improve.statistics.power_law import fit, trend
 
 SIZES = [450, 900, 1800, 3600]
 

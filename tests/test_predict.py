@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import foreign, predictor
-from improve.datasets.folder import Folder
+from improve.engine.inference import external_model as foreign
+from improve.engine.inference import predictor
+from improve.engine.inference.classify import Answer, classify
+from improve.engine.inference.image_files import files_of, look_of
+from improve.engine.inference.predictor import Form
 from improve.errors import ImproveError, UsageError
-from improve.photos import files_of, look_of
-from improve.predict import Answer, classify
-from improve.predictor import Form
-from improve.show_handover import print_csv
-from improve.spec import Spec
+from improve.spec.datasets.folder import Folder
+from improve.spec.spec import Spec
+from improve.views.terminal.inference import print_csv
 from test_imagefile import GREY_16, encoded, png, turned
 
 BIRDS = Form((8, 8, 3), "uint8", ("bird", "cat", "dog"))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import fuzzing
 from fuzzing import quick, runs, specs, texts
 from improve.errors import SpecError
-from improve.spec import Spec
-from improve.specfile import load
-from improve.vocabulary import sections_in
+from improve.spec.reading.load import load
+from improve.spec.reading.schema import sections_in
+from improve.spec.spec import Spec
 
 PYTHON = {"name": "python", "target": "mymodel.py:build"}
 HUGE, LONG = "9" * 399, "2, " * 16_000

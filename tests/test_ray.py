@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from improve.errors import ImproveError, SpecError, UsageError
-from improve.points import plan
-from improve.ray_cluster import Cluster, check_answers, check_installed, check_room, needs, rooms
-from improve.yamlfile import write
+from improve.experiments.ray.cluster import Cluster, check_answers, check_installed, check_room, needs, rooms
+from improve.experiments.sweep.plan import plan
+from improve.spec.reading.yaml import write
 
 SPEC = """\
 data: {source: digits}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from improve.diagnose import diagnose_numbers
+from improve.diagnosis.bias_variance import Errors, components
+from improve.diagnosis.diagnose import diagnose_numbers
 from improve.errors import UsageError
-from improve.recipe import Errors, components
-from improve.statistics import Rate
+from improve.statistics.intervals import Rate
 
 EXAMPLES = [
     ("human=0% train=1% validation=11%", "high_variance"),

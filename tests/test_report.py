@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import ledger
-from improve.answers import by_class, calibration, confusions, most_confused, surest_mistakes
+from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, surest_mistakes
+from improve.engine.data.prepare import prepare
 from improve.errors import UsageError
-from improve.evidence import Predictions
-from improve.portrait import plain, portrait
-from improve.prepare import prepare
-from improve.report import labels, report
-from improve.spec import Spec
+from improve.runs import ledger
+from improve.runs.evidence import Predictions
+from improve.spec.spec import Spec
+from improve.views.report.page import labels, report
+from improve.views.report.run import plain, portrait
 from test_security import HOSTILE
 
 GOLDEN = Path(__file__).parent / "runs"

@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 
 from conftest import MLP, wrong_on
-from improve import ledger, yamlfile
-from improve.ending import ending
-from improve.report import report
-from improve.run import load
-from improve.show_auto import show_ending
-from improve.story import DROPPED, FAILED, KEPT, Step, Story, read
-from improve.told import Told, advice, against_the_start, spending, still_open, tree
-from improve.walk import Budget
+from improve.experiments.auto.budget import Budget
+from improve.experiments.auto.conclusion import ending
+from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story, read
+from improve.runs import ledger
+from improve.runs.run import load
+from improve.spec.reading import yaml as yamlfile
+from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
+from improve.views.report.page import report
+from improve.views.terminal.auto import show_ending
 from test_report import LOADS, Page
 from test_security import HOSTILE
 
@@ -240,7 +241,7 @@ def test_no_step_speaks_for_the_page(walk, text):
 
 
 def test_auto_writes_the_page_and_names_it_last(walk, improve, write_spec, monkeypatch):
-    monkeypatch.setattr("improve.auto.auto", lambda *_: walk)
+    monkeypatch.setattr("improve.experiments.auto.loop.auto", lambda *_: walk)
     command = ("auto", write_spec("data: {source: digits}\nmodel: mlp\n"), "--epochs", 20)
     code, out, _ = improve(*command)
     page = walk.folder / "report.html"

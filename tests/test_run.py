@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from improve import run
 from improve.errors import ImproveError, UsageError
-from improve.spec import Spec
+from improve.runs import run
+from improve.spec.spec import Spec
 
 
 @pytest.mark.parametrize(

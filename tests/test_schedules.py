@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from improve.schedules import SCHEDULES, Length
-from improve.schedules.descents import Cosine, Linear, OneCycle, Polynomial, WarmRestarts
-from improve.schedules.drops import Constant, Exponential, Piecewise, Plateau, Step, Time
+from improve.spec.schedules import SCHEDULES, Length
+from improve.spec.schedules.smooth import Cosine, Linear, OneCycle, Polynomial, WarmRestarts
+from improve.spec.schedules.stepwise import Constant, Exponential, Piecewise, Plateau, Step, Time
 
 RUN = Length(steps_per_epoch=7, epochs=12)
 

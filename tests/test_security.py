@@ -17,19 +17,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from improve import imagecache, ledger, npzfile, show, yamlfile
-from improve.datasets.arrays import Npz
-from improve.datasets.known import read_idx
+from improve.diagnosis.findings.rule import Change
+from improve.diagnosis.next_spec import revise
 from improve.errors import UsageError, visible
-from improve.findings.rule import Change
-from improve.imagefolder import listing
-from improve.lock import locked
-from improve.plots import Row, draw_preview
-from improve.progress import TerminalWatcher
-from improve.revise import revise
-from improve.run import checked_name, create, write_arrays, write_summary
-from improve.show_comparison import csv_cell, markdown_cell
-from improve.spec import Spec
+from improve.figure import Row, draw_preview
+from improve.images import cache as imagecache
+from improve.images import npz as npzfile
+from improve.images.folder import listing
+from improve.runs import ledger
+from improve.runs.lock import locked
+from improve.runs.run import checked_name, create, write_arrays, write_summary
+from improve.spec.datasets.arrays import Npz
+from improve.spec.datasets.known import read_idx
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.spec import Spec
+from improve.views.terminal import console as show
+from improve.views.terminal.comparison import csv_cell, markdown_cell
+from improve.views.terminal.training import TerminalWatcher
 
 HOSTILE = {
     "HTML": "<script>alert(1)</script>",
@@ -257,7 +261,7 @@ def test_a_header_is_data_and_never_code_however_deep_it_is(tmp_path, header):
     "data", [b"\0\0\x08\x01" + b"\0\0\x07\xd0" + bytes(2_000), b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"x"]
 )
 def test_a_gzip_file_that_unpacks_to_too_much_or_has_too_many_dimensions_is_refused(tmp_path, monkeypatch, data):
-    monkeypatch.setattr("improve.datasets.known.LARGEST", 1_500)
+    monkeypatch.setattr("improve.spec.datasets.known.LARGEST", 1_500)
     (tmp_path / "a.gz").write_bytes(gzip.compress(data))
     with pytest.raises(UsageError, match="not an IDX file of bytes, or is cut short"):
         read_idx(tmp_path / "a.gz")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conftest import CONFIGS
-from improve import selftest
+from improve.diagnosis import selftest
 
 FAULTS = CONFIGS.parent / "benchmarks" / "faults"
 

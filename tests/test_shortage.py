@@ -2,9 +2,9 @@
 
 import pytest
 
+from improve.engine.training.resources import OutOfMemoryError, check_room, is_out_of_memory, smaller_batches
 from improve.errors import ImproveError
-from improve.shortage import OutOfMemoryError, check_room, is_out_of_memory, smaller_batches
-from improve.spec import Spec
+from improve.spec.spec import Spec
 
 
 @pytest.mark.parametrize(

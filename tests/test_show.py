@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from improve.diagnose import diagnose, diagnose_numbers
-from improve.findings.rule import Change, Finding
-from improve.progress import blocks, line
-from improve.show import duration, rate, size
-from improve.show_diagnosis import show_diagnosis
+from improve.diagnosis.diagnose import diagnose, diagnose_numbers
+from improve.diagnosis.findings.rule import Change, Finding
+from improve.views.terminal.console import duration, rate, size
+from improve.views.terminal.diagnosis import show_diagnosis
+from improve.views.terminal.training import blocks, line
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_was_not_looked_at_is_named_with_the_reason(shown):
 
 
 def test_nothing_to_report_counts_the_checks_that_were_made(shown):
-    from improve.findings import ORDER
+    from improve.diagnosis.findings import ORDER
 
     every = f"nothing to report: no finding; every check had the evidence it needed ({len(ORDER)} checks)"
     assert every in shown(verdict="ok")

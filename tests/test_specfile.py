@@ -3,7 +3,7 @@
 import pytest
 
 from improve.errors import SpecError, UsageError
-from improve.specfile import load
+from improve.spec.reading.load import load
 
 
 def mistakes(file, *overrides):
@@ -219,7 +219,7 @@ def test_a_file_name_is_relative_to_the_spec_and_an_overridden_one_to_the_shell(
 
 
 def test_a_complete_spec_loads_again_as_the_same_spec(write_spec):
-    from improve.yamlfile import write
+    from improve.spec.reading.yaml import write
 
     text = (
         "data: {split: {validation: 100}, train_dev: 10%}\nmodel: {name: mlp, hidden: [5, 6]}\naugmentation: [flip]\n"

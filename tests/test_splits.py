@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from improve.census import census, duplicates
-from improve.datasets import Source
-from improve.division import divide
-from improve.environment import train_available
+from improve.engine.data.image_statistics import census, duplicates
+from improve.engine.data.prepare import prepare, training_size
+from improve.engine.training.environment import train_available
 from improve.errors import SpecError, UsageError
-from improve.images import Images, in_memory
-from improve.prepare import prepare, training_size
-from improve.spec import Data, Spec
-from improve.specfile import load
-from improve.splits import Counts, Split, sizes, stratified
+from improve.images.array import Images, in_memory
+from improve.spec.datasets import Source
+from improve.spec.partition import divide
+from improve.spec.reading.load import load
+from improve.spec.spec import Data, Spec
+from improve.spec.splits import Counts, Split, sizes, stratified
 
 
 @pytest.mark.parametrize(

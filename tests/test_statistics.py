@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import bdtrc, stdtr
 
-from improve.statistics import (
+from improve.statistics.intervals import (
     Rate,
     auroc,
     binomial_tail,
@@ -23,7 +23,7 @@ from improve.statistics import (
     paired_difference,
     temperature,
 )
-from improve.students import slope, students_p
+from improve.statistics.student_t import slope, students_p
 
 
 @pytest.mark.parametrize(

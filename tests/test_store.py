@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from improve import keeping, lock, run, store
+from improve.engine.training import checkpoint as keeping
 from improve.errors import ImproveError, UsageError
-from improve.spec import Spec
+from improve.runs import generations as store
+from improve.runs import lock, run
+from improve.spec.spec import Spec
 
 FIXTURE = Path(__file__).parent / "fixtures" / "state_v1"
 OPERATIONS = ("mkdir", "rename", "fsync", "rmdir", "unlink", "open", "close")

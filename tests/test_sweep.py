@@ -8,16 +8,17 @@ from itertools import islice
 import jsonschema
 import pytest
 
-from improve import run, yamlfile
 from improve.errors import ImproveError, SpecError, UsageError
-from improve.importance import importance
+from improve.experiments.sweep.importance import importance
+from improve.experiments.sweep.plan import check, drawn, grid, names, plan
+from improve.experiments.sweep.result import BEST, conclude
+from improve.experiments.sweep.search import search
+from improve.experiments.sweep.sweep import Sweep, sweep
 from improve.interrupt import BrokenOff
-from improve.points import check, drawn, grid, names, plan
-from improve.search import search
-from improve.space_words import from_override
-from improve.sweep import Sweep, sweep
-from improve.sweep_result import BEST, conclude
-from improve.template import schema
+from improve.runs import run
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.search_space_syntax import from_override
+from improve.spec.reading.template import schema
 
 SPEC = """\
 data: {source: digits}
@@ -460,7 +461,7 @@ def test_the_winner_has_the_lowest_mean_over_its_seeds_and_the_test_part_is_open
 
 
 def test_best_yaml_is_the_winners_spec_with_its_receipt(planned, swept, place):
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     made = planned(RATES)
     conclude(made, place, swept(made)[0])
@@ -528,7 +529,7 @@ def test_a_judge_that_was_right_before_a_kill_is_not_asked_to_train_again(planne
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
 def test_the_picture_is_drawn_for_any_number_of_settings(planned, swept, place, count):
-    from improve.plot_sweep import draw_sweep
+    from improve.views.figures.sweep import draw_sweep
 
     words = [RATES, "optimizer.beta_1=0.9,0.8", "model.hidden=[8],[16]", "regularization.dropout=0,0.5",
              "regularization.l2=0,1e-4", "model.activation=relu,tanh", "training.batch_size=32,64"]  # fmt: skip

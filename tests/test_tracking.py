@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from improve import tracking
-from improve.commands import training
-from improve.dotted import flat
+from improve.commands import train as training
+from improve.engine.trackers import tracker as tracking
+from improve.engine.trackers.tracker import Follower, ends, wanted
+from improve.engine.training.resources import OutOfMemoryError
 from improve.errors import UsageError
-from improve.run import Run
-from improve.shortage import OutOfMemoryError
-from improve.spec import Spec
-from improve.tracking import Follower, ends, wanted
+from improve.runs.run import Run
+from improve.spec.reading.dotted import flat
+from improve.spec.spec import Spec
 
 
 class Recorder:

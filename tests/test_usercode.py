@@ -3,7 +3,7 @@
 import pytest
 
 from improve.errors import SpecError
-from improve.specfile import load
+from improve.spec.reading.load import load
 
 BUILD = """
 import keras

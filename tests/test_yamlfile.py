@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from improve.errors import SpecError
-from improve.yamlfile import parse, write
+from improve.spec.reading.yaml import parse, write
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""How often each change of the fault suite came true: src/improve/advice.json, what `improve auto` starts from.
+"""How often each change of the fault suite came true: what `improve auto` starts from, in
+src/improve/experiments/auto/advice.json.
 
     python benchmarks/faults/advice.py
 
@@ -17,12 +18,12 @@ import real
 from running import read_json, summary
 from worlds import WORLDS
 
-from improve.advice import both
+from improve.diagnosis.advice_log import both
 from improve.errors import ImproveError
-from improve.run import load
-from improve.trust import named
+from improve.experiments.auto.advice_prior import named
+from improve.runs.run import load
 
-FILE = Path(__file__).parents[2] / "src" / "improve" / "advice.json"
+FILE = Path(__file__).parents[2] / "src" / "improve" / "experiments" / "auto" / "advice.json"
 
 
 def came_true(child: Path, parent: Path) -> bool | None:

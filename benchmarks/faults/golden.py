@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from worlds import WORLDS
 
-from improve import run, yamlfile
+from improve.runs import run
+from improve.spec.reading import yaml as yamlfile
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "runs"
 KEPT = {

@@ -13,11 +13,11 @@ from running import Job, read_json, summary
 from suite import Case
 from worlds import World
 
-from improve import run
-from improve.diagnose import Diagnosis, diagnose
+from improve.diagnosis.diagnose import Diagnosis, diagnose
+from improve.diagnosis.findings.rule import Finding
+from improve.diagnosis.next_spec import revised
 from improve.errors import ImproveError
-from improve.findings.rule import Finding
-from improve.revise import revised
+from improve.runs import run
 
 TRIED = 3  # seeds that a change is trained with
 

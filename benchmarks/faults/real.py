@@ -20,12 +20,12 @@ from typing import Any
 
 from running import Job, train_all
 
-from improve import run
-from improve.advice import both
-from improve.diagnose import diagnose
-from improve.proposals import left_to_people
-from improve.revise import revised
-from improve.yamlfile import inline
+from improve.diagnosis.advice_log import both
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.next_spec import revised
+from improve.experiments.auto.proposals import left_to_people
+from improve.runs import run
+from improve.spec.reading.yaml import inline
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from runner_tax_report import markdown, put

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from improve.statistics import Rate
+from improve.statistics.intervals import Rate
 
 sys.path.append(str(Path(__file__).parents[1]))
 from runner_tax_report import markdown

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from improve import plots, run, specfile, yamlfile
+from improve import figure as plots
 from improve.errors import ImproveError
+from improve.runs import run
+from improve.spec.reading import load as specfile
+from improve.spec.reading import yaml as yamlfile
 
 LEFT_OUT = ("model.keras", "state", "curves.png")
 RUNS_PER_PROCESS = 40  # TensorFlow keeps some memory of every model
@@ -76,7 +79,7 @@ def one_thread() -> None:
 
 def train(job: Job) -> tuple[str, str, float]:
     """Train into the job's folder; returns its title, how it ended and the seconds it took."""
-    from improve.train import train as improve_train
+    from improve.engine.training.train import train as improve_train
 
     began = time.monotonic()
     shutil.rmtree(job.folder, ignore_errors=True)

@@ -22,7 +22,7 @@ from shipped import shipped
 from suite import cases
 from worlds import WORLDS, World
 
-from improve.selftest import FILE as SHIPPED
+from improve.diagnosis.selftest import FILE as SHIPPED
 
 sys.path.append(str(Path(__file__).parents[1]))
 from runner_tax_report import put

@@ -7,7 +7,7 @@ from typing import Any
 
 from report import ROWS
 
-from improve.statistics import Rate
+from improve.statistics.intervals import Rate
 
 MOST = 0.5  # of the runs of a case
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from variants import VARIANTS, Parts
 
-from improve.datasets.arrays import Digits
-from improve.datasets.known import FashionMnist
-from improve.splits import stratified
+from improve.spec.datasets.arrays import Digits
+from improve.spec.datasets.known import FashionMnist
+from improve.spec.splits import stratified
 
 RUNS = Path(__file__).parent / "runs"
 NETS = Path(__file__).parent / "nets.py"

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from improve.run import Run, load
-from improve.story import KEPT, Step, read
+from improve.experiments.auto.journal import KEPT, Step, read
+from improve.runs.run import Run, load
 from runner_tax_report import markdown, put
 
 FILE = Path(__file__).parent / "halfway.jsonl"

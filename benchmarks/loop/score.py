@@ -21,7 +21,7 @@ from outcomes import Outcome, read
 from tasks import TASKS, starts
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from improve.recipes import students_t
+from improve.diagnosis.comparison.configurations import students_t
 from runner_tax_report import put
 
 DRAWS = 10_000

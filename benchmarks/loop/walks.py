@@ -23,17 +23,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import outcomes
 from tasks import RUNS, TASKS, Task, starts, write_folder
 
-from improve import yamlfile
-from improve.auto import auto
-from improve.ending import ending
 from improve.errors import ImproveError
-from improve.points import plan
-from improve.specfile import load
-from improve.story import KEPT, Story, read
-from improve.sweep import sweep
-from improve.sweep_result import conclude
-from improve.walk import Budget
-from improve.weigh import SECOND
+from improve.experiments.auto.accept import SECOND
+from improve.experiments.auto.budget import Budget
+from improve.experiments.auto.conclusion import ending
+from improve.experiments.auto.journal import KEPT, Story, read
+from improve.experiments.auto.loop import auto
+from improve.experiments.sweep.plan import plan
+from improve.experiments.sweep.result import conclude
+from improve.experiments.sweep.sweep import sweep
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.load import load
 
 SEARCHES = ("random", "tpe")
 

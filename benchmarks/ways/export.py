@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from improve.datasets.known import Cifar10, FashionMnist
 from improve.errors import ImproveError
+from improve.spec.datasets.known import Cifar10, FashionMnist
 
 SOURCES = {"fashion_mnist": FashionMnist, "cifar10": Cifar10}
 

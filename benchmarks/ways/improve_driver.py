@@ -8,9 +8,9 @@ from typing import Any
 
 from stopwatch import Stopwatch
 
-from improve.progress import TerminalWatcher
-from improve.specfile import load
-from improve.train import train
+from improve.engine.training.train import train
+from improve.spec.reading.load import load
+from improve.views.terminal.training import TerminalWatcher
 
 
 class TimedWatcher(TerminalWatcher):

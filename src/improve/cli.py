@@ -10,16 +10,34 @@ import typer
 
 from improve import __version__
 from improve.commands import (
-    ensembles,
+    auto as looping,
+)
+from improve.commands import (
+    diagnose as judging,
+)
+from improve.commands import (
+    ensemble as ensembles,
+)
+from improve.commands import (
     experiments,
-    handover,
-    judging,
-    looping,
-    reporting,
-    shelves,
-    specs,
-    sweeping,
-    training,
+)
+from improve.commands import (
+    explain as shelves,
+)
+from improve.commands import (
+    inference as handover,
+)
+from improve.commands import (
+    report as reporting,
+)
+from improve.commands import (
+    spec as specs,
+)
+from improve.commands import (
+    sweep as sweeping,
+)
+from improve.commands import (
+    train as training,
 )
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
@@ -37,7 +55,7 @@ def main() -> None:
         with interruptible():
             app()
     except ImproveError as error:
-        from improve.show import show_error
+        from improve.views.terminal.console import show_error
 
         show_error(error)
         sys.exit(error.exit_code)

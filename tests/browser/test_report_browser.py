@@ -9,9 +9,9 @@ import pytest
 from chromium import PROGRAM, Chromium
 from PIL import Image
 
-from improve.prepare import prepare
-from improve.report import report
-from improve.spec import Spec
+from improve.engine.data.prepare import prepare
+from improve.spec.spec import Spec
+from improve.views.report.page import report
 from test_report import hostile
 from test_report_story import hostile_walk
 from test_security import HOSTILE

@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, assume, settings
 from fuzzing.runs import Files, before, lay_out
 from fuzzing.specs import MODULE
 from fuzzing.texts import BENT, configs
-from improve import yamlfile
-from improve.commands import judging
+from improve.commands import diagnose as judging
 from improve.errors import ImproveError, SpecError, UsageError
-from improve.show import show_error
-from improve.spec import Spec
-from improve.specfile import load
-from improve.template import complete
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.load import load
+from improve.spec.reading.template import complete
+from improve.spec.spec import Spec
+from improve.views.terminal.console import show_error
 
 QUICK, SLOW = 200, 10_000  # examples of each property
 BOUND = timedelta(seconds=20)  # for one example, on a machine that is busy with other things as well

@@ -13,9 +13,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fuzzing.texts import paths, planted
-from improve import advice, ledger
-from improve.run import Run, load
-from improve.spec import spec_digest
+from improve.diagnosis import advice_log as advice
+from improve.runs import ledger
+from improve.runs.run import Run, load
+from improve.spec.spec import spec_digest
 
 Files = dict[str, bytes | None]  # None: it is gone
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic.fields import FieldInfo
 
-from improve.parts import Part, Section, fraction
-from improve.spec import Spec
+from improve.spec.component import Part, Section, fraction
+from improve.spec.spec import Spec
 
 MODULE = "def build(input_shape, classes, **options):\n    ...\n"
 NEED_FILES = ("npz", "folder")

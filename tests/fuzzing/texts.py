@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from conftest import CONFIGS
 from fuzzing.specs import MODULE, plain, specs, words
-from improve.yamlfile import inline, write
+from improve.spec.reading.yaml import inline, write
 
 NAMES = sorted(str(file.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml"))
 BENT = "bent.yaml"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from improve import keeping
+from improve.engine.training import checkpoint as keeping
 
 pytestmark = pytest.mark.slow
 

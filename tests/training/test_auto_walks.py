@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from improve import train
-from improve.auto import auto
-from improve.ending import ending
+from improve.engine.training import train
+from improve.experiments.auto.budget import Budget
+from improve.experiments.auto.conclusion import ending
+from improve.experiments.auto.journal import KEPT
+from improve.experiments.auto.loop import auto
 from improve.interrupt import BrokenOff
-from improve.run import load
-from improve.specfile import load as load_spec
-from improve.story import KEPT
-from improve.walk import Budget
+from improve.runs.run import load
+from improve.spec.reading.load import load as load_spec
 
 pytestmark = pytest.mark.trains
 
@@ -106,7 +106,7 @@ def test_more_budget_goes_on_where_it_ended(walked):
 def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_nothing(
     write_spec, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("improve.auto.advised", lambda *_: [])
+    monkeypatch.setattr("improve.experiments.auto.loop.advised", lambda *_: [])
     spec, budget = (
         load_spec(write_spec(SLOW), ["optimizer.learning_rate=0.003", "training.epochs=4"]),
         Budget(epochs=12),

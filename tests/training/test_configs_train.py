@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from conftest import CONFIGS, Silent
-from improve import run
-from improve.specfile import load
-from improve.train import train
+from improve.engine.training.train import train
+from improve.runs import run
+from improve.spec.reading.load import load
 
 pytestmark = pytest.mark.trains
 

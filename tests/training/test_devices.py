@@ -9,14 +9,17 @@ import sys
 import numpy as np
 import pytest
 
-from improve import devices, keeping, resume
+from improve.engine.model import devices
+from improve.engine.training import checkpoint as keeping
+from improve.engine.training import resume
 from improve.errors import SpecError, UsageError
 from improve.lazy import keras
-from improve.specfile import load
+from improve.spec.reading.load import load
 
 TWO = """\
 import json, os, signal, sys
-from improve import cli, train
+from improve import cli
+from improve.engine.training import train
 from improve.lazy import keras
 
 if keras.backend.backend() == "tensorflow":  # for JAX, XLA_FLAGS say it
@@ -227,7 +230,7 @@ def test_the_rate_range_and_the_preview_are_of_one_device(write_spec):
 
 
 def test_the_schema_knows_devices():
-    from improve.spec import Spec
+    from improve.spec.spec import Spec
 
     schema = Spec.model_json_schema()["$defs"]["Training"]["properties"]["devices"]
     assert schema["anyOf"] == [{"enum": ["one", "all"]}, {"type": "integer", "minimum": 1}]

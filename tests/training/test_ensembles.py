@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from conftest import Silent
-from improve import keeping
-from improve.diagnose import diagnose
-from improve.ensemble import members
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.training import checkpoint as keeping
+from improve.engine.training.members import begin, go_on
+from improve.engine.training.resources import OutOfMemoryError
+from improve.engine.training.resume import resume
+from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
-from improve.members import begin, go_on
-from improve.resume import resume
-from improve.run import load
-from improve.shortage import OutOfMemoryError
-from improve.specfile import load as load_spec
-from improve.train import train
+from improve.runs.ensemble import members
+from improve.runs.run import load
+from improve.spec.reading.load import load as load_spec
 
 pytestmark = pytest.mark.trains
 
@@ -138,9 +138,8 @@ def test_the_command_tells_who_stopped_it_and_the_final_table(write_spec, tmp_pa
 
 KILL = """\
 import os, signal, sys
-from improve import run, train
-import improve.members
-{module} = sys.modules["improve.{module}"]
+import improve.engine.training.members
+{module} = next(sys.modules[name] for name in sys.modules if name.startswith("improve.") and name.endswith(".{module}"))
 real, left = {module}.{name}, {count}
 
 def kill(*arguments, **options):
@@ -182,7 +181,7 @@ def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("improve.train.fit", without)
+        patch.setattr("improve.engine.training.train.fit", without)
         with pytest.raises(OutOfMemoryError) as error:
             begin(spec, "e", tmp_path / "runs", Quiet())
     assert error.value.folder == tmp_path / "runs" / "e"
@@ -201,17 +200,17 @@ def test_members_cannot_change_on_the_way(spec, tmp_path, at_once):
 
 
 def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
-    real = sys.modules["improve.train"].fit
+    real = sys.modules["improve.engine.training.train"].fit
 
     def diverging(work, interrupt, watcher):
         return "diverged" if work.spec.seed == 1 else real(work, interrupt, watcher)
 
-    monkeypatch.setattr("improve.train.fit", diverging)
+    monkeypatch.setattr("improve.engine.training.train.fit", diverging)
     three = load_spec(write_spec(SMALL), ["training.members=3"])
     made = load(begin(three, "e", tmp_path / "runs", Quiet()))
     assert (made.status, made.summary["diverged"]) == ("finished", ["seed1"])
     assert made.summary["members"] == ["e/members/seed0", "e/members/seed2"]
-    monkeypatch.setattr("improve.train.fit", lambda *work: "diverged")
+    monkeypatch.setattr("improve.engine.training.train.fit", lambda *work: "diverged")
     with pytest.raises(ImproveError, match="3 of 3 members diverged"):
         begin(three, "e", tmp_path / "runs", Quiet())
 

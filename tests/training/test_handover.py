@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 from conftest import Silent
-from improve import run, yamlfile
-from improve.datasets.arrays import Digits
+from improve.engine.inference.predictor import load
+from improve.engine.training.train import train
 from improve.errors import ImproveError
-from improve.images import in_memory
-from improve.predictor import load
-from improve.specfile import load as load_spec
-from improve.statistics import Rate
-from improve.train import train
+from improve.images.array import in_memory
+from improve.runs import run
+from improve.spec.datasets.arrays import Digits
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.load import load as load_spec
+from improve.statistics.intervals import Rate
 
 pytestmark = pytest.mark.trains
 
@@ -230,8 +231,8 @@ def test_every_format_gives_the_runs_probabilities_in_its_own_runtime(improve, r
 def test_every_activation_can_be_exported(tmp_path, name):
     import keras
 
-    from improve.formats import FORMATS as WRITTEN
-    from improve.models.architecture import Activation
+    from improve.engine.inference.export_formats import FORMATS as WRITTEN
+    from improve.spec.models.base import Activation
 
     if not on_tensorflow():
         pytest.skip("Keras writes it on TensorFlow only")
@@ -260,8 +261,8 @@ def test_one_sigmoid_is_exported_as_it_is_and_a_file_is_replaced_only_by_force(i
 
 
 def test_what_a_runtime_makes_of_a_file_is_what_is_compared(digits, tmp_path):
-    from improve import export
-    from improve.formats import run_keras
+    from improve.engine.inference import export
+    from improve.engine.inference.export_formats import run_keras
 
     exported = export.export(load(digits.folder), "keras", export.FORMATS["keras"], tmp_path / "a.keras")
     images = images_of(arrays(digits)[0][:100]).astype(np.float32)
@@ -270,7 +271,7 @@ def test_what_a_runtime_makes_of_a_file_is_what_is_compared(digits, tmp_path):
 
 
 def test_a_file_with_other_probabilities_is_thrown_away_and_the_old_one_stays(improve, digits, tmp_path, monkeypatch):
-    from improve import export
+    from improve.engine.inference import export
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.keras").write_text("mine")

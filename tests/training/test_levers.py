@@ -7,14 +7,14 @@ import zlib
 import numpy as np
 import pytest
 
-from improve.augmentations.geometry import rotation, shearing, translation, warp, zooming
-from improve.batches import training_batches
-from improve.measure import averaged
-from improve.optimizers import OPTIMIZERS
-from improve.prepare import prepare
-from improve.record import steps_of
-from improve.spec import Spec
-from improve.timeline import timeline
+from improve.engine.data.prepare import prepare
+from improve.engine.model.instrument import steps_of
+from improve.engine.model.measure import averaged
+from improve.engine.model.timeline import timeline
+from improve.engine.training.batches import training_batches
+from improve.spec.augmentations.geometry import rotation, shearing, translation, warp, zooming
+from improve.spec.optimizers import OPTIMIZERS
+from improve.spec.spec import Spec
 
 pytestmark = pytest.mark.trains
 
@@ -30,7 +30,7 @@ def model_of():
     """A compiled model for a spec, with its data."""
 
     def make(spec):
-        from improve.assemble import assemble
+        from improve.engine.model.build import assemble
 
         data = prepare(spec)
         steps = -(-len(data.parts["train"]) // spec.training.batch_size)
@@ -107,7 +107,7 @@ def test_every_optimizer_has_keras_own_options_and_defaults(part):
 def test_adafactor_survives_a_weight_without_any_gradient():
     import keras
 
-    from improve.optimizers import Adafactor
+    from improve.spec.optimizers import Adafactor
 
     part = Adafactor()
     weight = keras.Variable(np.ones((3, 4), np.float32))
@@ -259,7 +259,7 @@ def imbalanced(tmp_path):
 
 
 def test_balanced_weights_and_balanced_sampling_even_out_the_classes(tmp_path, write_spec):
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     text = imbalanced(tmp_path) % "false"
     weighted = load(write_spec(text), ["training.class_weights=balanced"])
@@ -292,7 +292,7 @@ def test_two_classes_can_share_one_sigmoid(tmp_path, fit):
 
 
 def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_path, write_spec, model_of):
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     spec = load(write_spec(imbalanced(tmp_path) % "true"), ["regularization.label_smoothing=0.2"])
     model, data = model_of(spec)
@@ -308,7 +308,7 @@ def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_pat
 @pytest.mark.parametrize("binary", ["true", "false"])
 def test_the_generalized_cross_entropy_is_that_of_its_paper(tmp_path, write_spec, model_of, binary):
     """(1 − p^0.7) / 0.7 of the true class; with one sigmoid as with two logits."""
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     spec = load(write_spec(imbalanced(tmp_path) % binary), ["training.loss=generalized_cross_entropy"])
     model, data = model_of(spec)
@@ -327,7 +327,7 @@ def test_the_generalized_cross_entropy_has_a_slope_where_a_probability_is_nothin
     """p^q has none there: 0.7 · 0^-0.3."""
     import keras
 
-    from improve.losses import generalized_cross_entropy
+    from improve.engine.model.losses import generalized_cross_entropy
 
     logits = keras.ops.convert_to_tensor([[0.0, 200.0]])
     loss = generalized_cross_entropy(False)(np.array([[1.0, 0.0]], np.float32), logits)
@@ -351,7 +351,7 @@ def test_wrong_labels_do_less_harm_with_the_generalized_cross_entropy(tmp_path, 
 
 def mislabelled(folder):
     """All digits in an npz file: 1,000 to train, 40 % of them with another class; the rest to validate."""
-    from improve.datasets import Digits
+    from improve.spec.datasets import Digits
 
     digits, random = Digits().load(), np.random.default_rng(0)
     labels = digits.labels.copy()
@@ -377,7 +377,7 @@ def test_mixed_labels_reach_the_loss(model_of):
 
 
 def test_a_simulated_mismatch_shows_as_data_mismatch(fit):
-    from improve.diagnose import diagnose
+    from improve.diagnosis.diagnose import diagnose
 
     text = (
         "data:\n  source: digits\n  split: 40/30/30\n  train_dev: 30%\n"
@@ -434,7 +434,7 @@ def test_a_folder_of_images_trains_and_the_second_run_finds_the_cache(tmp_path, 
     assert made.summary["test"]["error"] == 0
     assert [made.environment["data"]["examples"][part] for part in ("train", "validation", "test")] == [48, 48, 48]
     assert made.environment["data"]["classes"] == ["cat", "dog"]
-    monkeypatch.setattr("improve.imagecache.decode", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("improve.images.cache.decode", lambda *arguments: 1 / 0)
     again = fit(text, "training.batch_size=8")
     assert again.summary["state_sha256"] == made.summary["state_sha256"]
 

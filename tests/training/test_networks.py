@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from improve.models import MODELS, Cnn, Lenet, Lenet5, Minigooglenet, Minivggnet, Mlp, Python, Resnet
-from improve.regularization import Regularization
+from improve.spec.models import MODELS, Cnn, Lenet, Lenet5, Minigooglenet, Minivggnet, Mlp, Python, Resnet
+from improve.spec.regularization import Regularization
 
 pytestmark = pytest.mark.trains
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from conftest import Silent
-from improve import probes
-from improve.diagnose import diagnose
-from improve.layers import describe
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.data.prepare import prepare
+from improve.engine.model.layers import describe
+from improve.engine.training import probes
+from improve.engine.training.train import train
 from improve.lazy import keras
-from improve.prepare import prepare
-from improve.run import load
-from improve.specfile import load as load_spec
-from improve.train import train
+from improve.runs.run import load
+from improve.spec.reading.load import load as load_spec
 
 pytestmark = pytest.mark.trains
 

@@ -11,16 +11,17 @@ from functools import partial
 import pytest
 
 from conftest import CONFIGS, Silent
-from improve import ray_cluster, run
+from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
+from improve.experiments.ray import cluster as ray_cluster
+from improve.experiments.ray.cluster import Cluster
+from improve.experiments.ray.trials import RayTrials
+from improve.experiments.ray.worker import installed
+from improve.experiments.sweep.plan import grid, names, plan
+from improve.experiments.sweep.sweep import sweep
 from improve.interrupt import BrokenOff
-from improve.points import grid, names, plan
-from improve.ray_cluster import Cluster
-from improve.ray_trials import RayTrials
-from improve.ray_worker import installed
-from improve.specfile import load
-from improve.sweep import sweep
-from improve.train import train
+from improve.runs import run
+from improve.spec.reading.load import load
 
 sys.path.insert(0, str(CONFIGS.parent / "benchmarks"))
 import cluster

@@ -12,14 +12,15 @@ import pytest
 import yaml
 
 from conftest import Silent
-from improve import keeping, run
-from improve.compare import compare
-from improve.diagnose import diagnose
+from improve.diagnosis.comparison.compare import compare
+from improve.diagnosis.diagnose import diagnose
+from improve.engine.training import checkpoint as keeping
+from improve.engine.training.resume import resume
+from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff
-from improve.resume import resume
-from improve.specfile import load
-from improve.train import train
+from improve.runs import run
+from improve.spec.reading.load import load
 
 pytestmark = pytest.mark.trains
 
@@ -112,7 +113,7 @@ def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
     spec, whole, tmp_path, monkeypatch, place, number
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(f"improve.{place}", pressed(number))
+        patch.setattr(f"improve.engine.training.{place}", pressed(number))
         with pytest.raises(BrokenOff) as stop:
             train(spec, "r", tmp_path, Silent())
     assert stop.value.signal is number
@@ -127,7 +128,7 @@ def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
 ):
     folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
     with monkeypatch.context() as patch:
-        patch.setattr("improve.train.assemble", pressed(signal.SIGTERM))
+        patch.setattr("improve.engine.training.train.assemble", pressed(signal.SIGTERM))
         with pytest.raises(BrokenOff):
             resume(folder, [], Silent())
     assert run.load(folder).status == "stopped"
@@ -136,9 +137,11 @@ def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
 
 KILLS = """\
 import os, signal, sys
-from improve import curves, keeping, plots, run, store
-import improve.prepare, improve.train
-prepare, train = sys.modules["improve.prepare"], sys.modules["improve.train"]
+from improve.runs import generations as store, run
+from improve.engine.training import checkpoint as keeping, curves
+from improve import figure as plots
+import improve.engine.data.prepare, improve.engine.training.train
+prepare, train = sys.modules["improve.engine.data.prepare"], sys.modules["improve.engine.training.train"]
 real, left = {module}.{name}, {count}
 
 def kill(*arguments, **options):
@@ -344,7 +347,9 @@ def test_a_clock_that_goes_backwards_changes_nothing(spec, whole, tmp_path, monk
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(whole, tmp_path, write_spec):
     """A file may have no more than 30 kB: steps.csv and the tables grow until one has."""
     script = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
-    script += "from improve import keeping; keeping.CHEAP = 0.0\nfrom improve.cli import main; main()"
+    script += (
+        "from improve.engine.training import checkpoint; checkpoint.CHEAP = 0.0\nfrom improve.cli import main; main()"
+    )
     arguments = ["train", str(write_spec(SMALL, "full.yaml")), "--runs", str(tmp_path / "runs"), "--quiet"]
     done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
     assert done.returncode == 1

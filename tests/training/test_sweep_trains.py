@@ -10,12 +10,12 @@ import time
 import pytest
 
 from conftest import Silent
-from improve import run
+from improve.engine.training.train import train
 from improve.errors import ImproveError
-from improve.points import grid, names, plan
-from improve.specfile import load
-from improve.train import train
-from improve.trials import LocalTrials
+from improve.experiments.sweep.local_trials import LocalTrials
+from improve.experiments.sweep.plan import grid, names, plan
+from improve.runs import run
+from improve.spec.reading.load import load
 
 pytestmark = pytest.mark.trains
 

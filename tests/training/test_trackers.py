@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from improve.dotted import flat
+from improve.engine.trackers.tracker import Tee, wanted
+from improve.engine.training.resume import resume
+from improve.engine.training.train import train
 from improve.errors import visible
 from improve.interrupt import Interrupt
-from improve.progress import TerminalWatcher
-from improve.resume import resume
-from improve.run import load
-from improve.specfile import load as load_spec
-from improve.tracking import Tee, wanted
-from improve.train import train
+from improve.runs.run import load
+from improve.spec.reading.dotted import flat
+from improve.spec.reading.load import load as load_spec
+from improve.views.terminal.training import TerminalWatcher
 
 pytestmark = pytest.mark.trains
 
@@ -135,7 +135,7 @@ def test_tensorboard_needs_no_tensorflow(tmp_path, make_run):
     pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
     found = make_run(history=[0.4, 0.2])
     code = (
-        "import sys; from improve.run import load; from improve.track_tensorboard import TensorBoard\n"
+        "import sys; from improve.runs.run import load; from improve.engine.trackers.tensorboard import TensorBoard\n"
         "run, tracker = load(sys.argv[1]), TensorBoard()\n"
         "tracker.begin(run); tracker.log(run.history, [1.0, 2.0]); tracker.end(run)\n"
         "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from conftest import Silent
-from improve import run
-from improve.images import in_memory
+from improve.engine.model.measure import log_softmax
+from improve.engine.model.timeline import timeline
+from improve.engine.training.train import train
+from improve.images.array import in_memory
 from improve.lazy import keras
-from improve.measure import log_softmax
-from improve.specfile import load
-from improve.timeline import timeline
-from improve.train import train
+from improve.runs import run
+from improve.spec.reading.load import load
 
 pytestmark = pytest.mark.trains
 
@@ -82,7 +82,7 @@ def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(fit):
 def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit):
     import keras
 
-    from improve.datasets.arrays import Digits
+    from improve.spec.datasets.arrays import Digits
 
     for normalize in ("standardize", "mean_image", "none"):
         made = fit(SMALL, f"data.normalize={normalize}", "augmentation=[shift]", name=normalize)
@@ -107,7 +107,7 @@ def test_another_seed_gives_another_state(fit):
 
 
 def compiled(spec, images, classes=10):
-    from improve.assemble import assemble
+    from improve.engine.model.build import assemble
 
     return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(in_memory(images)), timeline(spec, 10))
 
@@ -148,7 +148,7 @@ def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
     model.fit(images, np.eye(10, dtype=np.float32)[labels], batch_size=48, epochs=1, verbose=0)
     moved = [np.asarray(weight) - old for weight, old in zip(model.trainable_variables, before, strict=True)]
     norm = np.sqrt(sum(np.square(move, dtype=np.float64).sum() for move in moved)) / 0.001
-    from improve.record import steps_of
+    from improve.engine.model.instrument import steps_of
 
     assert steps_of(model).gradient_norm[0] == pytest.approx(norm, rel=1e-3)
 
@@ -172,8 +172,8 @@ def test_lenet_has_as_many_parameters_as_the_courses(write_spec, shape, paramete
 
 
 def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
-    from improve.batches import training_batches
-    from improve.prepare import prepare
+    from improve.engine.data.prepare import prepare
+    from improve.engine.training.batches import training_batches
 
     spec = load(write_spec(SMALL))
     data = prepare(spec)
@@ -199,7 +199,7 @@ def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_there_is(fit):
-    from improve.diagnose import diagnose
+    from improve.diagnosis.diagnose import diagnose
 
     made = fit(SMALL, "optimizer={name: sgd, learning_rate: 1e30}")
     assert made.status == "diverged"
@@ -236,7 +236,7 @@ def test_lenet_learns_cifar_shaped_images(fit, tmp_path):
 
 
 def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
-    monkeypatch.setattr("improve.train.training_batches", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("improve.engine.training.train.training_batches", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fit(SMALL)
     summary = json.loads((tmp_path / "runs" / "r" / "summary.json").read_text())

@@ -1,1 +1,4 @@
-"""The commands, by what they are for. Each parses, calls one plain function and shows the value."""
+"""The command line, one module for each group of commands: parse, call one function, show the value.
+
+Imports every wing; Typer is named only here and in `improve.cli`.
+"""

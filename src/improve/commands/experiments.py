@@ -22,13 +22,13 @@ def learning_curve(
     quiet: Quiet = False,
 ) -> None:
     """Would more data help? Trains with an eighth, a quarter, half and all of it."""
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.learning_curve import learning_curve as measure_curve
-    from improve.plot_experiments import draw_learning_curve
-    from improve.run import checked_name
-    from improve.show_experiments import CurveWatcher, show_curve
+    from improve.experiments.learning_curve import learning_curve as measure_curve
+    from improve.runs.run import checked_name
+    from improve.views.figures.experiments import draw_learning_curve
+    from improve.views.terminal.experiments import CurveWatcher, show_curve
 
     folder = runs / checked_name(f"{name or spec.stem}_learning_curve")
     curve = measure_curve(experiment, folder, seeds, CurveWatcher(quiet))
@@ -51,13 +51,13 @@ def learning_rate(
     quiet: Quiet = False,
 ) -> None:
     """Which learning rates work? A hint: the rate rises from batch to batch, and the loss tells."""
-    from improve.specfile import load
+    from improve.spec.reading.load import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.lr_range import rate_range
-    from improve.plot_experiments import draw_rate_range
-    from improve.run import checked_name
-    from improve.show_experiments import SweepWatcher, show_rates
+    from improve.experiments.lr_range import rate_range
+    from improve.runs.run import checked_name
+    from improve.views.figures.experiments import draw_rate_range
+    from improve.views.terminal.experiments import SweepWatcher, show_rates
 
     folder = runs / checked_name(f"{name or spec.stem}_lr")
     found = rate_range(experiment, folder, seeds, SweepWatcher(quiet))

@@ -1,0 +1,262 @@
+"""Run → Diagnosis. Pure: the same run always gets the same diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from shlex import quote
+from typing import Any, NamedTuple
+
+from improve.diagnosis import advice_log as advice
+from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
+from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
+from improve.diagnosis.findings.deployment import field_gap, field_rate
+from improve.diagnosis.findings.readable import at_chance
+from improve.diagnosis.findings.rule import Case, Finding, Rule
+from improve.errors import ImproveError, UsageError, printable
+from improve.runs.ensemble import best_member
+from improve.runs.run import Run
+from improve.spec.component import fraction
+from improve.statistics.intervals import Rate
+
+LINKS = {
+    "training": ("a bigger network", "training longer", "a better optimizer (Adam)", "less regularisation"),
+    "validation": ("regularisation", "a bigger training set", "training images like those that count"),
+    "test": ("a bigger validation set",),
+    "real world": ("another validation and test set", "another metric"),
+}
+STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
+SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
+MOST_CLASSES = 10  # told with the cost
+BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
+
+
+class Link(NamedTuple):
+    """One link of the chain: fits training, fits validation, fits test, works in the real world. None: not known."""
+
+    link: str
+    holds: bool | None
+    knobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong and what to change. `findings` in the order of what they cost; `run` None for bare numbers."""
+
+    verdict: Verdict
+    errors: Errors | None
+    gaps: Components | None
+    chain: tuple[Link, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    unchecked: tuple[tuple[str, str], ...]
+    checks: int
+    run: Run | None = None
+    advised: dict[str, Any] | None = None
+    field: Rate | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of diagnosis.json."""
+        gaps = self.gaps._asdict() if self.gaps else {}
+        return {
+            "verdict": self.verdict,
+            "run": self.run.name if self.run else None,
+            "components": {name: gap._asdict() if gap else None for name, gap in gaps.items()},
+            "chain": [link._asdict() for link in self.chain],
+            "findings": [told(finding) for finding in self.findings],
+            "notes": list(self.notes),
+            "advice": self.advised,
+            "field": self.field._asdict() if self.field else None,
+            "unchecked": [{"code": code, "needs": needs} for code, needs in self.unchecked],
+            "test_opened": bool(self.errors and self.errors.test),
+        }
+
+
+def told(finding: Finding) -> dict[str, Any]:
+    """A finding for diagnosis.json; `also` stands only with changes that need it."""
+    changes = [asdict(change) for change in finding.changes]
+    for change in changes:
+        change["also"] = dict(change["also"])
+    return {**asdict(finding), "changes": [{k: v for k, v in change.items() if k != "also" or v} for change in changes]}
+
+
+def diagnose(run: Run, test: bool = False) -> Diagnosis:
+    """Apply the recipe to a run's clean errors at its best epoch; the test error only if `test` is set."""
+    if run.status == "running" and "validation" not in run.summary:
+        raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
+    errors = errors_of(run, test) if "validation" in run.summary else None
+    if errors is None and run.status != "diverged":
+        reason = run.summary.get("error", "it stopped before its first epoch ended")
+        raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
+    advised = advice.outcome(run)
+    found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
+    return replace(found, advised=advised)
+
+
+def errors_of(run: Run, test: bool) -> Errors:
+    """The rates that the run has measured. Raises UsageError where the test error is asked for and there is none."""
+    if test and "test" not in run.summary:
+        raise UsageError(f"{run.folder} has no test part", fix="give the split three shares, such as 60/20/20")
+    rates = {
+        name: Rate(part["error"], part["n"])
+        for name in ("train", "validation", "train_dev", *(("test",) if test else ()))
+        if (part := run.summary.get(name))
+    }
+    told = run.spec.get("diagnosis", {})
+    human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
+    return Errors(**rates, human=human, target=told.get("target_error"))
+
+
+def diagnose_numbers(text: str) -> Diagnosis:
+    """The recipe on bare numbers, such as "human=0% train=1% validation=11% n=10000"; without n they are exact."""
+    numbers: dict[str, Any] = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if not equals or name not in (*BARE_NUMBERS, "n"):
+            raise UsageError(
+                f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%"
+            )
+        numbers[name] = _bare_count(value) if name == "n" else _bare_error(name, value)
+    missing = [name for name in ("train", "validation") if name not in numbers]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} is missing", fix="at least train=… and validation=… are needed")
+    n, target, human = numbers.pop("n", None), numbers.pop("target", None), numbers.pop("human", None)
+    rates = {name: Rate(value, n) for name, value in numbers.items()}
+    errors = Errors(**rates, human=None if human is None else Rate(human), target=target)
+    return conclude(Case(errors, components(errors)), ())
+
+
+def _bare_count(value: str) -> int:
+    if not value.isdigit() or int(value) < 1:
+        raise UsageError(f"n={value} is not a number of examples", fix="such as n=10000")
+    return int(value)
+
+
+def _bare_error(name: str, value: str) -> float:
+    try:
+        number = float(fraction(value))
+    except ValueError:  # PydanticCustomError is one
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise UsageError(f"{name}={value} is not an error between 0 and 100 %", fix="write 11% or 0.11")
+    return number
+
+
+def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
+    """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it
+    is mended, and where the model is broken its gaps mean nothing."""
+    causes = explained(look(CAUSES, case))
+    fitting = not (causes and causes[0].code in BROKEN and case.fits_badly)
+    broken = not fitting or (case.run is not None and at_chance(case) is not None)
+    rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
+    findings = causes + waiting(rest, causes)
+    ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), one not in causes, -one.harm))
+    said = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
+    if said == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
+        said = "data_mismatch"  # no train-dev set tells them apart, but the looks do
+    return Diagnosis(
+        said, case.errors, case.gaps, chain(case, broken, causes), tuple(ranked), notes + _human(case),
+        unchecked(case), len(ORDER), case.run, field=field_rate(case),
+    )  # fmt: skip
+
+
+def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
+    seen = (rule().look(case) for rule in rules if not any(rule.unseen(case)))
+    return [finding for finding in seen if finding]
+
+
+def explained(causes: list[Finding]) -> list[Finding]:
+    """The first cause is found; the others cannot be told yet, and what is only a symptom of it is left out."""
+    first = next((place for place, finding in enumerate(causes) if finding.status == "found"), None)
+    if first is None:
+        return causes
+    others = [replace(finding, status="cannot_tell_yet") for finding in causes[first + 1 :] if not symptom(finding)]
+    return [causes[first], *causes[:first], *others]
+
+
+def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
+    """Symptoms wait where a cause is found; high bias without a known cause does not explain a high variance."""
+    causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
+    wait = any(finding.link in ("readable", "training", "validation") for finding in causes)
+    return [replace(finding, status="cannot_tell_yet") if wait and symptom(finding) else finding for finding in rest]
+
+
+def symptom(finding: Finding) -> bool:
+    return SYMPTOMS[finding.code]
+
+
+def held_up(case: Case, causes: list[Finding]) -> bool:
+    """A cause was found that keeps the training set from being fitted."""
+    return any(finding.status == "found" and finding.link == "training" for finding in causes) and case.fits_badly
+
+
+def unchecked(case: Case) -> tuple[tuple[str, str], ...]:
+    """Findings that could not be looked for, and the evidence that they need."""
+    if case.run is None:
+        return ()
+    return tuple((rule.code, ", ".join(missing)) for rule in ORDER if (missing := list(rule.unseen(case))))
+
+
+def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
+    """Which links hold. A link after one that is broken is not known."""
+    holds: dict[str, bool | None] = dict.fromkeys(LINKS)
+    if broken or case.gaps is None:
+        holds["training"] = False
+    else:
+        gaps = case.gaps
+        holds["training"] = False if held_up(case, causes) else _holds(gaps.avoidable_bias.verdict)
+        parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
+        holds["validation"] = False if False in parts else None if None in parts else True
+        holds["test"] = _holds(gaps.validation_overfit.verdict) if gaps.validation_overfit else None
+        in_the_field = field_gap(case)
+        holds["real world"] = _holds(in_the_field.verdict) if in_the_field else None
+    return tuple(Link(link, holds[link], knobs) for link, knobs in LINKS.items())
+
+
+def _holds(judged: str) -> bool | None:
+    return {"high": False, "low": True, "minor": True}.get(judged)
+
+
+def _human(case: Case) -> tuple[str, ...]:
+    """What to say about the human level, where it is missing or makes no sense."""
+    if case.errors is None:
+        return ()
+    if case.errors.human is None:
+        return ("the human level is not known, so the avoidable bias is at most the training error: "
+                "set diagnosis.human_error",)  # fmt: skip
+    if case.errors.train.interval()[1] < case.errors.human.value:
+        return ("the training error is below the human level: the training set is memorised or leaked, or people can "
+                "do better than this level says",)  # fmt: skip
+    return ()
+
+
+def _cost(run: Run) -> list[str]:
+    """The cost-weighted error, and the error of each class that has a price."""
+    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.get("validation", {})
+    if not costs or part.get("cost") is None:
+        return []
+    told = f"validation cost {_percent(part['cost'])} [{_percent(part['cost_low'])}, {_percent(part['cost_high'])}]"
+    seen, names = run.evidence.best("validation"), run.environment.get("data", {}).get("classes", [])
+    by_class = [
+        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
+        for label, name in enumerate(names)
+        if seen is not None and (seen.label == label).any()
+    ]
+    return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
+    notes = [advice.sentence(advised)] if advised else []
+    if run.status not in ("finished", "running"):
+        notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
+    if run.summary.get("members"):
+        members, best = len(run.summary["members"]), quote(str(best_member(run)))
+        notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
+    notes += _cost(run)
+    duplicates = run.environment.get("data", {}).get("duplicates", {})
+    notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
+              for pair, count in duplicates.items()]  # fmt: skip
+    return tuple(notes)

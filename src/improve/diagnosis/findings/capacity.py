@@ -1,0 +1,204 @@
+"""Is the network too small? Said only when nothing else explains a high bias."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from improve.diagnosis.findings.edits import another_network, bigger
+from improve.diagnosis.findings.indicators import forgetful
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, above, fit
+from improve.statistics.student_t import slope
+
+FROZEN = 0.5  # of the weights
+FLAT = 0.02  # training error still to be won by as many epochs again
+LARGER = 4  # times
+FEWEST = 4  # filters of a convolution that are not far too few; LeNet-5 begins with six
+
+
+class Frozen(Rule):
+    """Most of the network does not train, and what does cannot make up for it.
+
+    Seen as: more than half of the weights in kernels are not trainable, and the training error is high. Right for
+    features learned elsewhere that fit; a fault where the frozen part was never trained. Fix: `trainable = True`, with
+    a tenth of the rate where the features are worth keeping.
+    """
+
+    code, name, title, link = "T20", "frozen_weights", "most of the weights do not train", "training"
+    needs = ("start",)
+
+    def look(self, case: Case) -> Finding | None:
+        kernels = case.evidence.start.get("kernels", [])
+        sizes = [size(kernel["shape"]) for kernel in kernels]
+        still = sum(n for n, kernel in zip(sizes, kernels, strict=True) if not kernel["trainable"])
+        if not sizes or still <= FROZEN * sum(sizes) or not case.fits_badly:
+            return None
+        return self.found(
+            f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit(case)}",
+            harm=case.to_win,
+            evidence={"frozen": still, "n": sum(sizes)},
+            changes=another_network(case),
+            rivals=("T17",),
+            confirm="set trainable = True and train 2 epochs",
+        )
+
+
+def easier_unseen(case: Case) -> bool:
+    """Unseen images are easier than training images: a sign of wrong labels (T13), too weak to say so."""
+    return case.errors is not None and case.errors.train.value - case.errors.validation.value >= case.errors.tau / 2
+
+
+def fits_later(case: Case) -> bool:
+    """It fits its training set at the end. The best epoch comes before that where validation images are so unlike that
+    their error is a matter of luck."""
+    errors = case.column("train_error")
+    return bool(errors and case.errors and errors[-1] - case.human < case.errors.tau)
+
+
+def size(shape: list[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
+class TooSmall(Rule):
+    """The network is too small for the task: what is left when nothing else keeps it from fitting.
+
+    Seen as: the avoidable bias is high, no other finding explains it, and the training error no longer falls; or a
+    fresh copy that nothing holds back does not learn 32 images by heart in 200 steps (healthy networks: 10 to 104); or
+    a hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all.
+    Capacity is named last because it is rarely the cause: of 42 faults that a high training error shows, 2 were. Fix: a
+    bigger network.
+    """
+
+    code, name, title, link = "T17", "too_small", "the network is too small", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
+        forgets = forgetful(case)
+        left = (
+            bool((high and flat(case)) or forgets)
+            and not case.at_chance
+            and not easier_unseen(case)
+            and not fits_later(case)
+        )
+        if case.run is None or not case.fits_badly or not (narrow or left):
+            return None
+        why = narrow or forgets or "nothing else that was looked at keeps it from fitting"
+        return self.found(
+            f"{why}; {fit(case)}",
+            harm=case.to_win,
+            evidence={"parameters": case.run.summary.get("parameters"),
+                      "memorized": case.evidence.start.get("memorized")},
+            changes=(*wider(case, narrow), *another_network(case)),
+            rivals=("T13", "T18"),
+            confirm=f"train a network {LARGER} times as wide",
+        )  # fmt: skip
+
+
+def narrowest(case: Case) -> str:
+    """No hidden kernel, or one with fewer units than there are classes, in words."""
+    classes, kernels = case.evidence.start.get("classes") or 0, case.evidence.start.get("kernels", [])
+    if len(kernels) == 1:
+        return "there is no hidden layer, so classes are told apart by straight cuts alone"
+    for kernel in kernels[:-1]:
+        if len(kernel["shape"]) == 2 and kernel["shape"][-1] < classes - 1:
+            return f"{kernel['name']} has {kernel['shape'][-1]} units for {classes} classes"
+    return ""
+
+
+def wider(case: Case, narrow: str) -> Iterator[Change]:
+    hidden = case.setting("model.hidden")
+    if isinstance(hidden, list):
+        units = [max(64, LARGER * count) for count in hidden] or [256]
+        filters = case.setting("model.filters") or [FEWEST]
+        more = [max(8, LARGER * count) for count in filters]
+        also = (("model.filters", more),) if min(filters) < FEWEST else ()
+        yield Change("model.hidden", units, "a wider network fits more" if not narrow else "room for all classes", also)
+    else:
+        yield from bigger(case, "a bigger network fits more")
+
+
+def flat(case: Case) -> bool:
+    """As many epochs again, at the present slope, would win next to nothing."""
+    errors = case.column("train_error")
+    last = max(4, len(errors) // 4)
+    if len(errors) < last:
+        return False
+    return -slope(range(last), errors[-last:]).value * len(errors) / 2 < FLAT
+
+
+class Irreducible(Rule):
+    """The target is below what people reach, and the network is where people are.
+
+    Seen as: `target_error` under `human_error`, and a training error that is not above the human level. What is left
+    may be in the labels and the images, not in the network. Fix: question the target, or clean labels and images.
+    """
+
+    code, name, title, link = "T18", "at_human_level", "it is where people are, and the target is below", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        errors = case.errors
+        if errors is None or errors.human is None or errors.target is None or errors.target >= errors.human.value:
+            return None
+        if errors.train.interval()[0] > errors.human.value or errors.validation.value <= errors.target:
+            return None
+        return self.found(
+            f"people err on {100 * errors.human.value:.1f} %, the target is {100 * errors.target:.1f} %; {fit(case)}",
+            harm=errors.validation.value - errors.target,
+            evidence={"human": errors.human.value, "target": errors.target, "n": errors.train.n},
+            confirm="let a second person label 100 of the images that it gets wrong",
+        )
+
+
+class AvoidableBias(Rule):
+    """The training error is above what people reach: the model does not fit its own training set.
+
+    Seen as: training error − human error is high (at least 2 points, at least a third of the excess, interval above 0),
+    and none of the causes that could be told apart explains it. The recipe: train longer, optimise better, hold the
+    weights back less, then take a bigger network. More data does not help here.
+    """
+
+    code, name, title, link = "T19", "avoidable_bias", "it does not fit its own training set", "training"
+    symptom = True
+
+    def look(self, case: Case) -> Finding | None:
+        if case.gaps is None or case.errors is None or case.gaps.avoidable_bias.verdict != "high" or fits_later(case):
+            return None
+        gap, train = case.gaps.avoidable_bias, case.errors.train
+        return self.found(
+            above("training", train, gap, "the human level"),
+            harm=gap.value,
+            evidence={"avoidable_bias": gap._asdict(), "train_error": train.value, "n": train.n},
+            changes=tuple(recipe(case)) if case.run else (),
+            rivals=("T1", "T2", "T11", "T17"),
+            confirm="train twice as long",
+        )
+
+
+#: regularisation, the strongest first, and the value that switches it off
+HOLDING_BACK = {"dropout": 0.0, "l2": 0.0, "l1": 0.0, "activity_l1": 0.0, "activity_l2": 0.0, "max_norm": None}
+
+
+def recipe(case: Case) -> Iterator[Change]:
+    """The recipe's knobs for a high bias, the most promising first."""
+    longer = Change("training.epochs", 2 * int(case.setting("training.epochs")), "the training error was still falling")
+    if still_falling(case):
+        yield longer
+    for option, nothing in HOLDING_BACK.items():
+        if case.setting(f"regularization.{option}"):
+            why = "what holds the weights back keeps them from fitting the training set"
+            yield Change(f"regularization.{option}", nothing, why)
+    if case.setting("optimizer.name") != "adam":
+        yield Change("optimizer", {"name": "adam", "learning_rate": 0.001}, "an adaptive optimizer fits faster")
+    yield from bigger(case, "a bigger network fits more")
+    if not still_falling(case):
+        yield Change(longer.path, longer.value, "training longer never hurts the fit")
+
+
+def still_falling(case: Case) -> bool:
+    """The training error of the last quarter of the epochs is on average below that of the quarter before."""
+    errors = case.column("train_error")
+    quarter = max(1, len(errors) // 4)
+    last, before = errors[-quarter:], errors[-2 * quarter : -quarter]
+    return bool(before) and sum(last) / len(last) < sum(before) / len(before)

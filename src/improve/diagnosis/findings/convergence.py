@@ -1,0 +1,125 @@
+"""Was it at its end? Errors that still fall, early stopping that did not wait, a mean of the weights that lags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from improve.diagnosis.findings.indicators import best_epoch, data_loss, updates
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.lazy import np
+from improve.statistics.student_t import slope
+
+FALLING_P = 0.05
+SHORT = 5  # epochs: too few for a slope over epochs
+STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
+HASTY = 2  # epochs of patience
+LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
+BEHIND = 1.3  # times the cross-entropy of the batches: the clean one, of the mean
+
+
+def falling(values: Sequence[float]) -> float:
+    """The share of its last value that as many epochs again would take away, at half the slope of the last third; 0
+    where it does not surely fall."""
+    last = max(SHORT, len(values) // 3)
+    if len(values) < last:
+        return 0.0
+    fall = slope(range(last), values[-last:])
+    return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else 0.0
+
+
+class NotFinished(Rule):
+    """Training ended while the errors were still falling.
+
+    Seen as: over the last third of the epochs (five at least), the validation cross-entropy falls (p < 0.05), and at
+    half the slope as many epochs again would take a tenth of it away, or of the error where that falls too; the best
+    epoch is in the last quarter. In runs of less than five epochs, a loss that falls over the whole run by a tenth
+    (p < 0.01). And the training error is high, by more than the variance. Or early stopping with a patience of 1 or 2
+    broke it off, and the error is high.
+    Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
+    """
+
+    code, name, title, link = "T1", "not_finished", "training ended too early", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        epochs = len(case.column("train_error"))
+        if self.hasty(case, epochs):
+            return self.impatient(case, epochs)
+        if not case.fits_badly or case.gaps is None or case.to_win < case.gaps.variance.value:
+            return None
+        fall, what = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
+        if fall < STILL:
+            return None
+        factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
+        return self.found(
+            f"the {what} was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
+            harm=case.to_win,
+            evidence={"fall": fall, "epochs": epochs},
+            changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
+            rivals=("T2", "T15"),
+            confirm=f"train {factor} times as long",
+        )
+
+    @staticmethod
+    def by_epochs(case: Case) -> tuple[float, str]:
+        """The share of the validation cross-entropy, or of the error where that is more, that as many epochs again
+        would take, at half the present slope; and which of the two that is. An error alone, of few images, jumps."""
+        epochs = len(case.column("validation_cross_entropy"))
+        if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
+            return 0.0, ""
+        loss, error = (falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error"))
+        return max((loss, "validation loss"), (error, "validation error")) if loss else (0.0, "")
+
+    @staticmethod
+    def by_steps(case: Case) -> tuple[float, str]:
+        losses = data_loss(case)
+        if len(losses) < SHORT:
+            return 0.0, ""
+        fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))
+        return (1 - float(np.exp(fall.value * len(losses))) if fall.p < STILL_P else 0.0), "training loss"
+
+    @staticmethod
+    def hasty(case: Case, epochs: int) -> bool:
+        """Early stopping did not wait for a better epoch."""
+        patience, planned = case.setting("training.early_stopping.patience"), case.setting("training.epochs") or 0
+        return patience is not None and patience <= HASTY and epochs < 0.8 * planned and case.errs
+
+    def impatient(self, case: Case, epochs: int) -> Finding:
+        patience = case.setting("training.early_stopping.patience")
+        return self.found(
+            f"early stopping with a patience of {patience} ended it after {epochs} of "
+            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit(case)}",
+            harm=case.to_gain,
+            evidence={"patience": patience, "epochs": epochs},
+            changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
+            confirm="train without early stopping",
+        )
+
+
+class LaggingAverage(Rule):
+    """The running mean of the weights lags behind: what is measured and kept is near where it began.
+
+    Seen as: `optimizer.use_ema` with a mean over more than a third of the steps that were taken (it spans about
+    1 / (1 − ema_momentum) of them), and a clean cross-entropy on training images 1.3 times that of the batches, with a
+    high training error. Fix: a mean over a tenth of the steps.
+    """
+
+    code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        momentum, steps, best = case.setting("optimizer.ema_momentum") or 0.0, updates(case), best_epoch(case)
+        clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
+        if not case.setting("optimizer.use_ema") or not steps or not 0 < best <= min(len(clean), len(batches)):
+            return None
+        span, ratio = 1 / max(1 - momentum, 1e-9), clean[best - 1] / max(batches[best - 1], 1e-30)
+        if span <= LAGS * steps or ratio < BEHIND or not case.fits_badly:
+            return None
+        shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
+        return self.found(
+            f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: its cross-entropy on "
+            f"training images is {ratio:.1f} times that of the weights that train; {fit(case)}",
+            harm=case.to_win,
+            evidence={"span": span, "steps": steps, "ratio": ratio},
+            changes=(Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps"),),
+            rivals=("V7",),
+            confirm="train with use_ema: false",
+        )

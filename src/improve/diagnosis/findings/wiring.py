@@ -1,0 +1,189 @@
+"""Are data, network and loss put together rightly? Much of it shows before the first epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from improve.diagnosis.findings.edits import another_network, option
+from improve.diagnosis.findings.indicators import chance_level, initial_ratio, part_of
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+
+START = 0.5, 2.0  # initial cross-entropy over ln K; healthy and harmless runs: up to 1.47
+INPUT = 0.03, 10.0  # root mean square of what the first layer is given; 0.3 to 1 where pixels are scaled
+SCALES = 0.02, 2.5  # of a kernel: standard deviation · √inputs; Glorot and He: 0.3 to 1.5
+SUM_SLACK = 1e-3
+CUT_OFF = 0.02  # share of the outputs that sit at their smallest value
+OTHER_SCALE = 3.0  # times the brightness and the contrast of the training images
+
+
+class Head(Rule):
+    """The outputs do not fit the loss, which takes logits: numbers of both signs without an end or a fixed sum.
+
+    Seen as: before the first step, outputs that all lie between 0 and 1 and add up to 1 (a softmax before the softmax
+    of the loss, which then cannot fall below ln(1 + (K−1)/e): 1.461 for ten classes), between 0 and 1 (a sigmoid), that
+    are never negative (ReLU, softplus), of which 2 % or more sit at the smallest value (a ReLU, or a logarithm of
+    clipped numbers: logits read as probabilities). Or a softmax between hidden layers, with a high training error. Fix:
+    end in a Dense layer without activation.
+    """
+
+    code, name, title, link = "R5", "wrong_head", "the outputs do not fit the loss", "readable"
+    needs = ("start",)
+    early = True
+
+    def look(self, case: Case) -> Finding | None:
+        head = case.evidence.start.get("head")
+        why = self.mistake(head, case) or (hidden_softmax(case) if case.fits_badly else "") if head else ""
+        if not why:
+            return None
+        return self.found(
+            f"{why}; {fit(case)}",
+            harm=case.to_win,
+            evidence={"head": head, "n": case.evidence.start.get("classes")},
+            changes=another_network(case),
+            confirm="end in a Dense layer without activation, and train again",
+        )
+
+    @staticmethod
+    def mistake(head: dict[str, float], case: Case) -> str:
+        classes = case.evidence.start.get("classes") or 2
+        if head["low"] == head["high"]:
+            return ""  # a last layer that starts at zero
+        if head["low"] >= 0 and abs(head["sum_low"] - 1) < SUM_SLACK and abs(head["sum_high"] - 1) < SUM_SLACK:
+            floor = math.log(1 + (classes - 1) / math.e)
+            return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
+        if head["low"] >= 0 and head["high"] <= 1:
+            return "the outputs lie between 0 and 1, as after a sigmoid: the loss can hardly tell the classes apart"
+        if head["at_low"] >= CUT_OFF:
+            return f"{100 * head['at_low']:.0f} % of the outputs are cut off at {head['low']:.3g}: no gradient there"
+        if head["low"] >= 0:
+            return "no output is ever negative, as after a ReLU or softplus"
+        return ""
+
+
+def hidden_softmax(case: Case) -> str:
+    start = case.evidence.start
+    attention = any(kind in ("EinsumDense", "MultiHeadAttention") for kind in start.get("operations", []))
+    inside = [name for name in start.get("activations", []) if name == "softmax"]
+    return "" if attention or not inside else "a softmax between hidden layers: one unit takes what all the others get"
+
+
+class InputScale(Rule):
+    """The first layer is given numbers of a scale that it cannot work with.
+
+    Seen as: a root mean square of what goes into the first layer with weights above 10 (raw pixels, 0 to 255) or under
+    0.03 (divided by 255 twice), with a high error; or validation images whose brightness and contrast both are three
+    times those of the training images, or a third (one set scaled, the other one not). Fix: `normalize: standardize`.
+    """
+
+    code, name, title, link = "R6", "input_scale", "the inputs are of the wrong scale", "readable"
+    needs = ("start",)
+    early = True
+
+    def look(self, case: Case) -> Finding | None:
+        rms = case.evidence.start.get("input", {}).get("rms")
+        apart = self.apart(case)
+        if apart and (case.errors is None or case.errors.validation.value >= case.errors.tau):
+            return self.found(
+                f"validation images have {apart:.3g} times the brightness and contrast of training images",
+                harm=1.0 if case.errors is None else case.errors.validation.value,
+                evidence={"scale": apart, **self.parts(case)},
+                confirm="look at a validation image and a training image",
+            )
+        if rms is None or not math.isfinite(rms) or INPUT[0] <= rms <= INPUT[1] or not case.errs:
+            return None
+        scale = "large" if rms > INPUT[1] else "small"
+        return self.found(
+            f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit(case)}",
+            harm=case.to_gain,
+            evidence={"rms": rms, "initial_cross_entropy": case.evidence.start.get("initial_cross_entropy")},
+            changes=self.changes(case),
+            rivals=("R4", "T9"),
+            confirm="improve preview shows the images as they come",
+        )
+
+    @staticmethod
+    def changes(case: Case) -> Iterator[Change]:
+        if (case.setting("data.normalize") or {}).get("name") != "standardize":
+            yield Change("data.normalize", {"name": "standardize"}, "mean 0 and standard deviation 1 suit every start")
+        yield from another_network(case)
+
+    @staticmethod
+    def parts(case: Case) -> dict[str, Any]:
+        return {name: part_of(case, name) for name in ("train", "validation")}
+
+    def apart(self, case: Case) -> float | None:
+        """How many times brighter and richer in contrast validation images are, where both are far from 1."""
+        train, validation = self.parts(case).values()
+        if not train or not validation:
+            return None
+        pairs = [(validation[what][0], train[what][0]) for what in ("brightness", "contrast")]
+        if any(ours <= 0 or theirs <= 0 for ours, theirs in pairs):
+            return None
+        factors = [ours / theirs for ours, theirs in pairs]
+        far = all(factor > OTHER_SCALE for factor in factors) or all(factor < 1 / OTHER_SCALE for factor in factors)
+        return math.sqrt(factors[0] * factors[1]) if far else None
+
+
+class Start(Rule):
+    """The weights start where learning cannot begin well: all alike, far too large or far too small.
+
+    Seen as: a trained kernel, not the last one, whose values are all the same (its units stay copies of each other); or
+    with a standard deviation · √inputs above 2.5 (with a first loss above twice ln K) or under 0.02 (Glorot's and He's
+    starts give 0.3 to 1.5); and a high error. Fix: `initializer: he_normal`, or the default of Keras.
+    """
+
+    code, name, title, link = "T9", "bad_start", "the weights start wrongly", "training"
+    needs = ("start",)
+    early = True
+
+    def look(self, case: Case) -> Finding | None:
+        kernels = [k for k in case.evidence.start.get("kernels", []) if k["trainable"] and "kernel" in k["name"]]
+        wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
+        if not wrong or not case.errs:
+            return None
+        return self.found(
+            f"{wrong}; {fit(case)}",
+            harm=case.to_gain,
+            evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
+            changes=(*option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer"),
+                     *another_network(case)),
+            rivals=("R4",),
+            confirm="start from he_normal, and train 2 epochs",
+        )  # fmt: skip
+
+    @staticmethod
+    def mistake(kernel: dict[str, Any], case: Case) -> str:
+        if kernel["constant"]:
+            return f"all weights of {kernel['name']} start at one value, so its units stay alike"
+        ratio, told = initial_ratio(case), f"{kernel['name']} starts with a scale of {kernel['scale']:.2g}, 1 is usual"
+        if kernel["scale"] > SCALES[1] and ratio is not None and ratio > START[1]:
+            return told
+        return told if kernel["scale"] < SCALES[0] else ""
+
+
+class FirstLoss(Rule):
+    """The loss before the first step is far from that of guessing, ln K.
+
+    Seen as: initial cross-entropy over ln K outside 0.5 to 2 (healthy runs stay under 1.5), with a high error, and no
+    other finding that tells why. Usual causes: weights or inputs of a wrong scale, outputs that the loss does not take.
+    """
+
+    code, name, title, link = "R4", "first_loss", "the loss starts far from that of guessing", "readable"
+    needs = ("start",)
+    early = True
+
+    def look(self, case: Case) -> Finding | None:
+        ratio = initial_ratio(case)
+        if ratio is None or START[0] <= ratio <= START[1] or not case.fits_badly:
+            return None
+        return self.found(
+            f"it starts at {ratio * chance_level(case):.3g} nats, guessing gives {chance_level(case):.3g}; {fit(case)}",
+            harm=case.to_win,
+            evidence={"ratio": ratio, "chance": chance_level(case)},
+            changes=(*another_network(case), *option(case, "initializer", "he_normal", "a start of the usual scale"),
+                     *InputScale.changes(case)),
+            rivals=("R5", "R6", "T9"),
+            confirm="train 2 epochs from another start",
+        )  # fmt: skip

@@ -1,0 +1,97 @@
+"""What the words mean: the terms of the recipe, in the field's standard names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from improve.diagnosis.comparison.rules import COMPARISON
+from improve.diagnosis.findings import ORDER
+from improve.diagnosis.findings.rule import Rule
+from improve.diagnosis.selftest import record
+from improve.errors import UsageError
+from improve.spec.component import Part
+from improve.spec.reading.yaml import inline
+from improve.spec.spec import SHELVES
+
+RULES: tuple[type[Rule], ...] = (*ORDER, *COMPARISON)
+
+TERMS = {
+    "avoidable bias": "training error − human error: what a better fit of the training set could still win.",
+    "variance": "train-dev (or validation) error − training error: what is lost on images it was not trained on.",
+    "data mismatch": "validation error − train-dev error: lost because the images that count are of another kind.",
+    "validation overfit": "test error − validation error: won on the validation set by choosing, not by learning.",
+    "human level": "the error of people on the same task; the best people, where they differ. It stands for the error "
+    "that nobody gets below.",
+    "training set": "the images that the weights are fitted to.",
+    "validation set": "the images that you choose by: epochs, rates, architectures. Also called development set.",
+    "train-dev set": "images of the training kind that are not trained on; tells variance from data mismatch.",
+    "test set": "the images that no choice has seen. Opened once, at the end.",
+    "clean error": "measured with the weights as they are after an epoch, dropout and augmentation off. The loss that "
+    "Keras prints while it trains is neither: it is an average over changing weights, with dropout on.",
+    "cross-entropy": "mean −log p of the true class, in nats; guessing among K classes gives ln K. Never contains the "
+    "L1/L2 penalty here.",
+    "penalty": "what L1, L2 and activity_l1 add to the loss: l2 · ΣW² over kernels, without ½ and without 1/n.",
+    "target": "the distribution that counts: `data.target`. Validation and test images come from there, training "
+    "images from `data.source`.",
+    "own": "`split: own` keeps the training, validation and test set that a source comes in; an architecture's own "
+    "dropout and L2 hold where the spec gives none.",
+    "best epoch": "the epoch with the lowest validation error; ties go to the lower validation cross-entropy.",
+    "interval": "95 %: Wilson's for one error, Newcombe's hybrid score interval for a difference.",
+    "ensemble": "several networks that answer with the mean of their probabilities: `improve ensemble`, "
+    "`training.members`. Its cross-entropy is at most the mean of theirs (Jensen); of its error nothing is promised.",
+    "snapshot": "the weights at the end of a cycle of `warm_restarts`; the last ones of a run make an ensemble, "
+    "`training.snapshots` (Huang et al., 2017).",
+    "recipe": "high bias? fit the training set better. Then: high variance? more data, regularisation. Then: data "
+    "mismatch? training images like those that count. Each knob turns one gap.",
+}
+
+
+def summaries(shelf: str) -> dict[str, str]:
+    """Name → first line, for everything on a shelf."""
+    if shelf == "findings":
+        return {rule.code: f"{rule.name}: {rule.title}" for rule in sorted(RULES, key=lambda rule: rule.code)}
+    if shelf == "terms":
+        return TERMS
+    if shelf not in SHELVES:
+        raise UsageError(f"there is no shelf '{shelf}'", fix=f"one of {', '.join((*SHELVES, 'findings', 'terms'))}")
+    return {part.key(): part.summary() for part in SHELVES[shelf]}
+
+
+def explain(name: str) -> str:
+    """What a part, a finding or a term means; all of them where a name has several meanings."""
+    wanted = _plain(name)
+    found = [text for names, text in _entries() if wanted in names]
+    if found:
+        return "\n\n".join(found)
+    close = get_close_matches(wanted, [entry for names, _ in _entries() for entry in names], n=3)
+    fix = f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
+    raise UsageError(f"nothing here is called '{name}'", fix=fix)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", " ").replace("-", " ")
+
+
+def _entries() -> Iterator[tuple[set[str], str]]:
+    """Everything that can be explained: its names, and the text."""
+    for term, meaning in TERMS.items():
+        yield {_plain(term)}, f"{term}\n\n{meaning}"
+    for rule in RULES:
+        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{record(rule.code)}".rstrip()
+        yield {_plain(rule.code), _plain(rule.name)}, text
+    for shelf, parts in SHELVES.items():
+        for part in parts:
+            text = f"{part.key()}  ({shelf})\n\n{inspect.getdoc(part)}\n\n{options(part)}".rstrip()
+            yield {_plain(part.key())}, text
+
+
+def options(part: type[Part]) -> str:
+    """The options of a part with their defaults, one per line."""
+    lines = []
+    for key, field in part.model_fields.items():
+        if key != "name":
+            default = "required" if field.is_required() else inline(field.default)
+            lines.append(f"    {key:<18} {default:<12} {field.description or ''}")
+    return "options\n" + "\n".join(lines) if lines else ""

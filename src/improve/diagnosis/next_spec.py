@@ -1,0 +1,53 @@
+"""Spec + Change → the next valid Spec."""
+
+from __future__ import annotations
+
+import difflib
+from shlex import quote
+from typing import Any
+
+from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.findings.rule import Change, Finding
+from improve.errors import ImproveError, UsageError, visible
+from improve.runs.ensemble import best_member
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.spec import Spec
+
+
+def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
+    """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none,
+    UsageError for an ensemble: what its members lack, the diagnosis of one of them says."""
+    if diagnosis.run is not None and diagnosis.run.summary.get("members"):
+        member = quote(str(best_member(diagnosis.run)))
+        fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary['members'])} "
+        raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
+    for finding in diagnosis.findings:
+        if finding.changes and finding.status != "cannot_tell_yet":
+            return finding, finding.changes[0]
+    raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
+
+
+def revise(spec: dict[str, Any], change: Change) -> str:
+    """The YAML of `spec` with the change applied, its reason in a comment on top; it is a valid spec."""
+    return f"# {visible(f'{change.path}: {change.because}')}\n{yamlfile.write(revised(spec, change))}"
+
+
+def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
+    """`spec` with the change applied. Raises ValidationError where that is no valid spec."""
+    changed = spec
+    for path, value in change.edits:
+        changed = apply(changed, path.split("."), value)
+    Spec.model_validate(changed)
+    return changed
+
+
+def apply(value: dict[str, Any], path: list[str], new: Any) -> dict[str, Any]:
+    step, *rest = path
+    return {**value, step: apply(value.get(step) or {}, rest, new) if rest else new}
+
+
+def edit(spec: dict[str, Any], revised: str) -> str:
+    """What changes, as a unified diff without context."""
+    before, after = yamlfile.write(spec).splitlines(), revised.splitlines()[1:]
+    lines = list(difflib.unified_diff(before, after, "this run", "next", lineterm="", n=1))
+    return "\n".join(lines)

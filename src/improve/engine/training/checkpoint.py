@@ -1,0 +1,148 @@
+"""What a run goes on from: written while it trains, taken up by `improve resume`."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve import __version__
+from improve.engine.data.prepare import Data
+from improve.engine.model import devices
+from improve.engine.model.instrument import Steps
+from improve.engine.model.measure import Measured
+from improve.engine.model.weights import restore, state_of, weights_of
+from improve.engine.training.history import History
+from improve.errors import ImproveError
+from improve.lazy import keras
+from improve.runs import generations as store
+from improve.runs import run
+from improve.runs.generations import Arrays
+from improve.runs.tables import Table
+
+ARRAYS, BEST, ABOUT = "arrays.npz", "best.npz", "state.json"
+CHEAP = 100.0  # between epochs: so many times as long as saving takes is waited, so that it takes 1 % of the time
+STEPS = "steps/"
+WEIGHTS, PROBABILITY = "weights/", "probability/"
+
+
+class Kept(NamedTuple):
+    """A saved state: the model's and the steps' arrays, those of the best epoch, and plain data."""
+
+    arrays: Arrays
+    best: Arrays
+    about: dict[str, Any]
+
+    @property
+    def passes(self) -> list[Steps]:
+        """Of the epoch in hand."""
+        count = int(self.about["passes"])
+        return [Steps(*(self.arrays[f"{STEPS}{number}/{name}"] for name in Steps._fields)) for number in range(count)]
+
+
+def read(folder: Path) -> tuple[Kept, list[str]]:
+    """The newest state of a run that is whole, and what is wrong with newer ones; raises as store.load does."""
+    return store.load(folder / "state", lambda files: accepted(folder, files))
+
+
+def accepted(folder: Path, files: dict[str, bytes]) -> Kept:
+    about = json.loads(files[ABOUT])
+    for name, size in about["tables"].items():
+        if (folder / name).stat().st_size < size:
+            raise ValueError(f"{name} is shorter than it was")
+    return Kept(store.unpacked(files[ARRAYS]), store.unpacked(files[BEST]), about)
+
+
+def best_weights(folder: Path) -> Arrays:
+    """Of a run's best epoch, as `weights_of` gives them. Raises ImproveError where there are none."""
+    try:
+        best = read(folder)[0].best
+    except FileNotFoundError:
+        best = {}
+    if not best:
+        raise ImproveError(f"{folder} has no weights of a best epoch", fix="take a run that has trained for an epoch")
+    return {name.removeprefix(WEIGHTS): array for name, array in best.items() if name.startswith(WEIGHTS)}
+
+
+def only_weights(weights: Arrays) -> dict[str, bytes]:
+    """The files of a state from which `best_weights` gives these, and from which nothing goes on."""
+    best = {WEIGHTS + name: array for name, array in weights.items()}
+    return {ARRAYS: store.packed({}), BEST: store.packed(best), ABOUT: store.written({"tables": {}})}
+
+
+class Keeper:
+    """Saves the state of a run that trains."""
+
+    def __init__(self, folder: Path, model: Any, history: History, data: Data, tables: dict[str, Table]):
+        self.folder, self.model, self.history, self.data, self.tables = folder, model, history, data, tables
+        self.best: Arrays = {}
+        self.changes: list[dict[str, Any]] = []
+        self.about: dict[str, Any] = {}  # for summary.json
+        self.saved, self.cost, self.spent = time.monotonic(), 0.0, 0.0
+
+    def keep_best(self, measured: dict[str, Measured]) -> None:
+        weights = {WEIGHTS + name: array for name, array in weights_of(self.model).items()}
+        self.best = weights | {PROBABILITY + name: result.probability for name, result in measured.items()}
+
+    def restore_best(self) -> None:
+        restore(self.model, {k.removeprefix(WEIGHTS): v for k, v in self.best.items() if k.startswith(WEIGHTS)})
+
+    @property
+    def due(self) -> bool:
+        """Within an epoch."""
+        return time.monotonic() - self.saved >= self.history.spec.training.save_every_seconds
+
+    @property
+    def cheap(self) -> bool:
+        """Between epochs."""
+        return time.monotonic() - self.saved >= CHEAP * self.cost
+
+    def save(self) -> Arrays:
+        """Write a generation, and what a reader finds of a run that is not at its end; gives the state."""
+        began, state = time.monotonic(), state_of(self.model)
+        steps = {
+            f"{STEPS}{number}/{name}": array
+            for number, part in enumerate(self.history.passes)
+            for name, array in part._asdict().items()
+        }
+        for name in self.tables:
+            store.sync(self.folder / name)
+        files = {
+            ARRAYS: store.packed(state | steps),
+            BEST: store.packed(self.best),
+            ABOUT: store.written(self.plain()),
+        }
+        store.save(self.folder / "state", files)
+        self.write_reached("running")
+        self.saved = time.monotonic()
+        self.cost = self.saved - began
+        self.spent += self.cost
+        return state
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "improve": __version__,
+            "backend": keras.backend.backend(),
+            "keras": keras.__version__,
+            "devices": devices.count(self.history.spec.training.devices),
+            "spec": self.history.spec.complete(),
+            "timeline": self.history.timeline.as_json(),
+            "history": self.history.as_json(),
+            "passes": len(self.history.passes),
+            "changes": self.changes,
+            "tables": {name: table.size for name, table in self.tables.items()},
+        }
+
+    def write_reached(self, status: str, **more: Any) -> None:
+        """The predictions of the best epoch, then summary.json."""
+        for name, part in self.data.measured.items():
+            if PROBABILITY + name in self.best:
+                arrays = {"id": part.ids, "label": part.labels, "probability": self.best[PROBABILITY + name]}
+                run.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
+        reached = {"epochs": self.history.epoch, "best_epoch": self.history.best or None, **self.history.reached}
+        summary = {"status": status, "name": self.folder.name, **reached, **self.about, **more}
+        run.write_summary(self.folder, summary | ({"changes": self.changes} if self.changes else {}))
+
+    def take_up(self, kept: Kept) -> None:
+        self.best, self.changes = kept.best, list(kept.about["changes"])

@@ -1,0 +1,37 @@
+"""curves.png of a run, as it grows."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from improve import figure as plots
+from improve.engine.training.checkpoint import Keeper
+from improve.engine.training.history import History
+
+FIRST = 2.0  # seconds before the first one, and after it: it loads matplotlib, so what it took says nothing
+SHARE = 20.0  # times what a drawing took pass before the next one: a tenth of a second is long for a short epoch
+
+
+class Curves:
+    """Drawn after every epoch, or as often as takes a twentieth of the time; the end of a run is always drawn."""
+
+    def __init__(self, folder: Path, history: History, keeper: Keeper):
+        self.file, self.history, self.keeper = folder / "curves.png", history, keeper
+        self.epoch, self.next = 0, time.monotonic() + FIRST  # the last that is drawn; monotonic seconds
+
+    def epoch_ended(self) -> None:
+        if time.monotonic() >= self.next:
+            self.draw()
+
+    def ended(self) -> None:
+        if self.history.rows and self.history.epoch != self.epoch:
+            self.draw()
+
+    def draw(self) -> None:
+        began, history = time.monotonic(), self.history
+        human_error = history.spec.diagnosis.human_error
+        plots.draw_curves(self.file, history.rows, history.best, human_error, self.keeper.changes)
+        now = time.monotonic()
+        self.next = now + (SHARE * (now - began) if self.epoch else FIRST)
+        self.epoch = history.epoch

@@ -1,0 +1,142 @@
+"""Several networks of one spec in one command: each from its own seed, on the same images; their mean is the run.
+
+`training.members: 5` makes runs/NAME, the ensemble, and in it members/seed0, seed1 …, which are runs as any other: the
+spec of each trains it again, alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from improve.engine.data.prepare import Data, prepare
+from improve.engine.model import devices
+from improve.engine.training import resume, train
+from improve.engine.training.resources import OutOfMemoryError
+from improve.errors import ImproveError, UsageError
+from improve.interrupt import BrokenOff, interruptible
+from improve.runs import ensemble, run
+from improve.runs.lock import locked
+from improve.spec.reading.load import load as load_spec
+from improve.spec.spec import Spec
+
+FOLDER = "members"  # in the ensemble's
+DONE = ("finished", "diverged")
+SAME_UPDATES = ("training.batch_size", "optimizer.gradient_accumulation_steps")  # what too little memory may change
+
+
+class Watcher(train.Watcher, Protocol):
+    """Told of each member that is done, or was stopped."""
+
+    def trained(self, number: int, total: int, made: run.Run) -> None: ...
+
+
+def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None) -> Path:
+    """Train `spec`: one network as `train.train` does, or all its members, into a new folder under `runs`."""
+    if spec.training.members == 1:
+        return train.train(spec, name, runs, watcher, weights)
+    name, runs = run.checked_name(name), run.writable(runs)
+    data = prepare(spec, watcher.reading)
+    devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
+    folder = run.create(runs, name, spec, weights)
+    with locked(folder), failing(folder):
+        go(spec, folder, data, watcher, weights, [])
+    return folder
+
+
+def go_on(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True) -> Path:
+    """Go on with a run as `resume.resume` does, or with the members of an ensemble that are not done.
+
+    Raises UsageError where the members are done, or where their settings should change on the way.
+    """
+    found = run.load(folder)
+    if "members" in found.summary:
+        origin = found.summary.get("snapshots_of")
+        fix = f"improve resume {folder.parent / origin}" if origin else "improve resume a member, then improve ensemble"
+        raise UsageError(f"{folder} is an ensemble, and its members are done", fix=fix)
+    if found.spec["training"]["members"] == 1:
+        return resume.resume(folder, overrides, watcher, reason, code)
+    spec = load_spec(folder / "spec.yaml", code=code)
+    if any(not text.strip().startswith(SAME_UPDATES) for text in overrides):
+        raise UsageError("members cannot change on the way: they would not be alike", fix="train a new ensemble")
+    if overrides and not under_way(folder):
+        raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
+    weights = found.summary.get("from")
+    with locked(folder), failing(folder):
+        data = prepare(spec, watcher.reading)
+        go(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
+    return folder
+
+
+@contextmanager
+def failing(folder: Path) -> Iterator[None]:
+    """What goes wrong with a member stands in the ensemble's summary as well. Where its memory ran out, the error names
+    the ensemble: that goes on, with what the member needs."""
+    try:
+        with interruptible():
+            yield
+    except BaseException as error:
+        run.write_failure(folder, error)
+        if isinstance(error, BrokenOff):
+            error.__notes__ = [f"go on   improve resume {folder}"]  # not the member alone
+        if isinstance(error, OutOfMemoryError):
+            error.folder = folder
+        raise
+
+
+def under_way(folder: Path) -> bool:
+    return any(run.load(file.parent).status not in DONE for file in folder.glob(f"{FOLDER}/*/summary.json"))
+
+
+def go(
+    spec: Spec, folder: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+) -> None:  # fmt: skip
+    """Each member that is not done, one after the other, then their ensemble; ends earlier where one is stopped."""
+    begun = {"status": "running", "name": folder.name}
+    run.write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
+    (folder / FOLDER).mkdir(exist_ok=True)
+    made, total = [], spec.training.members
+    for number in range(total):
+        one = trained(member(spec, number), folder / FOLDER, data, watcher, weights, overrides)
+        watcher.trained(number + 1, total, one)
+        if one.status == "stopped":
+            told = {"status": "stopped", "signal": one.summary.get("signal"), "done": number}
+            run.write_summary(folder, run.load(folder).summary | told)
+            return
+        made.append(one)
+    combine(folder, made)
+
+
+def member(spec: Spec, number: int) -> Spec:
+    """The spec of one member: everything random is its own, but for what divides the images."""
+    data = spec.data.model_copy(update={"split_seed": spec.split_seed})
+    training = spec.training.model_copy(update={"members": 1})
+    return spec.model_copy(update={"seed": (spec.seed + number) % 2**31, "data": data, "training": training})
+
+
+def trained(
+    spec: Spec, runs: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+) -> run.Run:
+    """The member, from where it stands; `overrides` are for one that is under way."""
+    folder = runs / f"seed{spec.seed}"
+    if not (folder / "summary.json").is_file():
+        if folder.is_dir():
+            shutil.rmtree(folder)  # killed while it was made
+        train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
+    elif run.load(folder).status not in DONE:
+        resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
+    return run.load(folder)
+
+
+def combine(folder: Path, made: list[run.Run]) -> None:
+    """Those that have a result answer together. Raises ImproveError where they are fewer than two."""
+    have = [one for one in made if "validation" in one.summary]
+    if len(have) < 2:
+        raise ImproveError(f"{len(made) - len(have)} of {len(made)} members diverged in their first epoch",
+                           fix=f"improve diagnose {made[0].folder}")  # fmt: skip
+    more: dict[str, Any] = {"diverged": [one.name for one in made if one.status == "diverged"]}
+    told = {key: value for key, value in more.items() if value}
+    ensemble.write(folder, have, ensemble.gather(have), [1 / len(have)] * len(have), **told)

@@ -1,0 +1,193 @@
+"""A run goes on: after a crash or a stop as if nothing had happened, or with other settings from there on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve.engine.data.prepare import Data, prepare
+from improve.engine.model import devices
+from improve.engine.model.timeline import Timeline
+from improve.engine.model.weights import restore_state
+from improve.engine.training import checkpoint as keeping
+from improve.engine.training.batches import steps_per_epoch
+from improve.engine.training.checkpoint import Kept
+from improve.engine.training.train import Watcher, Work, begin, failing, go, make
+from improve.errors import ImproveError, UsageError
+from improve.lazy import keras
+from improve.runs import run
+from improve.runs.lock import locked
+from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.load import load as load_spec
+from improve.spec.spec import Spec
+
+MORE_EPOCHS = re.compile(r"\s*training\.epochs\s*=\s*\+\s*(\d+)\s*")
+ANEW = "improve train SPEC --from {} starts a new run from these weights"
+#: what cannot change while a run goes on, and why
+FIXED = {
+    "seed": "everything random would be drawn anew",
+    "data": "images that have judged the network could train it",
+    "model": "its weights have no place in another network",
+    "optimizer.name": "what one optimizer remembers of the gradients means nothing to another",
+    "diagnosis.cost": "the best epoch so far was chosen by another number",
+    "evidence": "the tables of the run have one form",
+    "training.members": "each member is a run of its own",
+}
+
+
+class Edit(NamedTuple):
+    """A setting that is another one now."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def resume(
+    folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True, data: Data | None = None
+) -> Path:
+    """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change. Without
+    `code` a model of the user's own is refused. `data`: what `prepare` gives for the spec, where it is at hand.
+
+    Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
+    change cannot.
+    """
+    found = run.load(folder)
+    if found.summary.get("snapshot_of"):
+        raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
+    load_spec(found.folder / "spec.yaml", code=code)
+    with locked(folder) as owner:
+        try:
+            kept, damaged = keeping.read(folder)
+        except FileNotFoundError:
+            return start_over(found, overrides, watcher, owner, data)
+        spec, edits = changed(found, kept, overrides)
+        check_work_left(found, kept, spec, edits)
+        data = data or prepare(spec, watcher.reading)
+        check_same_data(found, data)
+        devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
+        line = moved(kept, spec, edits, data)
+        with failing(folder, spec) as interrupt:
+            work = taken_up(spec, data, folder, line, owner, kept)
+            work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
+            work.about["notes"] = [*damaged, *other_versions(kept, spec), *told(kept, edits)]
+            note_down(work, kept, edits, reason)
+            go(work, interrupt, watcher)
+    return folder
+
+
+def start_over(
+    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: Data | None
+) -> Path:
+    """It died before anything was saved, so it begins once more."""
+    if found.status == "finished":
+        raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
+    if overrides:
+        raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
+    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
+    data = data or prepare(spec, watcher.reading)
+    with failing(found.folder, spec) as interrupt:
+        go(begin(spec, data, found.folder, owner, Path(weights) if weights else None), interrupt, watcher)
+    return found.folder
+
+
+def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, list[Edit]]:
+    """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
+    done = len(kept.about["history"]["rows"])
+    written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
+    spec = load_spec(found.folder / "spec.yaml", written)
+    before = Spec.model_validate(kept.about["spec"])  # with the defaults of what came after it was saved
+    edits = list(differing(before.complete(), spec.complete()))
+    for edit in edits:
+        key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
+        if key:
+            raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(found.folder))
+        if edit.path == "training.batch_size" and kept.about["passes"]:
+            raise UsageError("training.batch_size can change between epochs only, and the run stopped within one",
+                             fix=f"improve resume {found.folder} first, and stop it between two")  # fmt: skip
+    return spec, edits
+
+
+def differing(old: Any, new: Any, path: str = "") -> Iterator[Edit]:
+    """Leaf by leaf; lists, and parts with another name, as wholes."""
+    same_part = isinstance(old, dict) and isinstance(new, dict) and old.get("name") == new.get("name")
+    if same_part:
+        for key in dict.fromkeys([*old, *new]):
+            yield from differing(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+    elif path == "optimizer":
+        yield Edit("optimizer.name", old["name"], new["name"])
+    elif old != new:
+        yield Edit(path, old, new)
+
+
+def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Edit]) -> None:
+    done, more = len(kept.about["history"]["rows"]), f"improve resume {found.folder} training.epochs=+20"
+    if spec.training.epochs < done or (found.status == "finished" and spec.training.epochs == done):
+        raise UsageError(f"{found.folder} is done with {done} epochs, {spec.training.epochs} are asked for", fix=more)
+    if found.status == "finished" and not edits:
+        raise UsageError(f"{found.folder} is finished: it stopped early after {done} epochs", fix=more)
+    if found.status == "diverged" and not edits:
+        fix = f"improve resume {found.folder} optimizer.learning_rate={spec.optimizer.learning_rate / 10:g}"
+        raise UsageError(f"{found.folder} diverged, and would do so again", fix=fix)
+
+
+def check_same_data(found: run.Run, data: Data) -> None:
+    before = found.fingerprint
+    other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
+    if other:
+        raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
+
+
+def moved(kept: Kept, spec: Spec, edits: list[Edit], data: Data) -> Timeline:
+    """The run's timeline with what the changes move."""
+    line, history = Timeline(**kept.about["timeline"]), kept.about["history"]
+    epoch, done = len(history["rows"]), sum(len(part.loss) for part in kept.passes)
+    if any(edit.path.partition(".")[0] == "schedule" for edit in edits):
+        line = line.with_schedule_from(line.first_step(epoch) + done, epoch + done / line.steps_per_epoch)
+    steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
+    return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
+
+
+def taken_up(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], kept: Kept) -> Work:
+    """The run as it was when `kept` was saved."""
+    work = make(spec, data, folder, line, owner, kept.about["tables"])
+    work.history.take_up(kept.about["history"], kept.passes)
+    work.keeper.take_up(kept)
+    restore_state(work.model, {name: kept.arrays[name] for name in kept.arrays if not name.startswith(keeping.STEPS)})
+    work.model.optimizer.rate_scale.assign(work.history.rate_scale())
+    return work
+
+
+def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
+    """What changed, in the run's summary and its spec, before a step is taken with it."""
+    if not edits:
+        return
+    at: dict[str, Any] = {
+        "epoch": work.history.epoch + round(work.history.done / work.history.timeline.steps_per_epoch, 3)
+    }
+    at |= {"step": work.history.step} | ({"reason": reason} if reason else {})
+    work.keeper.changes += [{**at, "path": edit.path, "from": edit.old, "to": edit.new} for edit in edits]
+    work.history.changed = work.history.epoch
+    lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
+             f"{yamlfile.inline(change['to'])}\n" for change in work.keeper.changes]  # fmt: skip
+    # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
+    run.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
+    work.keeper.save()
+
+
+def other_versions(kept: Kept, spec: Spec) -> Iterator[str]:
+    now = {"backend": keras.backend.backend(), "keras": keras.__version__}
+    for what, version in now.items():
+        if kept.about[what] != version:
+            yield f"the run began with {what} {kept.about[what]}, this is {version}: its end will be another"
+    before, used = kept.about.get("devices", 1), devices.count(spec.training.devices)
+    if before != used:
+        yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
+
+
+def told(kept: Kept, edits: list[Edit]) -> Iterator[str]:
+    yield f"goes on after {len(kept.about['history']['rows'])} epochs"
+    for edit in edits:
+        yield f"from here on {edit.path}: {yamlfile.inline(edit.new)} (before: {yamlfile.inline(edit.old)})"

@@ -1,0 +1,280 @@
+"""The straight line: a Spec becomes a trained model and a run folder."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from signal import Signals
+from typing import Any, Protocol
+
+from improve.diagnosis.findings import CAUSES
+from improve.diagnosis.findings.rule import Case
+from improve.engine.data.prepare import Data, prepare
+from improve.engine.model import devices
+from improve.engine.model.build import assemble, deliverable
+from improve.engine.model.instrument import step_callback, steps_of
+from improve.engine.model.measure import averaged, measure
+from improve.engine.model.timeline import Timeline, timeline
+from improve.engine.model.weights import begin_from, state_of, state_sha256
+from improve.engine.training import checkpoint as keeping
+from improve.engine.training import snapshots
+from improve.engine.training.batches import steps_per_epoch, training_batches
+from improve.engine.training.checkpoint import Keeper
+from improve.engine.training.curves import Curves
+from improve.engine.training.environment import describe
+from improve.engine.training.history import History, open_test
+from improve.engine.training.probes import Probes
+from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
+from improve.errors import UsageError
+from improve.interrupt import BrokenOff, Interrupt, interruptible
+from improve.lazy import keras
+from improve.runs import ledger, run
+from improve.runs.lock import locked
+from improve.spec.spec import Spec
+
+LONG = 1.0  # second that the rest of an epoch may take after Ctrl+C
+
+
+class Watcher(Protocol):
+    """Told what happens while it happens; the terminal implements it."""
+
+    def reading(self, done: int, total: int) -> None: ...
+    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def step(self, epoch: int, step: int) -> None: ...
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        """The run ends with this epoch where a reason is returned."""
+
+
+@dataclass
+class Work:
+    """What trains: all that the steps of a run need."""
+
+    spec: Spec
+    data: Data
+    folder: Path
+    model: Any
+    batches: Any
+    history: History
+    probes: Probes
+    keeper: Keeper
+    curves: Curves
+    about: dict[str, Any]
+
+
+def train(
+    spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None, data: Data | None = None
+) -> Path:
+    """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
+    folder of a run whose best epoch it starts from; `data`: what `prepare` gives for this spec, where it is at hand.
+
+    Raises UsageError, before Keras is loaded and with nothing left behind, where the folder or the data are unusable.
+    """
+    if spec.training.members > 1:
+        raise UsageError(f"this trains one network, not {spec.training.members}", fix="training.members=1")
+    name = run.checked_name(name)
+    runs = run.writable(runs)
+    data = data or prepare(spec, watcher.reading)
+    devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
+    folder = run.create(runs, name, spec, weights)
+    start(spec, data, folder, watcher, weights)
+    return folder
+
+
+def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
+    """Train in a folder that `run.create` has made."""
+    with locked(folder) as owner, failing(folder, spec) as interrupt:
+        go(begin(spec, data, folder, owner, weights), interrupt, watcher)
+
+
+def not_stopped(made: run.Run) -> run.Run:
+    """The same. Raises BrokenOff where a signal has stopped it, for who trains several."""
+    if made.status == "stopped" and "signal" in made.summary:
+        raise BrokenOff(Signals[made.summary["signal"]])
+    return made
+
+
+@contextmanager
+def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
+    """What goes wrong stands in summary.json; what is saved stays. Gives whether a signal asked the run to stop. Raises
+    OutOfMemoryError where memory ran out."""
+    try:
+        with interruptible() as interrupt:
+            yield interrupt
+    except BaseException as error:
+        run.write_failure(folder, error)
+        if isinstance(error, BrokenOff):
+            error.add_note(f"go on   improve resume {folder}")
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise disk_full(folder) from error
+        if is_out_of_memory(error) and not spec.training.deterministic:
+            raise OutOfMemoryError(folder, spec) from error
+        raise
+
+
+def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+    """All that is done before the first step."""
+    steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
+    work = make(spec, data, folder, timeline(spec, steps), owner)
+    if weights is not None:
+        copied, count = begin_from(work.model, keeping.best_weights(weights))
+        work.keeper.about["from"] = str(weights.absolute())
+        work.about["notes"] = [f"{copied} of {count} arrays of weights are those of {weights}"]
+    check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
+    work.probes.start()
+    work.keeper.save()
+    work.about["warnings"] = warnings(run.load(folder))
+    return work
+
+
+def make(
+    spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], sizes: dict[str, int] | None = None
+) -> Work:
+    """The model and all that is around it; `sizes` of the tables of a run that goes on."""
+    if spec.training.deterministic:
+        make_deterministic()
+    model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
+    environment = describe(spec, data)
+    run.write_json(folder / "environment.json", environment)
+    history = History(spec, folder, data, line, sizes)
+    probes = Probes(spec, model, data, folder, line, sizes)
+    tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}
+    tables |= {f"evidence/{name}": table for name, table in probes.tables.items()}
+    keeper = Keeper(folder, model, history, data, tables)
+    keeper.about = {"parameters": model.count_params(), **owner}
+    about = {"parameters": model.count_params(), "device": environment["device"], "warnings": [], "notes": []}
+    about["steps_per_epoch"] = line.steps_per_epoch
+    curves = Curves(folder, history, keeper)
+    return Work(spec, data, folder, model, training_batches(spec, data), history, probes, keeper, curves, about)
+
+
+def make_deterministic() -> None:
+    """Operations that give the same numbers every time: TensorFlow's have to be asked for, JAX's on a CPU are."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def warnings(begun: run.Run) -> list[str]:
+    """What shows before the first step that may keep it from learning; whether it does, the diagnosis says."""
+    case = Case(None, None, begun)
+    found = [rule().look(case) for rule in CAUSES if rule.early and not any(rule.unseen(case))]
+    first = next((finding for finding in found if finding), None)  # it explains the others
+    return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
+
+
+def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
+    """To the end, wherever the run stands."""
+    watcher.started(work.folder, work.spec, work.data, work.about)
+    status = fit(work, interrupt, watcher)
+    work.curves.ended()
+    state = state_of(work.model) if status == "diverged" else work.keeper.save()
+    if status == "stopped" and work.history.passes:
+        work.history.record_steps()  # for the diagnosis; who goes on cuts them off
+    finish(work, status, interrupt, state_sha256(state))
+
+
+def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
+    """All epochs that are left, or as many as it comes to; returns the run's status."""
+    history, model = work.history, work.model
+    while history.epoch < work.spec.training.epochs and not (history.rows and history.stalled()):
+        status = one_pass(work, interrupt, partial(watcher.step, history.epoch + 1))
+        if status:
+            return status
+        began = time.monotonic()
+        steps = history.record_steps()
+        work.probes.kernel_rows(history.epoch, steps)
+        row = history.row(steps)
+        with averaged(model):
+            measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
+            if history.end_epoch(row, measured):
+                work.keeper.keep_best(measured)
+            snapshots.take(work.folder, model, history, measured)
+            work.probes.epoch(history.epoch, measured)
+        model.optimizer.rate_scale.assign(history.rate_scale())
+        work.curves.epoch_ended()
+        history.seconds += time.monotonic() - began
+        reason = watcher.epoch(history.record_epoch(), history.best)
+        if reason:
+            work.keeper.about["stopped_because"] = reason
+        if reason or interrupt.requested:
+            return "stopped"
+        if work.keeper.cheap:
+            work.keeper.save()
+    return "finished"
+
+
+def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
+    """What is left of the epoch in hand; returns the run's status where the run ends with it."""
+    history, batches, size = work.history, work.batches, work.history.timeline.steps_per_epoch
+    while history.done < size:
+        batches.epoch, batches.first = history.epoch, history.done
+        began, first = time.monotonic(), history.done
+
+        def breaks_off(done: int, began: float = began, left: int = size - first) -> bool:
+            rest = (left - done) * (time.monotonic() - began) / done
+            return bool(done < left and (work.keeper.due or (interrupt.requested and rest > LONG)))
+
+        def told(done: int) -> None:
+            interrupt.begun = True
+            on_step(history.done + done)
+
+        every_step = step_callback(told, breaks_off)
+        work.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
+        history.add_pass(steps_of(work.model, first), time.monotonic() - began)
+        if not history.finite:
+            history.record_steps()
+            return "diverged"
+        if history.done < size and work.model.stop_training:  # broken off
+            if interrupt.requested:
+                return "stopped"
+            work.keeper.save()
+    return ""
+
+
+def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
+    """With the weights of the best epoch, open the test part of a run that is at its end, and write what was reached;
+    `digest`: of the end state."""
+    history, model, data = work.history, work.model, work.data
+    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
+    more["seconds_saving"] = work.keeper.spent
+    work.probes.finish(bool(history.rows) and not history.passes)
+    if interrupt.requested and status == "stopped":
+        more["signal"] = interrupt.signal.name
+    if history.rows:
+        trained = sum(row["training_seconds"] for row in history.rows)
+        more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
+        work.keeper.restore_best()
+        if "test" in data.parts and status != "stopped":
+            more |= {"test": open_test(model, data, work.folder)}
+        deliverable(model).save(work.folder / "model.keras")
+        more["model_bytes"] = (work.folder / "model.keras").stat().st_size
+        if status != "stopped":  # who stops it does not want to wait
+            more["seconds_per_image"] = seconds_per_image(model, data)
+            more |= snapshots.conclude(work.folder, model, history, data, more["seconds"])
+    work.keeper.write_reached(status, **more)
+    write_down(work)
+
+
+def write_down(work: Work) -> None:
+    """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
+    if "validation" in work.history.reached:
+        digests = work.data.census["validation"].digest, ledger.experiment(work.spec.complete())
+        validation = work.history.reached["validation"]
+        ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
+
+
+def seconds_per_image(model: Any, data: Data) -> float:
+    """Median wall time to classify one image, after a warm-up."""
+    one = data.parts["validation"].images[:1]
+    times = []
+    for _ in range(12):
+        began = time.perf_counter()
+        model.predict_on_batch(one)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])

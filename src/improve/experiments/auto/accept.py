@@ -1,0 +1,77 @@
+"""Whether a change of the loop is kept: better than its parent beyond the noise of images and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from improve.diagnosis.comparison.configurations import Block, probability
+from improve.errors import ImproveError
+from improve.experiments.auto.budget import Budget, Clock, trained
+from improve.experiments.auto.journal import DROPPED, KEPT, Step, Story
+from improve.images import npz as npzfile
+from improve.lazy import np
+from improve.runs.run import Run
+from improve.spec.reading.load import load as load_spec
+from improve.spec.spec import Spec
+from improve.statistics.paired import Paired, paired, wrong
+
+# P(better): benchmarks/loop/keeping.py weighs what is won against what is kept by mistake, about one change in ten
+CLEAR = 0.98  # enough on one seed, which knows only the noise of the images
+HOPE = 0.8  # below it a second seed is not worth its epochs
+SURE = 0.8  # that two seeds of each must reach together
+HOPELESS = 0.05  # below it a long run is given up half-way; benchmarks/loop/halfway.py says what is lost by that
+SECOND = "-seed1"
+
+
+def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget: Budget, clock: Clock) -> Step:
+    """The step with its verdict; in doubt a second seed of each decides."""
+    seen, better = against(made, parents)
+    cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (made, parents) if len(runs) == 1)
+    doubtful = HOPE <= better < CLEAR and len(made) == 1
+    if doubtful and (cost <= budget.left(story)):
+        one, other = ([*runs, second(story, runs[0], clock)] for runs in (made, parents))
+        if "validation" in one[1].summary and "validation" in other[1].summary:
+            return weigh(story, step, one, other, budget, clock)
+    verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
+    return replace(
+        step, verdict=verdict, seeds=len(made), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
+    )
+
+
+def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: Clock) -> Step | None:
+    """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
+    epochs, half = spec.training.epochs, spec.training.epochs // 2
+    if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
+        return None
+    made = trained(story, step.run, spec, clock, half)
+    if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half
+        return None
+    better = against([made], [parent])[1]
+    why = f"behind after {half} of {epochs} epochs (P(better) {better:.3f})"
+    return replace(step, verdict=DROPPED, better=better, why=why) if better < HOPELESS else None
+
+
+def against(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, float]:
+    """The difference of the first seeds on the same images, and the probability that the recipe is the better one."""
+    one, other = ([missed(each) for each in runs] for runs in (made, parents))
+    block: Block = (np.stack(one), np.stack(other))
+    return paired(one[0], other[0]), probability([block])
+
+
+def missed(one: Run) -> Any:
+    """Which validation images (n,) a run gets wrong. Raises ImproveError where that is not to be had."""
+    try:
+        return wrong(npzfile.load(one.folder / "predictions" / "validation.npz"))[1]
+    except (*npzfile.DAMAGED, KeyError) as error:
+        fix = "remove that folder: it is trained again"
+        raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error
+
+
+def second(story: Story, one: Run, clock: Clock) -> Run:
+    """The same recipe once more, from other weights, in another order, on the same division of the images."""
+    spec = load_spec(one.folder / "spec.yaml", [])
+    data = spec.data.model_copy(update={"split_seed": spec.split_seed})
+    other = spec.model_copy(update={"seed": (spec.seed + 1) % 2**31, "data": data})
+    return trained(story, one.name + SECOND, other, clock)

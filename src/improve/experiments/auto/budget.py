@@ -1,0 +1,79 @@
+"""One run of the loop: trained from where it stands, as far as it is to go, within the budget."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any, NamedTuple
+
+from improve.engine.data.prepare import LastPrepared
+from improve.engine.training import resume, train
+from improve.errors import ImproveError
+from improve.experiments.auto.journal import Story
+from improve.runs import run
+from improve.runs.run import Run
+from improve.spec.spec import Spec
+
+DONE = ("finished", "diverged", "failed")
+
+
+class Budget(NamedTuple):
+    """One of the three is given. `began`: on this process's monotonic clock."""
+
+    epochs: int | None = None
+    minutes: float | None = None
+    trials: int | None = None
+    began: float = 0.0
+
+    def left(self, story: Story) -> int:
+        """Epochs that may still be trained."""
+        if self.epochs is not None:
+            return max(0, self.epochs - story.epochs)
+        if self.trials is not None:
+            return 10**9 if len(list(story.runs())) < self.trials else 0
+        return max(0, int(self.seconds_left(story) / max(story.seconds_per_epoch, 1e-3)))
+
+    def seconds_left(self, story: Story) -> float:
+        """What was trained before this process began counts with its own seconds."""
+        assert self.minutes is not None
+        return 60 * self.minutes - max(story.seconds, time.monotonic() - self.began)
+
+
+class Clock:
+    """A watcher that ends the run in hand after the epoch it is to pause at, or in which the minutes are over. `last`:
+    the data of the run before."""
+
+    def __init__(self, watcher: train.Watcher, budget: Budget, story: Story):
+        self.watcher, self.budget, self.story, self.pause = watcher, budget, story, 0
+        self.reading, self.started, self.step = watcher.reading, watcher.started, watcher.step
+        self.last = LastPrepared()
+
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        self.watcher.epoch(row, best)
+        if self.budget.minutes is not None and self.budget.seconds_left(self.story) <= 0:
+            return "the minutes are over"
+        return f"paused after epoch {row['epoch']}" if row["epoch"] == self.pause else None
+
+
+def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -> Run:
+    """The run of this name at its end, or after `pause` epochs."""
+    folder = story.folder / name
+    if folder.is_dir() and not (folder / "summary.json").is_file():
+        shutil.rmtree(folder)  # killed while it was made
+    clock.pause = pause if pause < spec.training.epochs else 0
+    if folder.exists() and far_enough(run.load(folder), clock.pause):
+        return run.load(folder)
+    try:
+        data = clock.last.of(spec, clock.reading)
+        if folder.exists():
+            resume.resume(folder, [], clock, data=data)
+        else:
+            train.train(spec, name, story.folder, clock, data=data)
+    except ImproveError:
+        if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
+            raise
+    return train.not_stopped(run.load(folder))
+
+
+def far_enough(made: Run, pause: int) -> bool:
+    return made.status in DONE or 0 < pause <= len(made.history)

@@ -1,0 +1,43 @@
+"""What the diagnosis cannot tell yet, as a hypothesis with a probability. Nobody should be told a guess; `improve auto`
+may try one, for it finds out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import NormalDist
+from typing import NamedTuple
+
+from improve.diagnosis.bias_variance import Gap
+from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.findings.rule import Case, Finding, points
+from improve.diagnosis.findings.variance import Variance, promising, recipe
+from improve.statistics.intervals import Z
+
+MAYBE = "it may not carry over to new images"
+
+
+class Suspicion(NamedTuple):
+    """`chance`: that it is real. What comes of its changes counts in the ledger as any advice of its code."""
+
+    finding: Finding
+    chance: float
+
+
+def suspected(diagnosis: Diagnosis) -> Suspicion | None:
+    """A variance that was not found, but may be there. None where anything is found, for that comes first; nor where
+    what usually lowers a variance is done: more data may be all that helps then."""
+    case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
+    found = any(finding.status == "found" for finding in diagnosis.findings)
+    if found or case.gaps is None or case.errors is None or not promising(case):
+        return None
+    gap = case.gaps.variance
+    doubt = f"the gap of {points(gap)} may be chance, or have another cause"
+    changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in recipe(case)]
+    finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
+    return Suspicion(replace(finding, title=MAYBE), above(gap, case.errors.tau))
+
+
+def above(gap: Gap, limit: float) -> float:
+    """P(the gap is above `limit`), by the normal approximation behind the lower end of its interval."""
+    sd = (gap.value - gap.low) / Z
+    return 1 - NormalDist(gap.value, sd).cdf(limit) if sd > 0 else float(gap.value > limit)

@@ -1,0 +1,269 @@
+"""Would more data help? Runs with an eighth, a quarter, half and all of the training images, and what they foretell."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from improve.engine.training import train
+from improve.errors import ImproveError, UsageError
+from improve.interrupt import goes_on
+from improve.runs import run
+from improve.spec.spec import Spec, spec_digest
+from improve.statistics.power_law import Trend, trend
+
+PARTS = (8, 4, 2, 1)  # the sizes are the training set divided by these
+LEAST_SIZES = 3  # of which a law with three unknowns can be fitted
+FORWARD = (2, 4)  # forecasts are for this many times the training images
+WORTH = 0.02  # a gain below this, in error, is none
+SURE = 0.001  # a gain above this is not 0
+DONE = ("finished", "diverged")
+
+
+class Member(NamedTuple):
+    """One run to train."""
+
+    size: int
+    spec: Spec
+
+    @property
+    def name(self) -> str:
+        return f"n{self.size}_seed{self.spec.seed}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one run has reached at its best epoch; `error` is None where it diverged before its first epoch ended."""
+
+    size: int
+    seed: int
+    folder: str
+    error: float | None
+    train_error: float | None
+
+
+class Watcher(train.Watcher, Protocol):
+    """Told of each run that is done; `left` is in seconds, None where nothing was trained yet."""
+
+    def member(self, done: int, total: int, point: Point, left: float | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The 95 % range of the validation error with `size` training images."""
+
+    size: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The whole experiment. `gain` is what four times the images take off the error, `outcome` one of help, no_help,
+    cannot_tell."""
+
+    digest: str
+    points: tuple[Point, ...]
+    left_out: tuple[str, ...]
+    trend: Trend
+    forecasts: tuple[Forecast, ...]
+    gain: tuple[float, float]
+    outcome: str
+    sentence: str
+
+    @property
+    def errors(self) -> dict[int, list[float]]:
+        """Validation errors by size."""
+        return by_size(self.points)
+
+    def as_json(self) -> dict[str, Any]:
+        floor, plain = self.trend.with_floor.best, self.trend.plain.best
+        return {
+            "digest": self.digest,
+            "sizes": list(self.errors),
+            "seeds": sorted({point.seed for point in self.points}),
+            "errors": list(self.errors.values()),
+            "members": [asdict(point) for point in self.points],
+            "left_out": self.left_out,
+            "fit": {"with_floor": floor._asdict(), "plain": plain._asdict()},
+            "forecasts": [asdict(forecast) for forecast in self.forecasts],
+            "gain": {"low": self.gain[0], "high": self.gain[1]},
+            "outcome": self.outcome,
+            "sentence": self.sentence,
+        }
+
+
+def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Curve:
+    """Train what is not trained yet in `folder`, fit, forecast, and write learning_curve.json there.
+
+    Raises UsageError where there are too few images.
+    """
+    members, left_out = plan(spec, seeds)
+    folder = run.writable(folder)
+    points = tuple(trained(members, folder, watcher))
+    diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
+    curve = conclude(points, spec_digest(spec.complete()), (*left_out, *diverged))
+    run.write_json(folder / "learning_curve.json", curve.as_json())
+    return curve
+
+
+def plan(spec: Spec, seeds: int) -> tuple[list[Member], tuple[str, ...]]:
+    """The runs, small ones first, and the sizes that are left out, with the reason."""
+    whole = spec.data.sizes().train
+    classes = spec.data.source.facts().classes or 0
+    sizes, left_out = [], []
+    for part in PARTS:
+        size = whole // part
+        why = too_small(size, spec.training.batch_size, classes)
+        if why:
+            left_out.append(f"{size:,} images: {why}")
+        else:
+            sizes.append(size)
+    if len(sizes) < LEAST_SIZES:
+        what = f"{whole:,} training images are too few for a learning curve: {'; '.join(left_out)}"
+        raise UsageError(what, fix=f"a smaller training.batch_size, at most {whole // PARTS[1]}, or more images")
+    return [Member(size, member_spec(spec, size, seed)) for size in sizes for seed in range(seeds)], tuple(left_out)
+
+
+def too_small(size: int, batch_size: int, classes: int) -> str:
+    if size < batch_size:
+        return f"fewer than a batch of {batch_size}"
+    return "fewer than 2 per class" if size < 2 * classes else ""
+
+
+def member_spec(spec: Spec, size: int, seed: int) -> Spec:
+    data = spec.data.model_copy(update={"train_size": size})
+    return spec.model_copy(update={"data": data, "seed": spec.seed + seed})
+
+
+def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterator[Point]:
+    """Each member's result, from its run where there is one already."""
+    before = [finished(folder, member.name, member.spec) for member in members]
+    costs: list[tuple[int, float]] = []
+    for number, (member, found) in enumerate(zip(members, before, strict=True)):
+        made = found
+        if made is None:
+            began = time.monotonic()
+            with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
+                made = train.not_stopped(run.load(train.train(member.spec, member.name, folder, watcher)))
+            costs.append((member.size, time.monotonic() - began))
+        point = point_of(member, made)
+        missing = [other.size for other, done in zip(members, before, strict=True) if done is None]
+        left = time_left(costs, missing[len(costs) :])
+        watcher.member(number + 1, len(members), point, left)
+        yield point
+
+
+def finished(folder: Path, name: str, spec: Spec) -> run.Run | None:
+    """The run of exactly this spec that is done, under `name` or name-2, -3 …, if there is one."""
+    for place in sorted(folder.glob(f"{name}*")):
+        if place.name != name and not place.name.removeprefix(f"{name}-").isdecimal():
+            continue
+        try:
+            made = run.load(place)
+        except ImproveError:
+            continue
+        if made.status in DONE and made.spec == spec.complete() and same_code(place, spec):
+            return made
+    return None
+
+
+def same_code(place: Path, spec: Spec) -> bool:
+    """Whether the user's own model is still what the run was trained with."""
+    file = spec.model.code
+    return not file or ((place / file.name).is_file() and (place / file.name).read_bytes() == file.read_bytes())
+
+
+def time_left(costs: Sequence[tuple[int, float]], sizes: Sequence[int]) -> float | None:
+    """Seconds for runs of these sizes, from (size, seconds) of those that were trained: a straight line through the
+    smallest and the largest. None where they are of one size and the others are not: building the model takes time as
+    well, so a proportion would be far off."""
+    (small, quick), (large, slow) = (min(costs), max(costs)) if costs else ((0, 0.0), (0, 0.0))
+    if small == large and any(size != small for size in sizes):
+        return None
+    slope = (slow - quick) / max(1, large - small)
+    return sum(max(quick, quick + slope * (size - small)) for size in sizes)
+
+
+def point_of(member: Member, made: run.Run) -> Point:
+    errors = [(made.summary.get(part) or {}).get("error") for part in ("validation", "train")]
+    return Point(member.size, member.spec.seed, str(made.folder), *errors)
+
+
+def by_size(points: Sequence[Point], part: str = "error") -> dict[int, list[float]]:
+    found: dict[int, list[float]] = {}
+    for point in points:
+        if getattr(point, part) is not None:
+            found.setdefault(point.size, []).append(getattr(point, part))
+    return found
+
+
+def conclude(points: tuple[Point, ...], digest: str, left_out: tuple[str, ...] = ()) -> Curve:
+    """Fit and judge. Raises ImproveError where too few runs have a result."""
+    errors = by_size(points)
+    if len(errors) < LEAST_SIZES:
+        raise ImproveError("too few of the runs have a result", fix="improve diagnose says why a run diverged")
+    law, largest = trend(list(errors), list(errors.values())), max(errors)
+    forecasts = tuple(Forecast(factor * largest, *law.error(factor * largest)) for factor in FORWARD)
+    gain = law.gain(largest, FORWARD[-1] * largest)
+    outcome = judge(gain, starved(points))
+    sentence = say(outcome, errors[largest], largest, forecasts, gain, law, starved(points))
+    return Curve(digest, points, left_out, law, forecasts, gain, outcome, sentence)
+
+
+def judge(gain: tuple[float, float], too_short: float = 0.0) -> str:
+    low, high = gain
+    if high < WORTH:
+        return "no_help"
+    return "cannot_tell" if low < SURE or too_short else "help"
+
+
+def starved(points: Sequence[Point]) -> float:
+    """By how much the smallest runs fit their own images worse than the largest ones do, where that is too much.
+
+    With fewer images the training error should be lower. Where it is higher, the small runs had too few updates, and
+    what looks like hunger for data is a training that is too short.
+    """
+    errors = by_size(points, "train_error")
+    sizes = sorted(errors)
+    excess = statistics.fmean(errors[sizes[0]]) - statistics.fmean(errors[sizes[-1]]) if sizes else 0.0
+    return excess if excess >= WORTH else 0.0
+
+
+def say(
+    outcome: str, errors: Sequence[float], largest: int, forecasts: Sequence[Forecast], gain: tuple[float, float],
+    law: Trend, too_short: float,
+) -> str:  # fmt: skip
+    """The result in one sentence, and what to do about it in another."""
+    now = f"{100 * statistics.fmean(errors):.1f} %"
+    double, far = forecasts
+    if outcome == "no_help":
+        return (
+            f"more data would not help: from {now} at {largest:,} to {span(far)} at {far.size:,} images, "
+            f"less than {100 * WORTH:.0f} points"
+        )
+    if outcome == "help":
+        return (
+            f"more data would help: from {now} at {largest:,} to {span(double)} at {double.size:,} and {span(far)} at "
+            f"{far.size:,} images (falls as n^-{law.plain.best.b:.2f}); collect in rounds: double them, measure again"
+        )
+    if too_short:
+        return (
+            f"cannot tell whether more data would help: the smallest runs fit their own images {100 * too_short:.1f} "
+            "points worse than the largest, so they were trained too short; more epochs would tell "
+            "(training.epochs=…)"
+        )
+    return (
+        f"cannot tell whether more data would help: {far.size:,} images would take {100 * gain[0]:.1f} to "
+        f"{100 * gain[1]:.1f} points off {now}; more seeds would tell (--seeds)"
+    )
+
+
+def span(forecast: Forecast) -> str:
+    """ "33–35 %"; with a decimal where the errors are small."""
+    digits = 0 if forecast.high >= 0.1 and forecast.high - forecast.low >= 0.01 else 1
+    return f"{100 * forecast.low:.{digits}f}–{100 * forecast.high:.{digits}f} %"

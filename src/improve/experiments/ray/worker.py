@@ -1,0 +1,137 @@
+"""A trial on a node of a Ray cluster: trained in a folder of its own, told epoch by epoch, sent back whole."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import platform
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve import __version__
+from improve.engine.data.prepare import Data
+from improve.engine.training.environment import versions
+from improve.experiments.ray.transfer import folder_packed, unpacked
+from improve.experiments.sweep.worker_process import outcome, specified, trial
+from improve.runs.run import checked_name
+from improve.spec.spec import Spec
+
+
+class Order(NamedTuple):
+    """What a node is asked for. `code`: name and content of the file of a model of the user's own; `data`: a reference
+    to the Parcel of them; `judged`: whether the driver has a say after every epoch; `installed`: what is, where the
+    driver runs."""
+
+    name: str
+    spec: dict[str, Any]
+    code: tuple[str, bytes] | None
+    data: Any
+    judged: bool
+    installed: dict[str, str]
+
+
+class Post:
+    """Between the nodes and the driver, an actor beside the driver: what happens there, and the verdicts from here."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.asked: dict[str, asyncio.Future[str]] = {}
+
+    async def tell(self, event: dict[str, Any]) -> None:
+        await self.told.put(event)
+
+    async def ask(self, event: dict[str, Any]) -> str:
+        """The driver's reason to stop this run now, if it has one."""
+        answer = self.asked[event["name"]] = asyncio.get_running_loop().create_future()
+        await self.told.put(event)
+        return str(await answer)
+
+    async def answer(self, name: str, reason: str) -> None:
+        if name in self.asked:
+            self.asked.pop(name).set_result(reason)
+
+    async def next(self) -> dict[str, Any]:
+        return await self.told.get()
+
+
+class Reporter:
+    """A watcher that writes home."""
+
+    def __init__(self, post: Any, order: Order):
+        self.post, self.order = post, order
+
+    def reading(self, done: int, total: int) -> None: ...
+    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def step(self, epoch: int, step: int) -> None: ...
+
+    def epoch(self, row: dict[str, Any], best: int) -> str | None:
+        event = {"event": "epoch", "name": self.order.name, "row": row}
+        if self.order.judged:
+            return str(got(self.post.ask.remote(event)))
+        self.post.tell.remote(event)
+        return None
+
+
+def serve(order: Order, post: Any) -> dict[str, Any]:
+    """One trial, and what came of it, with the run folder as bytes."""
+    # waited for: where the driver is gone, nobody wants this
+    got(post.tell.remote({"event": "begun", "name": order.name, "node": where()}))
+    if wrong := others(order.installed, installed()):  # of a node that came later
+        return {"event": "refused", "what": f"{where()} has {wrong}", "node": where()}
+    with tempfile.TemporaryDirectory(prefix="improve-") as place:
+        event = outcome(lambda: trained(order, Path(place), Reporter(post, order)))
+        if event["event"] == "done":
+            event["contents"] = folder_packed(Path(event.pop("folder")))
+        return event | {"node": where()}
+
+
+def got(reference: Any) -> Any:
+    """What stands behind it. Ray gives the CPU of a task whose main thread waits in `ray.get` to another task, and both
+    would train at once."""
+    import ray
+
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(ray.get, reference).result()
+
+
+def trained(order: Order, place: Path, reporter: Reporter) -> Path:
+    code = None
+    if order.code:
+        code = place / Path(order.code[0]).name
+        code.write_bytes(order.code[1])
+    runs = place / "runs"
+    runs.mkdir()
+    spec = specified(order.spec, str(code) if code else None)
+    return trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
+
+
+SHELF: list[tuple[str, Data]] = []  # of the trial before
+
+
+def data_of(reference: Any) -> Data:
+    """The arrays lie in the node's object store, and are mapped from there."""
+    if not SHELF or SHELF[0][0] != reference.hex():
+        SHELF[:] = [(reference.hex(), unpacked(got(reference), got))]
+    return SHELF[0][1]
+
+
+@functools.cache
+def where() -> str:
+    """This node in words that a person can find it by."""
+    import ray
+
+    context = ray.get_runtime_context()
+    return f"{platform.node()} {ray.util.get_node_ip_address()} {context.get_node_id()[:8]}"
+
+
+def installed() -> dict[str, str]:
+    """What has to be the same on every node for the runs to be the same."""
+    return {"improve": __version__, "python": platform.python_version(), **versions()}
+
+
+def others(here: dict[str, str], there: dict[str, str]) -> str:
+    """What is not the same, in words; nothing where all is."""
+    keys = [key for key in here | there if here.get(key) != there.get(key)]
+    return ", ".join(f"{key} {there.get(key)}, here {here.get(key)}" for key in keys)

@@ -1,0 +1,258 @@
+"""A sweep: a folder of runs, one for each point and seed. What is trained already is not trained again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from types import FrameType
+from typing import Any, NamedTuple, Protocol
+
+from improve.errors import ImproveError
+from improve.experiments.learning_curve import same_code
+from improve.experiments.sweep.folder import pruned, settle
+from improve.experiments.sweep.local_trials import LocalTrials, Trials
+from improve.experiments.sweep.plan import Plan, Trial
+from improve.experiments.sweep.search import Search, search
+from improve.interrupt import SIGNALS, BrokenOff
+from improve.runs import run
+from improve.runs.lock import locked
+from improve.runs.run import Run
+from improve.spec.spec import Spec
+
+ALIKE = 3  # trials in a row that fail with the same cause: the next ones would
+WORST = 1.0  # the error of a run that diverged before its first epoch ended
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a trial: its runs, one per seed; `status` finished, diverged, pruned or failed; the mean
+    validation error over the runs, where there is one; `cause` of a failure, or why it was pruned."""
+
+    trial: Trial
+    runs: tuple[Run, ...]
+    status: str
+    error: float | None
+    cause: str = ""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        return self.trial.point.values
+
+
+class Watcher(Protocol):
+    """Told of what happens; the terminal implements it. `left` is in seconds, None where nothing was trained yet."""
+
+    def reading(self, done: int, total: int) -> None: ...
+    def begun(self, name: str) -> None: ...
+    def epoch(self, name: str, row: dict[str, Any]) -> None: ...
+    def member(self, done: int, total: int, name: str, made: Run | ImproveError) -> None: ...
+
+
+class Member(NamedTuple):
+    """One run that a trial needs."""
+
+    trial: Trial
+    name: str
+    spec: Spec
+
+    @property
+    def key(self) -> str:
+        return key_of(self.spec.complete())
+
+
+def key_of(spec: Mapping[str, Any]) -> str:
+    """What makes it another run: everything. Runs are found by it, not by their names."""
+    return json.dumps(spec, sort_keys=True)
+
+
+def sweep(
+    plan: Plan, folder: Path, watcher: Watcher, trials: Callable[[Path, Watcher], Trials] = LocalTrials
+) -> list[Result]:  # fmt: skip
+    """Train what is missing of a plan in `folder`; `trials` makes what trains it: a process beside this one, unless
+    given.
+
+    Raises UsageError, with nothing started, where the folder holds something else.
+    """
+    asked = search(plan)
+    folder = run.writable(folder)
+    with locked(folder):
+        settle(plan, folder)
+        place = trials(folder, watcher)
+        walker = Sweep(folder, asked, plan.seeds, place, watcher)
+        if plan.search == "hyperband":
+            place.judge = walker.judge
+        try:
+            return walker.walk()
+        finally:
+            place.close()
+
+
+class Sweep:
+    """Walks through what a search asks for. `known`: the runs of the folder, `failed`: why there is none."""
+
+    def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: Watcher):
+        self.folder, self.search, self.seeds, self.trials, self.watcher = folder, search, seeds, trials, watcher
+        self.known = found(folder)
+        self.failed: dict[str, str] = {}
+        self.alike: list[str] = []
+        self.told: set[str] = set()
+        self.members: dict[str, Member] = {}  # by the name of the run
+
+    def walk(self) -> list[Result]:
+        """All trials. Raises BrokenOff, and ImproveError where one trial after another fails alike."""
+        results = []
+        with stopping(self.trials) as pressed:
+            while asked := self.search.ask(self.trials.at_once):
+                self.train([trial for trial in asked if not trial.point.wrong])
+                if pressed:
+                    done = f"{len(self.told)} of {self.search.total * self.seeds} runs are done"
+                    raise BrokenOff(signal.Signals(pressed[0]), f"{done}; the same command goes on")
+                for trial in asked:
+                    result = self.result(trial)
+                    self.search.tell(trial, merit(result), result.status == "pruned")
+                    results.append(result)
+        return results
+
+    def train(self, asked: Sequence[Trial]) -> None:
+        """What is missing of these trials."""
+        for member in self.wanted(asked):
+            before = self.known.get(member.key)
+            if before is not None and not same_code(before.folder, member.spec):
+                before = None
+            if before is not None and self.over(member, before):
+                self.tell(member, before)
+                continue
+            named = member._replace(name=before.name if before else self.free(member.name))
+            self.members[named.name] = named
+            self.trials.submit(named.name, member.spec)
+        for name, outcome in self.trials.finished():
+            self.take(self.members[name], outcome)
+
+    def wanted(self, asked: Sequence[Trial]) -> list[Member]:
+        """The runs of these trials, those with equal specs once."""
+        members = [member for trial in asked for member in self.members_of(trial)]
+        return [*{member.key: member for member in reversed(members)}.values()][::-1]
+
+    def members_of(self, trial: Trial) -> Iterator[Member]:
+        spec = trial.point.spec
+        for seed in range(spec.seed, spec.seed + self.seeds):
+            yield Member(trial, f"{trial.name}-seed{seed}", spec.model_copy(update={"seed": seed}))
+
+    def over(self, member: Member, made: Run) -> bool:
+        """Whether there is nothing left to train; the judge hears of what was trained before."""
+        reasons = [self.search.judge(member.trial, row) for row in made.history]
+        if made.status in ("finished", "diverged") or pruned(made.summary):
+            return True
+        reason = next(filter(None, reasons), "")
+        if reason:  # it was killed between that and writing it down
+            run.write_summary(made.folder, {**made.summary, "status": "stopped", "stopped_because": reason})
+            self.known[member.key] = run.load(made.folder)
+        return bool(reason)
+
+    def free(self, name: str) -> str:
+        """A name that no other spec's run has taken: the space was another one, perhaps."""
+        number, wanted = 1, name
+        taken = {made.name for made in self.known.values()} | self.members.keys()
+        while wanted in taken:
+            number, wanted = number + 1, f"{name}-{number + 1}"
+        return wanted
+
+    def take(self, member: Member, outcome: Path | ImproveError) -> None:
+        """A run that is at its end, or a failure; one that was stopped waits for the next time."""
+        made = run.load(outcome) if isinstance(outcome, Path) else outcome
+        if isinstance(made, Run):
+            self.known[member.key] = made
+            if not ended(made):
+                return
+        else:
+            self.failed[member.key] = cause(made, member.name)
+        self.tell(member, made)
+        self.check_alike(member, made)
+
+    def tell(self, member: Member, made: Run | ImproveError) -> None:
+        if member.key not in self.told:
+            self.told.add(member.key)
+            self.watcher.member(len(self.told), self.search.total * self.seeds, member.name, made)
+
+    def check_alike(self, member: Member, made: Run | ImproveError) -> None:
+        """Raises ImproveError where the last few failed with the same cause."""
+        if isinstance(made, Run):
+            self.alike = []
+            return
+        self.alike.append(cause(made, member.name))
+        last = self.alike[-ALIKE:]
+        if len(last) == ALIKE and len(set(last)) == 1:
+            raise ImproveError(f"{ALIKE} trials in a row failed alike: {last[0]}", made.where, made.fix)
+
+    def judge(self, name: str, row: dict[str, Any]) -> str:
+        return self.search.judge(self.members[name].trial, row)
+
+    def result(self, trial: Trial) -> Result:
+        """The trial's runs together."""
+        keys = [member.key for member in self.members_of(trial)]
+        failures = [self.failed[key] for key in keys if key in self.failed]
+        runs = tuple(self.known[key] for key in keys if key in self.known and ended(self.known[key]))
+        errors = [made.summary["validation"]["error"] for made in runs if made.summary.get("validation")]
+        error = fmean(errors) if len(errors) == len(keys) else None
+        if trial.point.wrong or failures or len(runs) < len(keys):
+            return Result(trial, runs, "failed", None, trial.point.wrong or [*failures, "it was stopped"][0])
+        reason = next((why for made in runs if (why := pruned(made.summary))), "")
+        diverged = any(made.status == "diverged" for made in runs)
+        status = "diverged" if diverged else "pruned" if reason else "finished"
+        return Result(trial, runs, status, error, reason)
+
+
+def found(folder: Path) -> dict[str, Run]:
+    """The runs of a folder by their specs; of several with the same one, the one that got furthest."""
+    runs = dict[str, Run]()
+    for place in sorted(folder.iterdir()):
+        try:
+            made = run.load(place)
+        except ImproveError:  # no run, or a damaged one: it is trained anew
+            continue
+        before = runs.get(key_of(made.spec))
+        if before is None or (ended(made), len(made.history)) > (ended(before), len(before.history)):
+            runs[key_of(made.spec)] = made
+    return runs
+
+
+def ended(made: Run) -> bool:
+    return made.status in ("finished", "diverged") or bool(pruned(made.summary))
+
+
+def merit(result: Result) -> float | None:
+    """What a search is told: a trial that diverged is as bad as can be, one that failed says nothing."""
+    return WORST if result.status == "diverged" else None if result.status == "failed" else result.error
+
+
+def cause(error: ImproveError, name: str) -> str:
+    """What went wrong, without the name of the run it went wrong in."""
+    return error.what.replace(name, "…")
+
+
+@contextmanager
+def stopping(trials: Trials) -> Iterator[list[int]]:
+    """While inside, SIGINT and SIGTERM are passed on to the trials; the third one breaks off. Gives those that came."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        if len(pressed) > 2:
+            raise BrokenOff(signal.Signals(number))
+        trials.stop(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = {number: signal.signal(number, press) for number in SIGNALS}
+    try:
+        yield pressed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

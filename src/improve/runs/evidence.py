@@ -1,0 +1,192 @@
+"""What a run has recorded beside its errors, read when it is asked for; empty where there is none."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from improve.images import npz as npzfile
+from improve.lazy import np
+from improve.runs.schema import FieldEvaluation, Start, fault
+from improve.statistics.intervals import Rate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
+LARGEST = 1e100  # what is above counts as infinite: float32 does not get there, and sums and squares overflow
+COUNTED = 2**53  # from there on one more is the same number: no epoch, and no step
+WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
+
+
+class Predictions(NamedTuple):
+    """Of one part, in its order: `label` (n,) and `probability` (n, classes)."""
+
+    label: NDArray[Any]
+    probability: NDArray[Any]
+
+    @property
+    def predicted(self) -> NDArray[Any]:
+        return np.asarray(self.probability.argmax(axis=1))
+
+    @property
+    def wrong(self) -> NDArray[Any]:
+        return np.asarray(self.predicted != self.label)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of the run in `folder`."""
+
+    folder: Path
+
+    @cached_property
+    def start(self) -> dict[str, Any]:
+        """Of the data and the untrained network (start.json)."""
+        found = json_of(self.folder / "evidence" / "start.json")
+        return {} if fault(Start, found) else numbers(found)
+
+    @cached_property
+    def steps(self) -> dict[str, NDArray[Any]]:
+        """Columns of steps.csv: step, loss, learning_rate, gradient_norm, penalty, clipped."""
+        return as_columns(rows(self.folder / "steps.csv", "step", "loss"))
+
+    @cached_property
+    def epochs(self) -> dict[str, NDArray[Any]]:
+        """Columns of epochs.csv; NaN where a column was not measured."""
+        measured = (f"{mode}_{what}" for mode in ("clean", "training_mode") for what in ("error", "cross_entropy"))
+        return as_columns(rows(self.folder / "evidence" / "epochs.csv", "epoch", *measured))
+
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """Rows of layers.csv: epoch 0 is the untrained network."""
+        return rows(self.folder / "evidence" / "layers.csv", "epoch", "layer", "activation", "silent", "saturated")
+
+    @cached_property
+    def kernels(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """By kernel, in the order of the network: columns of kernels.csv."""
+        needed = ("step", "kernel", "update_ratio", "gradient_norm", "weight_norm")
+        by_name = grouped(rows(self.folder / "evidence" / "kernels.csv", *needed))
+        return {name: as_columns(mine) for name, mine in by_name.items()}
+
+    def best(self, part: str) -> Predictions | None:
+        """With the weights of the best epoch."""
+        if part not in self._best:
+            self._best[part] = predictions(load(self.folder / "predictions" / f"{part}.npz"))
+        return self._best[part]
+
+    @cached_property
+    def _best(self) -> dict[str, Predictions | None]:
+        """What `best` has read: many rules look at the same part."""
+        return {}
+
+    def last(self, part: str) -> Predictions | None:
+        """With the weights of the last epoch."""
+        return predictions(self._last, f"{part}_")
+
+    @cached_property
+    def _last(self) -> dict[str, NDArray[Any]]:
+        return load(self.folder / "evidence" / "last.npz")
+
+    @cached_property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """What `improve evaluate` measured on images from the field, the newest last."""
+        found = [json_of(file) for file in self.folder.glob("evaluations/*.json")]
+        return sorted((one for one in found if not fault(FieldEvaluation, one)), key=lambda one: one["number"])
+
+    def field(self, summary: dict[str, Any]) -> Rate | None:
+        """The newest error from the field of the network that `summary` tells of: a run that went on has another."""
+        now = summary.get("best_epoch"), summary.get("validation", {}).get("error")
+        for one in reversed(self.evaluations):
+            if (one["best_epoch"], one["validation_error"]) == now:
+                return Rate(one["error"], one["n"])
+        return None
+
+    @cached_property
+    def images(self) -> dict[str, NDArray[Any]]:
+        """PART_hash, PART_brightness, PART_contrast, PART_sharpness: per image, in the order of the part."""
+        return load(self.folder / "evidence" / "images.npz")
+
+
+def json_of(file: Path) -> Any:
+    """What a file holds; nothing where it is damaged or not there."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (*DAMAGED, RecursionError):
+        return {}
+
+
+def numbers(value: Any) -> Any:
+    """JSON's null stands for a number that was none."""
+    if isinstance(value, dict):
+        return {key: numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbers(item) for item in value]
+    return float("nan") if value is None else value
+
+
+def rows(file: Path, key: str, *others: str) -> list[dict[str, Any]]:
+    """A table as mappings, in the order of `key`, which counts. Nothing where one of these columns is missing or `key`
+    goes back; a torn last line is ignored."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        table = [cells(row) for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())]
+    except (*DAMAGED, csv.Error):
+        return []
+    table = [row for row in table if 0 <= row.get(key, math.nan) < COUNTED]
+    whole = all(name in row for row in table[:1] for name in others)
+    return table if whole and all(one[key] <= later[key] for one, later in pairwise(table)) else []
+
+
+def cells(row: dict[str, str | None]) -> dict[str, Any]:
+    return {key: cell or "" if key in WORDS else number(cell) for key, cell in row.items() if key}
+
+
+def number(cell: str | None) -> float:
+    """NaN where there is none."""
+    try:
+        return bounded(float(cell or "nan"))
+    except ValueError:
+        return math.nan
+
+
+def bounded(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else value
+
+
+def as_columns(table: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    return {key: np.array([row[key] for row in table]) for key in table[0]} if table else {}
+
+
+def grouped(table: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in table:
+        found.setdefault(str(row.pop("kernel")), []).append(row)
+    return found
+
+
+def load(file: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a file whose check sums are right; nothing is unpickled."""
+    try:
+        found = npzfile.load(file)  # first: it looks at the size before it unpacks anything
+        with zipfile.ZipFile(file) as archive:
+            return {} if archive.testzip() else found
+    except DAMAGED:
+        return {}
+
+
+def predictions(arrays: dict[str, NDArray[Any]], prefix: str = "") -> Predictions | None:
+    """Where there are labels, and probabilities of each of their classes."""
+    try:
+        found = Predictions(arrays[f"{prefix}label"], arrays[f"{prefix}probability"])
+        right = found.label.shape == found.probability.shape[:1] and found.probability.ndim == 2
+        return found if right and 0 <= found.label.min() <= found.label.max() < found.probability.shape[1] else None
+    except DAMAGED:  # ValueError: no labels at all
+        return None

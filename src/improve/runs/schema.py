@@ -1,0 +1,221 @@
+"""What the JSON files of a run folder must hold to be worked with: a damaged one is told before anything leans on it.
+
+A key that is missing is missing, and keys that are not named here may hold anything.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MOST = 10**15
+#: what is measured of every image, and compared between parts
+LOOKS = ("brightness", "contrast", "sharpness", "colour")
+#: activations with two ends, and where these lie
+SQUASHING = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)}
+
+
+def given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("is null")
+    return value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Number = float | None  # null where it was NaN or infinite
+Size = Annotated[int, Field(ge=0, le=MOST)]
+Some = Annotated[int, Field(ge=1, le=MOST)]
+
+
+class Recorded(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class Measured(Recorded):
+    """A clean error rate."""
+
+    error: Share
+    low: Share
+    high: Share
+    n: Some
+    majority_error: Share = 0.0
+    cost: Share | None = None
+    cost_low: Share | None = None
+    cost_high: Share | None = None
+
+
+Part = Annotated[Measured | None, AfterValidator(given)]
+
+
+class Summary(Recorded):
+    """summary.json."""
+
+    status: str = ""
+    epochs: Size = 0
+    best_epoch: Some | None = None
+    parameters: Size | None = None
+    seconds: Annotated[Finite, Field(ge=0)] | None = None
+    train: Part = None
+    train_dev: Part = None
+    validation: Part = None
+    test: Part = None
+    members: list[str] = []
+    best_member: str = ""
+    left_out: list[str] = []
+    weights: dict[str, Share] = {}
+
+    @model_validator(mode="after")
+    def _measured_together(self) -> Summary:
+        if (self.train is None) != (self.validation is None):
+            raise ValueError("train and validation belong together")
+        return self
+
+
+class Data(Recorded):
+    """What is known of the images."""
+
+    available: Size = 0
+    train_available: Size | None = None
+    classes: list[str] = []
+    examples: dict[str, Size] = {}
+    fingerprint: dict[str, str] = {}
+    duplicates: dict[str, Size] = {}
+
+
+class Environment(Recorded):
+    """environment.json."""
+
+    data: Data = Data()
+
+
+class Kernel(Recorded):
+    name: str
+    shape: list[Size]
+    scale: Number
+    constant: bool
+    trainable: bool
+
+
+class Head(Recorded):
+    """The outputs of the untrained network."""
+
+    low: Number
+    high: Number
+    at_low: Number
+    sum_low: Number
+    sum_high: Number
+
+
+Spread = Annotated[list[Number], Field(min_length=2, max_length=2)]  # mean and standard deviation
+
+
+class Census(Recorded):
+    """The images of one part, by class."""
+
+    n: Size
+    classes: list[Size]
+    brightness: Spread
+    contrast: Spread
+    sharpness: Spread | None = None
+
+
+class Memorized(Recorded):
+    """Whether a fresh copy learned a few images by heart; None: the time was over."""
+
+    examples: Size
+    memorized: bool | None = None
+
+
+class Start(Recorded):
+    """evidence/start.json."""
+
+    classes: Annotated[int, Field(ge=2, le=MOST)] | None = None
+    parts: dict[str, Census] = {}
+    initial_cross_entropy: Number = None
+    head: Annotated[Head | None, AfterValidator(given)] = None
+    kernels: list[Kernel] = []
+    skips: bool = False
+    normalizations: Size = 0
+    batch_normalizations: Size = 0
+    dropout: list[Number] = []
+    activations: list[str] = []
+    operations: list[str] = []
+    input: dict[str, Number] = {}
+    memorized: Memorized | None = None
+    noise: Number = None
+
+    @model_validator(mode="after")
+    def _same_classes_everywhere(self) -> Start:
+        if len({len(part.classes) for part in self.parts.values()}) > 1:
+            raise ValueError("parts differ in their number of classes")
+        if any(not part.n and any(part.classes) for part in self.parts.values()):
+            raise ValueError("a part without images has some in its classes")
+        return self
+
+
+class FieldEvaluation(Recorded):
+    """A file of evaluations/."""
+
+    number: Some
+    error: Share
+    n: Some
+    best_epoch: Some | None
+    validation_error: Share
+
+
+class Forecast(Recorded):
+    high: Number
+
+
+class Curve(Recorded):
+    """learning_curve.json."""
+
+    digest: str
+    sentence: str
+    forecasts: list[Forecast] = []
+
+
+class Advice(Recorded):
+    """A line of .advice.jsonl."""
+
+    spec: str
+    run: str
+    code: str
+    path: str
+    value: Any
+    expected: Finite
+    error: Share | None
+    n: Some | None
+
+
+class Step(Recorded):
+    """A line of steps.jsonl."""
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    parent: str | None = None
+    code: str = ""
+    title: str = ""
+    because: str = ""
+    expected: Finite = 0.0
+    verdict: str = ""
+    recovered: Number = None
+    low: Number = None
+    high: Number = None
+    better: Number = None
+    seeds: Size = 1
+    why: str = ""
+    bracket: Some = 1
+    spent: Size = 0
+    change: str = ""
+
+
+def fault(kind: type[Recorded], value: Any) -> str:
+    """What keeps `value` from being one of this kind, or nothing."""
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+    return ""

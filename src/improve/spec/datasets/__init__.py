@@ -1,0 +1,18 @@
+"""Shelf: data sources. One class each; `facts` answers at once, `load` reads the images."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from improve.spec.component import named
+from improve.spec.datasets.arrays import Digits, Npz
+from improve.spec.datasets.base import Facts, Source, silent
+from improve.spec.datasets.folder import Folder
+from improve.spec.datasets.known import Cifar10, Cifar100, FashionMnist, Mnist
+from improve.spec.datasets.peacetopia.source import Peacetopia
+
+__all__ = ["DATASETS", "Dataset", "Digits", "Facts", "Source", "silent"]
+
+DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz, Folder, Peacetopia)
+_Known = Digits | Mnist | FashionMnist | Cifar10 | Cifar100
+Dataset = Annotated[_Known | Npz | Folder | Peacetopia, Field(discriminator="name"), named("digits")]

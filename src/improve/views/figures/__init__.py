@@ -1,0 +1,4 @@
+"""Figures: one function for each picture, which draws what it is given.
+
+Matplotlib is imported when a figure is drawn.
+"""

@@ -1,0 +1,4 @@
+"""The page: one HTML file with all that is known of some runs.
+
+Imports `views.figures` and `views.text`.
+"""

@@ -1,0 +1,183 @@
+"""A story and its runs, as far as they can be read: what a page of it rests on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve.diagnosis.diagnose import Diagnosis, diagnose
+from improve.errors import ImproveError
+from improve.experiments.auto.advice_prior import Trust
+from improve.experiments.auto.journal import FILE, KEPT, Step, Story, came_true, read
+from improve.experiments.auto.proposals import Proposal, proposals
+from improve.images import npz as npzfile
+from improve.runs import ledger
+from improve.runs.run import Run
+from improve.statistics.paired import Paired, paired, wrong
+
+START, BEST = "the start", "the best"
+PLENTY = 10**9  # epochs: a budget that anything fits
+
+
+def is_story(folder: Path) -> bool:
+    """Whether `improve auto` has made the folder."""
+    return all(os.path.isfile(folder / name) for name in (FILE, "start.yaml"))
+
+
+def shown_of(folder: Path) -> list[Path]:
+    """The runs of which a page shows more than a line: of a story its start and its best."""
+    return list(Told(read(folder)).ends.values()) if is_story(folder) else [folder]
+
+
+class Place(NamedTuple):
+    """A step, and how many changes lie between the start and it."""
+
+    step: Step
+    depth: int
+
+
+class Advice(NamedTuple):
+    """What became of one finding's changes. `expected` and `recovered`: means, as shares of the images; nobody expects
+    anything of what was explored."""
+
+    code: str
+    title: str
+    tried: int
+    true: int
+    expected: float | None
+    recovered: float | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """The best is the winner's run."""
+
+    story: Story
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        return {one.name: one for one in self.story.runs()}
+
+    @property
+    def start(self) -> Run | None:
+        return self.runs.get(next((step.run for step in self.story.steps if step.parent is None), ""))
+
+    @property
+    def best(self) -> Run | None:
+        return self.runs.get(self.story.winner.run) if self.story.winner else None
+
+    @property
+    def ends(self) -> dict[str, Path]:
+        """The folders of the start and the best, whether they can be read or not; one where they are the same."""
+        first = next((step.run for step in self.story.steps if step.parent is None), None)
+        last = self.story.winner.run if self.story.winner else None
+        named = {BEST: first} if first == last else {START: first, BEST: last}
+        return {name: self.story.folder / run for name, run in named.items() if run is not None}
+
+    @property
+    def tried(self) -> list[Step]:
+        return [step for step in self.story.decided if step.parent is not None]
+
+    @property
+    def kept(self) -> int:
+        return sum(step.verdict == KEPT for step in self.tried)
+
+    @property
+    def epochs(self) -> int:
+        """Spent in all, range tests counted."""
+        runs = sum(int(one.summary.get("epochs", 0)) for one in self.runs.values())
+        return runs + sum(step.spent for step in self.story.steps)
+
+    @property
+    def seconds(self) -> float:
+        return sum(float(one.summary.get("seconds") or 0) for one in self.runs.values())
+
+    @property
+    def opened(self) -> int:
+        """For how many experiments the test part was opened; at the end of a walk it is, for the best."""
+        digest = self.best.fingerprint.get("test") if self.best and "test" in self.best.summary else None
+        return ledger.tried(self.story.folder, "test", digest) if digest else 0
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """Of the run kept last, from which the loop would go on; None where it has no result."""
+        try:
+            return diagnose(self.story.load(self.story.best)) if self.story.best else None
+        except ImproveError:
+            return None
+
+    @property
+    def lost(self) -> list[str]:
+        """Runs that were decided on and cannot be read."""
+        return [step.run for step in self.story.decided if step.run not in self.runs]
+
+
+def spending(told: Told) -> dict[str, int]:
+    """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
+    they were begun, or gone on with last."""
+    total, found = 0, {}
+    before = {step.run: step.spent for step in told.story.steps}
+    for one in sorted(told.runs.values(), key=lambda one: (str(one.summary.get("since", "")), one.name)):
+        total += int(one.summary.get("epochs", 0)) + before.get(one.name, 0)
+        found[one.name] = total
+    return found
+
+
+def tree(story: Story) -> Iterator[Place]:
+    """Each step below the one that it changes; one whose parent does not stand before it is a root."""
+    below: dict[str | None, list[Step]] = {None: []}
+    for step in story.steps:
+        below[step.parent if step.parent in below else None].append(step)
+        below[step.run] = []
+    waiting = [Place(step, 0) for step in reversed(below[None])]
+    while waiting:
+        place = waiting.pop()
+        waiting += [Place(step, place.depth + 1) for step in reversed(below[place.step.run])]
+        yield place
+
+
+def advice(told: Told) -> list[Advice]:
+    """By finding, the most tried first; what no finding had proposed comes last."""
+    groups: dict[str, list[Step]] = {}
+    for step in told.tried:
+        groups.setdefault(step.code, []).append(step)
+    found = [advice_of(code, steps) for code, steps in groups.items()]
+    return sorted(found, key=lambda one: (not one.code, -one.tried, one.code))
+
+
+def advice_of(code: str, steps: list[Step]) -> Advice:
+    won = [step.recovered for step in steps if step.recovered is not None]
+    return Advice(
+        code,
+        steps[0].title,
+        len(steps),
+        sum(step.verdict == KEPT for step in steps),
+        sum(step.expected for step in steps) / len(steps) if code else None,
+        sum(won) / len(won) if won else None,
+    )
+
+
+def still_open(told: Told) -> list[Proposal]:
+    """What is found in the run kept last and was not tried: it did not fit the budget any more."""
+    if told.diagnosis is None:
+        return []
+    return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), told.story.tried, PLENTY)
+
+
+def against_the_start(told: Told) -> Paired | None:
+    """The best's error − the start's, image by image; None where that cannot be told."""
+    if told.best is None or told.start is None or told.best is told.start:
+        return None
+    try:
+        first, second = (missed(run) for run in (told.best, told.start))
+    except (*npzfile.DAMAGED, KeyError):
+        return None
+    return paired(first[1], second[1]) if first[0].tolist() == second[0].tolist() else None
+
+
+def missed(run: Run) -> Any:
+    return wrong(npzfile.load(run.folder / "predictions" / "validation.npz"))

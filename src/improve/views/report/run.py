@@ -1,0 +1,231 @@
+"""Run → what a page shows of it: nothing here knows of HTML, and a run that is not whole still gets what there is."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from improve.diagnosis.bias_variance import Gap
+from improve.diagnosis.diagnose import Diagnosis, diagnose
+from improve.errors import ImproveError, UsageError
+from improve.runs.run import Run, load, read_environment, read_json, read_metrics, read_spec
+from improve.runs.schema import Summary
+from improve.spec.reading import yaml as yamlfile
+from improve.statistics.intervals import Rate
+from improve.views.terminal.console import duration, interval, percent, size
+from improve.views.terminal.diagnosis import GAP_WORDS, GAPS, VERDICTS
+
+Value = TypeVar("Value")
+CURVES = ("train_error", "validation_error", "learning_rate")  # what every row must have to be drawn
+
+
+class Step(NamedTuple):
+    """A line of the ladder: an error, or the gap between two of them."""
+
+    name: str
+    value: str
+    interval: str
+    says: str
+    is_gap: bool
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A run, what keeps it from being whole, its diagnosis or why there is none. `test`: its test error may be told."""
+
+    run: Run
+    label: str
+    damage: str
+    diagnosis: Diagnosis | None
+    trouble: str
+    test: bool
+
+    @property
+    def status(self) -> str:
+        return "damaged" if self.damage else self.run.status
+
+    @cached_property
+    def changes(self) -> list[dict[str, Any]]:
+        """What was changed on the way, where it can be read: after how many epochs, which setting, from, to."""
+        told = self.run.summary.get("changes")
+        found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        return [one for one in found if _number(one.get("epoch")) and {"path", "to"} <= one.keys()]
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """The epochs, where all of them can be drawn; nothing otherwise."""
+        whole = all(math.isfinite(row.get(name, math.nan)) for row in self.run.history for name in CURVES)
+        in_order = [row["epoch"] for row in self.run.history] == list(range(1, len(self.run.history) + 1))
+        return self.run.history if whole and in_order else []
+
+    @property
+    def uncurved(self) -> str:
+        """Why there is nothing to draw."""
+        if self.run.summary.get("members"):
+            return "an ensemble is put together, not trained"
+        return "the rows of metrics.csv cannot all be read" if self.run.history else "no epoch was recorded"
+
+    @property
+    def best(self) -> int:
+        """The best epoch; the one with the lowest validation error where the run has not told."""
+        told = self.run.summary.get("best_epoch")
+        if told and told <= len(self.rows):
+            return int(told)
+        return 1 + min(range(len(self.rows)), key=lambda place: self.rows[place]["validation_error"])
+
+    @property
+    def human(self) -> float | None:
+        told = self.run.spec.get("diagnosis", {}).get("human_error")
+        return None if told is None else float(told)
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.run.environment.get("data", {}).get("classes", []))
+
+
+def portrait(folder: Path, label: str, test: bool) -> Portrait:
+    """Raises UsageError where `folder` is no run at all."""
+    if os.path.isdir(folder) and not os.path.isfile(folder / "summary.json"):
+        raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
+    damage = ""
+    try:
+        run = load(folder)
+    except ImproveError as error:
+        if not os.path.isdir(folder):
+            raise
+        run, damage = salvaged(folder), error.what
+    if damage:
+        return Portrait(run, label, damage, None, "", test)
+    try:
+        return Portrait(run, label, "", diagnose(run, test and "test" in run.summary), "", test)
+    except ImproveError as error:
+        return Portrait(run, label, "", None, f"{error.what}; {error.fix}", test)
+
+
+def salvaged(folder: Path) -> Run:
+    """What can be read of a damaged run: each file for itself."""
+    return Run(
+        folder,
+        _or(lambda: read_spec(folder / "spec.yaml"), {}),
+        _or(lambda: read_json(folder / "summary.json", Summary), {}),
+        _or(lambda: read_metrics(folder / "metrics.csv"), []),
+        _or(lambda: read_environment(folder), {}),
+    )
+
+
+def _or(read: Callable[[], Value], nothing: Value) -> Value:
+    try:
+        return read()
+    except (ImproveError, OSError, ValueError):
+        return nothing
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def verdict(shown: Portrait) -> str:
+    """The run in one sentence: what is wrong with it, its error, and what to change first."""
+    if shown.damage:
+        return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
+    if shown.diagnosis is None:
+        return f"no verdict: {shown.trouble}"
+    said = VERDICTS[shown.diagnosis.verdict]
+    errors = shown.diagnosis.errors
+    if errors is not None:
+        low, high = errors.validation.interval()
+        n = f" (n={errors.validation.n:,})" if errors.validation.n else ""
+        said += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
+    first = next((one for one in shown.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
+    if first is None:
+        return said
+    edits = ", ".join(f"{path}: {yamlfile.inline(value)}" for path, value in first.changes[0].edits)
+    return f"{said}; to change first: {edits}"
+
+
+def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
+    """What the run is, in a few terms."""
+    summary = shown.run.summary
+    if shown.run.spec:
+        yield from _settings(shown.run)
+    if isinstance(summary.get("members"), list):
+        yield "members", ", ".join(map(str, summary["members"]))
+    if summary.get("epochs") is not None:
+        yield "epochs", _epochs(shown.run)
+    if summary.get("seconds"):
+        yield "time", duration(summary["seconds"])
+    if shown.run.environment.get("device"):
+        yield "device", str(shown.run.environment["device"])
+    if summary.get("from"):
+        yield "weights from", str(summary["from"])
+
+
+def _settings(run: Run) -> Iterator[tuple[str, str]]:
+    spec, parameters = run.spec, run.summary.get("parameters")
+    found = run.environment.get("data", {}).get("examples", {})
+    sizes = " / ".join(f"{found[part]:,}" for part in ("train", "validation", "test") if part in found)
+    yield "data", spec["data"]["source"]["name"] + (f", {sizes} images" if sizes else "")
+    yield "network", spec["model"]["name"] + (f", {size(parameters)} parameters" if parameters else "")
+    yield "optimizer", f"{spec['optimizer']['name']}, rate {spec['optimizer']['learning_rate']:g}"
+    yield "seed", str(spec["seed"])
+
+
+def _epochs(run: Run) -> str:
+    best = run.summary.get("best_epoch")
+    planned = f" of {run.spec['training']['epochs']}" if run.spec else ""
+    return f"{run.summary['epochs']}{planned}" + (f", best {best}" if best else "")
+
+
+def steps(shown: Portrait) -> Iterator[Step]:
+    """The ladder from human to test: the errors, and between them the gaps."""
+    told = shown.diagnosis
+    if told is None or told.errors is None or told.gaps is None:
+        return
+    for name, rate, gap_name in levels(told):
+        gap: Gap | None = getattr(told.gaps, gap_name) if gap_name else None
+        if gap is not None:
+            at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
+            points = f"{at_most}{100 * gap.value:.1f} points"
+            yield Step(GAPS[gap_name], points, interval(gap.low, gap.high), GAP_WORDS[gap.verdict], True)
+        if rate is not None:
+            seen = "as given" if rate.n is None else interval(*rate.interval())
+            yield Step(name, percent(rate.value), seen, "" if rate.n is None else f"n={rate.n:,}", False)
+        elif name in ("human", "test"):
+            yield Step(name, "–", "", _missing(name, shown.run), False)
+
+
+def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
+    """The errors by name, each with the gap that lies above it."""
+    errors = told.errors
+    if errors is None:
+        return ()
+    return (
+        ("human", errors.human, ""),
+        ("training", errors.train, "avoidable_bias"),
+        ("train-dev", errors.train_dev, "variance" if errors.train_dev else ""),
+        ("validation", errors.validation, "data_mismatch" if errors.train_dev else "variance"),
+        ("test", errors.test, "validation_overfit"),
+    )
+
+
+def _missing(name: str, run: Run) -> str:
+    if name == "human":
+        return "not known: set diagnosis.human_error"
+    return "not opened" if "test" in run.summary else "there is none"
+
+
+def plain(value: Any) -> str:
+    """A number, text or list of a finding's evidence, in a few digits."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items()) or "–"
+    if isinstance(value, list | tuple):
+        shown = ", ".join(plain(item) for item in value[:12])
+        return f"[{shown}{', …' if len(value) > 12 else ''}]"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else str(value)
