@@ -8,130 +8,66 @@ from pathlib import Path
 import pytest
 
 from conftest import CONFIGS
-from improve.spec import PARTS, SHELVES
+from improve.spec.spec import PARTS, SHELVES
 
 ROOT = CONFIGS.parent
 PACKAGE = ROOT / "src" / "improve"
 
-# From the ground up: a module imports only from shelves below its own.
-FLOORS = [
-    ["errors", "__init__"],
-    ["lazy", "yamlfile", "interrupt", "usercode", "ledger", "selftest", "lock", "recorded", "chart", "tables",
-     "worker"],
-    ["parts", "store", "randomness", "statistics", "losses", "npzfile", "images", "imagefile", "imagefolder",
-     "parallel", "layers", "parcels"],
-    ["regularization", "splits", "schedules.part", "augmentations.part", "normalizations", "fileindex", "paired",
-     "criteria", "cost", "strokes", "students", "labellers", "power_law", "census", "evidence", "replicas"],
-    ["devices", "imagearray", "skies", "pairs", "recipes"],
-    ["imagecache"],
-    ["optimizers", "schedules.drops", "schedules.descents", "augmentations.geometry", "augmentations.pixels",
-     "augmentations.randaugment", "datasets.source", "models.architecture"],
-    ["schedules", "augmentations.mixing", "datasets.arrays", "datasets.folder", "datasets.peacetopia", "models.cnn",
-     "models.lenet", "models.lenet5", "models.minigooglenet", "models.minivggnet", "models.mlp", "models.python",
-     "models.resnet"],
-    ["augmentations", "datasets.known", "models"],
-    ["datasets"],
-    ["spec"],
-    ["division", "timeline", "shortage", "settings", "dotted"],
-    ["sense", "vocabulary"],
-    ["merge", "mistakes"],
-    ["space"],
-    ["space_words"],
-    ["specfile"],
-    ["run", "prepare", "points"],
-    ["recipe", "batches", "record", "plots", "weights", "template", "search_optuna", "importance", "sweep_folder",
-     "trials"],
-    ["assemble", "environment", "ensemble", "measure", "findings.rule", "search"],
-    ["findings.signs", "findings.comparison", "probes", "preview", "history", "standing"],
-    ["keeping"],
-    ["snapshots", "curves"],
-    ["findings.changes", "findings.world"],
-    ["findings.restraint", "findings.validation"],
-    ["findings.mismatch"],
-    ["findings.capacity", "findings.finishing", "findings.gradients", "findings.labels", "findings.optimization",
-     "findings.readable", "findings.variance", "findings.wiring"],
-    ["findings.testing"],
-    ["findings"],
-    ["train", "advice", "predictor", "shift"],
-    ["photos", "formats"],
-    ["predict", "foreign", "field", "export"],
-    ["trust"],
-    ["story"],
-    ["track_mlflow", "track_tensorboard"],
-    ["learning_curve", "lr_range", "resume"],
-    ["members", "walk"],
-    ["weigh", "race", "rate_probe"],
-    ["tracking"],
-    ["diagnose", "compare", "glossary", "sweep", "trials_worker"],
-    ["sweep_result", "ray_worker"],
-    ["ray_cluster"],
-    ["ray_trials"],
-    ["revise", "show", "show_curve", "evaluate", "suspicion"],
-    ["proposals"],
-    ["explore"],
-    ["auto"],
-    ["ending"],
-    ["show_diagnosis", "show_comparison", "show_ensemble", "show_selftest", "progress", "show_auto"],
-    ["plot_experiments", "plot_sweep", "show_experiments", "show_handover", "portrait", "answers", "pictures",
-     "plot_svg"],
-    ["plot_report", "show_sweep", "told"],
-    ["sections", "plot_story"],
-    ["chapters"],
-    ["report"],
-    ["commands"],
-    ["commands.options"],
-    ["commands.experiments", "commands.judging", "commands.specs", "commands.shelves", "commands.sweeping"],
-    ["commands.reporting", "commands.ensembles", "commands.handover"],
-    ["commands.training", "commands.looping"],
-    ["cli"],
-    ["__main__"],
-]  # fmt: skip
-FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
+# from the ground up: a wing imports only what stands before it
+WINGS = ("images", "statistics", "spec", "runs", "diagnosis", "engine", "experiments", "views", "commands", "cli")
+HEAVY = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn", "pillow_heif",
+         "tensorboard", "mlflow", "optuna", "ray"}  # fmt: skip
+NAMED_ONLY_IN = {
+    "keras": ("engine", "spec", "lazy"),
+    "matplotlib": ("figure", "engine.training.curves", "views.figures"),
+    "rich": ("views.terminal", "commands", "cli"),
+    "typer": ("commands", "cli"),
+}
 
 
 def modules():
+    """Dotted name below `improve`, and syntax tree, of every module."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
-        yield file, name.removesuffix(".__init__") if name != "__init__" else name
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), ast.parse(file.read_text())
 
 
-def imports_of(file, everywhere=True):
-    """Module names that a file imports; with everywhere=False only those at import time."""
-    tree = ast.parse(file.read_text())
-    nodes = ast.walk(tree) if everywhere else tree.body
+def imported(nodes):
+    """The dotted names that these nodes import."""
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize(("file", "name"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
-def test_imports_point_downwards(file, name):
-    assert name in FLOOR, f"{name} has no floor yet"
-    for imported in imports_of(file):
-        below = imported.removeprefix("improve.")
-        if imported.startswith("improve.") and below in FLOOR:
-            assert FLOOR[below] < FLOOR[name], f"{name} imports {below}"
+def wing_of(name):
+    wing = name.removeprefix("improve.").partition(".")[0]
+    return WINGS.index(wing) if name.startswith("improve.") and wing in WINGS else -1
 
 
-@pytest.mark.parametrize(("file", "name"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
-def test_heavy_modules_are_named_in_one_place_only(file, name):
-    at_import = {module.split(".")[0] for module in imports_of(file, everywhere=False)}
-    heavy = {"keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "matplotlib", "sklearn",
-             "tensorboard", "mlflow", "optuna", "ray"}  # fmt: skip
-    assert not at_import & heavy, f"{name} imports {at_import & heavy} when it is imported"
-    ever = {module.split(".")[0] for module in imports_of(file)}
-    if not name.startswith("plot"):
-        assert "matplotlib" not in ever
-    if not name.startswith(("show", "progress", "commands", "cli")):
-        assert not ever & {"rich", "typer"}
+def test_a_wing_imports_only_what_stands_before_it(subtests):
+    for module, tree in modules():
+        with subtests.test(module):
+            above = [name for name in imported(ast.walk(tree)) if wing_of(name) > wing_of(f"improve.{module}")]
+            assert not above or module == "__main__"
 
 
-@pytest.mark.parametrize(("file", "name"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
-def test_no_file_grows_past_a_few_screens(file, name):
-    assert len(file.read_text().splitlines()) <= 300
+def test_heavy_packages_are_named_where_they_belong_and_never_at_import(subtests):
+    for module, tree in modules():
+        with subtests.test(module):
+            assert not {name.partition(".")[0] for name in imported(tree.body)} & HEAVY
+            named = {name.removeprefix("improve.lazy.").partition(".")[0] for name in imported(ast.walk(tree))}
+            for package in named & NAMED_ONLY_IN.keys():
+                assert f"{module}.".startswith(tuple(f"{place}." for place in NAMED_ONLY_IN[package])), package
+
+
+def test_no_file_grows_past_a_few_screens_and_no_folder_past_thirty_files(subtests):
+    for folder in (PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())):
+        with subtests.test(str(folder.relative_to(ROOT))):
+            files = {file.name: len(file.read_text().splitlines()) for file in folder.glob("*.py")}
+            assert len(files) <= (10 if folder == PACKAGE else 30)
+            assert max(files.values(), default=0) <= 300
 
 
 LIGHT = {
