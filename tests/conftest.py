@@ -22,6 +22,7 @@ from improve.spec.spec import Spec, spec_digest
 from improve.statistics.intervals import Rate
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

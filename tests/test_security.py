@@ -140,7 +140,7 @@ def test_a_files_name_is_shown_and_no_more(improve, tmp_path, text):
 
 
 def test_there_is_one_console_and_it_is_the_careful_one():
-    package = Path(show.__file__).parent
+    package = Path(show.__file__).parents[2]
     assert [file.name for file in package.rglob("*.py") if " Console(" in file.read_text()] == []
     assert type(show.console()) is type(show.console(stderr=True)) is show.Terminal
 

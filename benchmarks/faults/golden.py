@@ -1,4 +1,4 @@
-"""Keeps a few runs of the suite, trimmed, in tests/runs/: what the diagnosis says of real runs must not change unseen.
+"""Keeps a few runs of the suite, trimmed, in tests/fixtures/runs/: what the diagnosis says of them must not change unseen.
 
 python benchmarks/faults/golden.py
 """
@@ -14,7 +14,7 @@ from worlds import WORLDS
 from improve.runs import run
 from improve.spec.reading import yaml as yamlfile
 
-GOLDEN = Path(__file__).parents[2] / "tests" / "runs"
+GOLDEN = Path(__file__).parents[2] / "tests" / "fixtures" / "runs"
 KEPT = {
     "digits": (
         "base", "noise20", "lr_x100", "lr_d100", "nan_rate", "double_softmax", "deep_sigmoid", "l2_strong", "tiny_net",

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from chromium import PROGRAM, Chromium
 from PIL import Image
+from test_report import hostile
+from test_report_auto import hostile_walk
 
 from improve.engine.data.prepare import prepare
 from improve.spec.spec import Spec
 from improve.views.report.page import report
-from test_report import hostile
-from test_report_story import hostile_walk
 from test_security import HOSTILE
 
 pytestmark = pytest.mark.browser

@@ -20,7 +20,7 @@ from improve.spec.spec import spec_digest
 
 Files = dict[str, bytes | None]  # None: it is gone
 
-GOLDEN = Path(__file__).parent.parent / "runs"
+GOLDEN = Path(__file__).parent.parent / "fixtures" / "runs"
 NAMES = sorted(folder.name for folder in GOLDEN.iterdir())
 WORD, LINE = re.compile(rb"[-+.\w]+"), re.compile(rb"[^\n]*\n")
 SCRAPS = (

@@ -7,8 +7,8 @@ from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
 from improve.runs.schema import Start, fault
 from improve.spec.spec import Spec
+from test_bias_variance import EXAMPLES
 from test_findings_evidence import bad, kernels, look, start
-from test_recipe import EXAMPLES
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
 

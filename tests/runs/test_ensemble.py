@@ -3,11 +3,11 @@
 import csv
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from conftest import FIXTURES
 from improve.diagnosis.comparison.ensembles import report
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.model.timeline import timeline
@@ -21,7 +21,7 @@ from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate, expected_optimism
 from test_security import assert_harmless, every_hostile_text
 
-RUNS = Path(__file__).parent / "runs"
+RUNS = FIXTURES / "runs"
 # the true class has these probabilities on two images: one member is right on both, the others on none
 COUNTER_EXAMPLE = {"sure": (0.9, 0.6), "poor": (0.4, 0.05), "poor2": (0.4, 0.05)}
 

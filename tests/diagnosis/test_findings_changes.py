@@ -1,13 +1,13 @@
 """What a finding proposes is another spec than the one there is, in the direction that its explanation says."""
 
 import pytest
+from test_findings_thresholds import SAID
 
 from conftest import part
 from improve.diagnosis.next_spec import apply
 from test_findings_causes import SGD, decayed, never
 from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
 from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
-from test_findings_thresholds import SAID
 
 IDS = [f"{code} {sweep.what} {value}" for code, sweep, value in SAID]
 

@@ -1,8 +1,8 @@
 """Every finding has a test under, at and over its limit; what it proposes is a valid spec; it explains itself."""
 
 import pytest
+import test_comparison_rules as several_runs
 
-import test_comparison_findings as several_runs
 from improve.diagnosis import findings
 from improve.diagnosis.comparison.configurations import over_seeds
 from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED

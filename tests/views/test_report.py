@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import FIXTURES
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, surest_mistakes
 from improve.engine.data.prepare import prepare
 from improve.errors import UsageError
@@ -24,7 +25,7 @@ from improve.views.report.page import labels, report
 from improve.views.report.run import plain, portrait
 from test_security import HOSTILE
 
-GOLDEN = Path(__file__).parent / "runs"
+GOLDEN = FIXTURES / "runs"
 VOID = {"meta", "link", "img", "br", "hr", "wbr", "input", "path", "use"}
 LOADS = ("src", "href", "xlink:href", "srcset", "data", "action", "formaction", "poster", "background")
 

@@ -1,17 +1,17 @@
 """Real runs of the fault suite, trimmed (benchmarks/faults/golden.py): what is said of them must not change unseen."""
 
 import json
-from pathlib import Path
 
 import pytest
 
+from conftest import FIXTURES
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import best_change, revise
 from improve.runs.run import load
 from improve.spec.reading.yaml import parse
 from improve.spec.spec import Spec
 
-RUNS = Path(__file__).parent / "runs"
+RUNS = FIXTURES / "runs"
 #: the run: the verdict, the first finding, the key that its first change edits
 SAID = {
     "digits_base": ("not_enough_evidence", None, None),  # 1.0 % of 400 validation images, 0 % of 400 training images

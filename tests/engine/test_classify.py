@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+from test_file import GREY_16, encoded, png, turned
 
 from improve.engine.inference import external_model as foreign
 from improve.engine.inference import predictor
@@ -20,7 +21,6 @@ from improve.errors import ImproveError, UsageError
 from improve.spec.datasets.folder import Folder
 from improve.spec.spec import Spec
 from improve.views.terminal.inference import print_csv
-from test_imagefile import GREY_16, encoded, png, turned
 
 BIRDS = Form((8, 8, 3), "uint8", ("bird", "cat", "dog"))
 

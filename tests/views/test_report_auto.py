@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from test_report import LOADS, Page
 
 from conftest import MLP, wrong_on
 from improve.experiments.auto.budget import Budget
@@ -16,7 +17,6 @@ from improve.spec.reading import yaml as yamlfile
 from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
 from improve.views.report.page import report
 from improve.views.terminal.auto import show_ending
-from test_report import LOADS, Page
 from test_security import HOSTILE
 
 

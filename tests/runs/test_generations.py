@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import FIXTURES
 from improve.engine.training import checkpoint as keeping
 from improve.errors import ImproveError, UsageError
 from improve.runs import generations as store
 from improve.runs import lock, run
 from improve.spec.spec import Spec
 
-FIXTURE = Path(__file__).parent / "fixtures" / "state_v1"
+FIXTURE = FIXTURES / "state_v1"
 OPERATIONS = ("mkdir", "rename", "fsync", "rmdir", "unlink", "open", "close")
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from test_classify import BIRDS, Sure, saying
 
 from conftest import part
 from improve.diagnosis.diagnose import diagnose
@@ -17,7 +18,6 @@ from improve.errors import UsageError
 from improve.images.array import in_memory
 from improve.spec.spec import Spec
 from improve.views.terminal.inference import show_evaluation
-from test_predict import BIRDS, Sure, saying
 from test_security import assert_harmless, every_hostile_text
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
