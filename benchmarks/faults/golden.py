@@ -1,4 +1,4 @@
-"""Keeps a few runs of the suite, trimmed, in tests/fixtures/runs/: what the diagnosis says of them must not change unseen.
+"""Keeps a few runs of the suite, trimmed, in tests/fixtures/runs/: the diagnosis of them must not change unseen.
 
 python benchmarks/faults/golden.py
 """
