@@ -18,7 +18,7 @@ from variants import VARIANTS, Parts
 
 from improve.spec.datasets.arrays import Digits
 from improve.spec.datasets.known import FashionMnist
-from improve.spec.splits import stratified
+from improve.spec.partition import stratified
 
 RUNS = Path(__file__).parent / "runs"
 NETS = Path(__file__).parent / "nets.py"

@@ -10,7 +10,7 @@ import pytest
 from improve.errors import UsageError
 from improve.spec.datasets.arrays import Digits, Npz
 from improve.spec.datasets.known import Cifar10, FashionMnist
-from improve.spec.spec import Data
+from improve.spec.spec import SpecData
 
 GOOD = {
     "x_train": np.zeros((20, 8, 8, 3), np.uint8), "y_train": np.arange(20) % 4,
@@ -63,9 +63,9 @@ def test_a_file_can_bring_its_own_validation_set_between_training_and_test_image
 
 
 def test_a_files_own_validation_set_stays_what_it_is_unless_the_spec_says_how_to_split(npz):
-    assert Data(source=npz(**VALIDATION)).split.own
-    assert Data(source=npz(**VALIDATION), split="60/40").split.shares == (60, 40, 0)
-    assert Data(source=npz()).split.shares == (60, 20, 20)
+    assert SpecData(source=npz(**VALIDATION)).split.own
+    assert SpecData(source=npz(**VALIDATION), split="60/40").split.shares == (60, 40, 0)
+    assert SpecData(source=npz()).split.shares == (60, 20, 20)
 
 
 def test_a_class_that_only_the_test_set_shows_is_a_class(npz):

@@ -8,11 +8,16 @@ from improve.engine.data.prepare import prepare, training_size
 from improve.engine.training.environment import train_available
 from improve.errors import SpecError, UsageError
 from improve.images.array import Images, in_memory
-from improve.spec.datasets import Source
-from improve.spec.partition import divide
+from improve.spec.datasets import Counts, Source
+from improve.spec.partition import full_sizes, part_rows, part_sizes, stratified
 from improve.spec.reading.load import load
-from improve.spec.spec import Data, Spec
-from improve.spec.splits import Counts, Split, sizes, stratified
+from improve.spec.spec import Spec, SpecData
+from improve.spec.splits import Split
+
+
+def sizes(have, **data):
+    """Examples per part of a source that has so many."""
+    return full_sizes(SpecData.model_validate(data), have, None)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,7 @@ from improve.spec.splits import Counts, Split, sizes, stratified
     ],
 )
 def test_a_split_of_8000_and_2000_examples(split, parts):
-    assert sizes(Split.model_validate(split), Counts(8000, 0, 2000), None, 0.0)[:3] == parts
+    assert sizes(Counts(8000, 0, 2000), split=split)[:3] == parts
 
 
 @pytest.mark.parametrize(
@@ -46,12 +51,12 @@ def test_a_split_is_kept_as_it_was_written(written, kept):
 
 
 def test_a_train_dev_set_comes_out_of_the_training_part():
-    assert sizes(Split.model_validate("60/20/20"), Counts(1000, 0, 0), None, 0.1)[:4] == (540, 200, 200, 60)
+    assert sizes(Counts(1000, 0, 0), split="60/20/20", train_dev=0.1) == (540, 200, 200, 60)
 
 
 def test_a_subset_keeps_the_shares():
-    assert sizes(Split.model_validate("60/20/20"), Counts(8000, 0, 2000), 100, 0.0)[:3] == (60, 20, 20)
-    assert sizes(Split.model_validate({"validation": "10%"}), Counts(8000, 0, 2000), 100, 0.0)[:3] == (72, 8, 20)
+    assert sizes(Counts(8000, 0, 2000), split="60/20/20", subset=100)[:3] == (60, 20, 20)
+    assert sizes(Counts(8000, 0, 2000), split={"validation": "10%"}, subset=100)[:3] == (72, 8, 20)
 
 
 LABELS = np.repeat([0, 1, 2], [700, 250, 50])
@@ -82,8 +87,8 @@ def source(train=600, validation=0, test=150):
 
 def rows(given=None, theirs=None, **data):
     """Row numbers of each part, of a source and a target's source."""
-    part = Data.model_validate({"target": {"source": "digits"}, **data} if theirs else data)
-    return divide(part, given or source(), theirs, 0)
+    part = SpecData.model_validate({"target": {"source": "digits"}, **data} if theirs else data)
+    return part_rows(part, given or source(), theirs, 0)
 
 
 @pytest.mark.parametrize("split", ["60/20/20", "70/30", {"validation": "25%"}, "own"])
@@ -92,7 +97,7 @@ def test_parts_are_disjoint_and_complete(split, train_dev):
     given = source(600, 100, 50)
     parts = rows(given=given, split=split, train_dev=train_dev)
     assert sorted(np.concatenate(list(parts.values()))) == list(range(750))
-    count = sizes(Split.model_validate(split), given.counts, None, train_dev)
+    count = sizes(given.counts, split=split, train_dev=train_dev)
     assert {name: len(part) for name, part in parts.items()} == count._asdict()
 
 
@@ -309,10 +314,10 @@ def test_left_out_images_are_no_part_of_the_steps_the_statistics_or_what_there_w
     data = {"source": repeated(tmp_path, 4), "duplicates": "drop", "train_dev": 0.2}
     spec = Spec.model_validate({"data": data, "training": {"batch_size": 4}})
     made = prepare(spec)
-    assert training_size(spec) == len(made.parts["train"]) < spec.data.sizes().train
+    assert training_size(spec) == len(made.parts["train"]) < part_sizes(spec.data).train
     assert made.normalization.subtract[0] == pytest.approx(made.parts["train"].images[:].mean())
     less = spec.model_copy(update={"data": spec.data.model_copy(update={"train_size": 10})})
-    assert train_available(less, prepare(less)) <= spec.data.sizes().train
+    assert train_available(less, prepare(less)) <= part_sizes(spec.data).train
 
 
 def test_a_batch_larger_than_what_is_left_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from improve.engine.training import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
 from improve.runs import run
+from improve.spec.partition import part_sizes
 from improve.spec.spec import Spec, spec_digest
 from improve.statistics.power_law import Trend, trend
 
@@ -113,7 +114,7 @@ def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Cu
 
 def plan(spec: Spec, seeds: int) -> tuple[list[Member], tuple[str, ...]]:
     """The runs, small ones first, and the sizes that are left out, with the reason."""
-    whole = spec.data.sizes().train
+    whole = part_sizes(spec.data).train
     classes = spec.data.source.facts().classes or 0
     sizes, left_out = [], []
     for part in PARTS:

@@ -16,7 +16,7 @@ from improve.spec.normalizations import NORMALIZATIONS, Normalization, Standardi
 from improve.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from improve.spec.regularization import Regularization
 from improve.spec.schedules import SCHEDULES, Constant, Length, Schedule
-from improve.spec.splits import Counts, Sizes, Split, TrainSize, sizes, taken, target_sizes
+from improve.spec.splits import Split, TrainSize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class Target(Section):
     )
 
 
-class Data(Section):
+class SpecData(Section):
     """Which images, and which of them train, validate and test."""
 
     source: Dataset = Field(Digits(), description="where the images come from: improve list datasets")
@@ -104,7 +104,7 @@ class Data(Section):
     )
 
     @model_validator(mode="after")
-    def _own_sets_first(self) -> Data:
+    def _own_sets_first(self) -> SpecData:
         """A source that comes with a validation set stays divided as it is, unless the spec says how; what says no more
         than that was not chosen."""
         if self.source.own_split == "60/20/20":
@@ -115,32 +115,6 @@ class Data(Section):
         elif self.split == usual:
             self.model_fields_set.discard("split")
         return self
-
-    @property
-    def joining(self) -> float:
-        """The share of the source's own validation set that joins its training set."""
-        return 0.0 if self.target is None or self.target.source is not None else self.target.train
-
-    def sizes(self) -> Sizes:
-        """Examples per part. Raises UsageError where the source's sizes cannot be told."""
-        return self.sizes_of(self.source.facts().counts, self.target_counts())
-
-    def target_counts(self) -> Counts | None:
-        """How many examples the target's own source has, where it has one."""
-        return None if self.target is None or self.target.source is None else self.target.source.facts().counts
-
-    def sizes_of(self, have: Counts, target: Counts | None) -> Sizes:
-        whole = self.whole_sizes(have, target)
-        return whole._replace(train=taken(self.train_size, whole.train))
-
-    def whole_sizes(self, have: Counts, target: Counts | None) -> Sizes:
-        """The sizes without `train_size`."""
-        if target is None or self.target is None:
-            return sizes(self.split, have, self.subset, self.train_dev, self.joining)
-        theirs = target_sizes(self.split, target.at_most(self.target.subset), self.target.train)
-        train = min(self.subset or have.total, have.total) + theirs.train
-        held_out = round(train * self.train_dev)
-        return theirs._replace(train=train - held_out, train_dev=held_out)
 
 
 class EarlyStopping(Section):
@@ -212,7 +186,7 @@ class Spec(Section):
     """One experiment. What is left out has the default that `improve show` prints."""
 
     seed: Seed = Field(0, description="everything random follows from it")
-    data: Data = Field(Data(), description="which images, and how they are divided")
+    data: SpecData = Field(SpecData(), description="which images, and how they are divided")
     model: Model = Field(Lenet(), description="the architecture: improve list models")
     regularization: Regularization = Field(Regularization(), description="what holds the weights back")
     optimizer: Optimizer = Field(Adam(), description="how the weights move: improve list optimizers")

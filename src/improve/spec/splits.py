@@ -1,17 +1,12 @@
-"""How a source is divided: the `data.split` value, the sizes of the parts, and which example goes where."""
+"""The values of `data.split` and `data.train_size`: shares and numbers of examples."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema, model_serializer, model_validator
 
-from improve.lazy import np
-from improve.randomness import keyed
 from improve.spec.component import Section, fraction, refuse
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SUM_FIX = "write shares that add up to 100, such as 60/20/20"
 FORM_FIX = "write 60/20/20 (train/validation/test), 70/30 (train/validation), {validation: 10%} or own"
@@ -88,84 +83,6 @@ def _amount(value: Any, subject: str, fix: str) -> float | int:
 TrainSize = Annotated[Any, PlainValidator(_train_size), WithJsonSchema({"type": ["number", "string"]})]
 
 
-class Counts(NamedTuple):
-    """Examples in the sets that a source comes in."""
-
-    train: int
-    validation: int
-    test: int
-
-    @property
-    def total(self) -> int:
-        return sum(self)
-
-    def at_most(self, subset: int | None) -> Counts:
-        """The counts of a subset that keeps their shares."""
-        if subset is None or subset >= self.total:
-            return self
-        validation, test = (round(subset * count / self.total) for count in self[1:])
-        return Counts(subset - validation - test, validation, test)
-
-
-class Sizes(NamedTuple):
-    """Examples per part."""
-
-    train: int
-    validation: int
-    test: int
-    train_dev: int
-
-    @property
-    def total(self) -> int:
-        return sum(self)
-
-
-def sizes(split: Split, have: Counts, subset: int | None, train_dev: float, joining: float = 0.0) -> Sizes:
-    """The sizes that `split` gives on a source that has so many examples; parts can come out empty. `joining`: the
-    share of the validation set that joins the training set."""
-    have = have.at_most(subset)
-    if split.shares is not None:
-        validation_size, test_size = (round(have.total * share / 100) for share in split.shares[1:])
-    else:
-        pool, test_size = have.train + have.validation, have.test
-        validation_size = have.validation if split.validation is None else _of(split.validation, pool)
-    validation_size -= round(validation_size * joining)
-    train_size = have.total - validation_size - test_size
-    held_out = round(train_size * train_dev)
-    return Sizes(train_size - held_out, validation_size, test_size, held_out)
-
-
-def _of(portion: float | int, count: int) -> int:
+def portion_of(portion: float | int, count: int) -> int:
+    """How many of `count` examples a number (int) or a share (float) of them is."""
     return portion if isinstance(portion, int) else round(count * portion)
-
-
-def taken(train_size: float | int | None, count: int) -> int:
-    """How many of the training part's `count` examples are used."""
-    return count if train_size is None else min(count, _of(train_size, count))
-
-
-def target_sizes(split: Split, have: Counts, train: float) -> Sizes:
-    """How a target's examples are divided: `train` of them join the training set, the rest validates and tests, in the
-    ratio of the split's shares; or its own sets stay what they are."""
-    if split.shares is not None:
-        joining = round(have.total * train)
-        validation = round((have.total - joining) * split.shares[1] / (split.shares[1] + split.shares[2] or 1))
-        return Sizes(joining, validation, have.total - joining - validation if split.shares[2] else 0, 0)
-    pool = have.train if split.validation is None else have.train + have.validation
-    validation = have.validation if split.validation is None else _of(split.validation, pool)
-    rest = pool if split.validation is None else pool - validation
-    return Sizes(round(rest * train), validation, have.test, 0)
-
-
-def stratified(labels: NDArray[Any], seed: int, *where: int) -> NDArray[Any]:
-    """An order of all examples in which every stretch holds the classes in their shares, to within one example.
-
-    Each class is shuffled and spread evenly over [0, 1]; sorting by that position interleaves the classes. So any
-    cut of this order is a stratified part, and a smaller subset is contained in a larger one.
-    """
-    random = keyed(seed, "split", *where)
-    position = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        position[random.permutation(members)] = (np.arange(len(members)) + random.random()) / len(members)
-    return np.argsort(position, kind="stable")

@@ -12,11 +12,10 @@ from improve.images.array import Images, Tick, in_memory
 from improve.lazy import np
 from improve.randomness import keyed
 from improve.spec.augmentations import Batch, Pixels, augment
-from improve.spec.datasets import Source, silent
+from improve.spec.datasets import Counts, Source, silent
 from improve.spec.normalizations import Statistics
-from improve.spec.partition import divide
+from improve.spec.partition import part_rows, part_sizes
 from improve.spec.spec import Spec
-from improve.spec.splits import Counts
 from improve.statistics import cost
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Data:
+class PreparedData:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
     them; `available` examples are in the source, `dropped` were left out as duplicates, `cost` (classes,) is what an
     error on each class costs where the spec says so, `census` is by part, `target` the target's own sizes; `probed` is
@@ -88,7 +87,7 @@ class Data:
         return {"train": self.train_sample} | {name: self.parts[name] for name in names}
 
 
-def prepare(spec: Spec, tick: Tick = silent) -> Data:
+def prepare(spec: Spec, tick: Tick = silent) -> PreparedData:
     """Load the source and divide it. Raises UsageError where the data cannot be had or make no sense."""
     source = spec.data.source.load(tick)
     costs = cost.by_class(spec.diagnosis.cost, source.class_names)
@@ -106,7 +105,7 @@ def prepare(spec: Spec, tick: Tick = silent) -> Data:
         for name in {"validation", "test"} & set(parts):
             parts[name] = simulated(spec, parts[name], PARTS.index(name), pixels)
     sources = [source, target] if target else [source]
-    return Data(
+    return PreparedData(
         parts,
         normalization,
         pixels,
@@ -126,7 +125,7 @@ class LastPrepared:
 
     key, data = "", None
 
-    def of(self, spec: Spec, tick: Tick = silent) -> Data:
+    def of(self, spec: Spec, tick: Tick = silent) -> PreparedData:
         plain = spec.complete()
         batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
         key = json.dumps([plain["data"], plain["diagnosis"]["cost"], spec.seed, batch], sort_keys=True)
@@ -138,7 +137,7 @@ class LastPrepared:
 
 def training_size(spec: Spec) -> int:
     """Examples in the training part; images are read only where it takes their pixels to tell."""
-    return len(prepare(spec).parts["train"]) if spec.data.duplicates == "drop" else spec.data.sizes().train
+    return len(prepare(spec).parts["train"]) if spec.data.duplicates == "drop" else part_sizes(spec.data).train
 
 
 def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Examples]:
@@ -146,7 +145,7 @@ def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Exa
     pools, labels = source.pools, source.labels
     if target:
         pools, labels = pools + target.pools, np.concatenate([labels, target.labels])
-    rows = divide(spec.data, source, target, spec.split_seed)
+    rows = part_rows(spec.data, source, target, spec.split_seed)
     return {
         name: Examples(Images(pools, rows[name]), labels[rows[name]], rows[name])
         for name in PARTS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.engine.model.instrument import Steps
 from improve.engine.model.measure import Measured
@@ -74,7 +74,7 @@ def only_weights(weights: Arrays) -> dict[str, bytes]:
 class Keeper:
     """Saves the state of a run that trains."""
 
-    def __init__(self, folder: Path, model: Any, history: History, data: Data, tables: dict[str, Table]):
+    def __init__(self, folder: Path, model: Any, history: History, data: PreparedData, tables: dict[str, Table]):
         self.folder, self.model, self.history, self.data, self.tables = folder, model, history, data, tables
         self.best: Arrays = {}
         self.changes: list[dict[str, Any]] = []

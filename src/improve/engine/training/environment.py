@@ -9,17 +9,18 @@ import subprocess
 from typing import Any
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.lazy import keras
 from improve.parallel import cores
+from improve.spec.datasets import Counts
+from improve.spec.partition import full_sizes
 from improve.spec.spec import Spec
-from improve.spec.splits import Counts
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "scipy", "scikit-learn")
 
 
-def describe(spec: Spec, data: Data) -> dict[str, Any]:
+def describe(spec: Spec, data: PreparedData) -> dict[str, Any]:
     """The content of environment.json."""
     return {
         "versions": {"improve": __version__, "python": platform.python_version(), **versions()},
@@ -50,12 +51,12 @@ def describe(spec: Spec, data: Data) -> dict[str, Any]:
     }
 
 
-def train_available(spec: Spec, data: Data) -> int:
+def train_available(spec: Spec, data: PreparedData) -> int:
     """How many training examples there would be without `data.train_size`."""
     if spec.data.train_size is None:
         return len(data.parts["train"])
     if data.target is not None:
-        return spec.data.whole_sizes(Counts(data.available, 0, 0), data.target).train
+        return full_sizes(spec.data, Counts(data.available, 0, 0), data.target).train
     used = min(spec.data.subset or data.available, data.available)
     return used - data.dropped - sum(len(part) for name, part in data.parts.items() if name != "train")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices, replicas
 from improve.engine.model.build import loss, network
 from improve.engine.model.instrument import Steps
@@ -39,7 +39,7 @@ class Probes:
     """The evidence of one run, written to its folder evidence/."""
 
     def __init__(
-        self, spec: Spec, model: Any, data: Data, folder: Path, timeline: Timeline,
+        self, spec: Spec, model: Any, data: PreparedData, folder: Path, timeline: Timeline,
         sizes: Mapping[str, int] | None = None,
     ):  # fmt: skip
         self.spec, self.model, self.data, self.folder = spec, model, data, folder / "evidence"
@@ -169,7 +169,7 @@ def in_training_mode(model: Any, images: Any, size: int) -> Any:
     return with_both_classes(np.concatenate(logits))
 
 
-def memorize(spec: Spec, data: Data) -> dict[str, Any]:
+def memorize(spec: Spec, data: PreparedData) -> dict[str, Any]:
     """Can a fresh copy of the network, with nothing that holds it back, learn 32 examples by heart?"""
     keras.utils.set_random_seed(spec.seed)
     free = spec.model_copy(update={"regularization": Regularization(l2=0.0, dropout=0.0)})

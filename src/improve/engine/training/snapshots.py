@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model.measure import Measured
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore, weights_of
@@ -74,7 +74,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     run.write_summary(half, {**about, "best_epoch": epoch, "parameters": model.count_params(), **reached})
 
 
-def conclude(folder: Path, model: Any, history: History, data: Data, seconds: float) -> dict[str, str]:
+def conclude(folder: Path, model: Any, history: History, data: PreparedData, seconds: float) -> dict[str, str]:
     """Open the test part for each snapshot of a run that is at its end, and let them answer together: a run of its own
     beside this one. Gives what the run's summary says of it. The model has other weights then."""
     planned = ends(history.spec, history.timeline)

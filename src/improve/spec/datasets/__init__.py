@@ -6,12 +6,12 @@ from pydantic import Field
 
 from improve.spec.component import named
 from improve.spec.datasets.arrays import Digits, Npz
-from improve.spec.datasets.base import Facts, Source, silent
+from improve.spec.datasets.base import Counts, Facts, Source, silent
 from improve.spec.datasets.folder import Folder
 from improve.spec.datasets.known import Cifar10, Cifar100, FashionMnist, Mnist
 from improve.spec.datasets.peacetopia.source import Peacetopia
 
-__all__ = ["DATASETS", "Dataset", "Digits", "Facts", "Source", "silent"]
+__all__ = ["DATASETS", "Counts", "Dataset", "Digits", "Facts", "Source", "silent"]
 
 DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz, Folder, Peacetopia)
 _Known = Digits | Mnist | FashionMnist | Cifar10 | Cifar100

@@ -12,8 +12,7 @@ from improve.images.array import Tick
 from improve.images.npz import PARTS, check_arrays, header, read
 from improve.lazy import np
 from improve.spec.component import Count
-from improve.spec.datasets.base import Facts, OwnImages, Source, SourcePart, silent
-from improve.spec.splits import Counts
+from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, SourcePart, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

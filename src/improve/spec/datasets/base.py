@@ -9,7 +9,6 @@ from pydantic import Field
 
 from improve.images.array import Tick
 from improve.spec.component import Flag, Part
-from improve.spec.splits import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +16,25 @@ if TYPE_CHECKING:
 
 def silent(done: int, total: int) -> None:
     """Nobody wants to know."""
+
+
+class Counts(NamedTuple):
+    """Examples in the sets that a source comes in."""
+
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def total(self) -> int:
+        return sum(self)
+
+    def at_most(self, subset: int | None) -> Counts:
+        """The counts of a subset that keeps their shares."""
+        if subset is None or subset >= self.total:
+            return self
+        validation, test = (round(subset * count / self.total) for count in self[1:])
+        return Counts(subset - validation - test, validation, test)
 
 
 class Facts(NamedTuple):

@@ -12,8 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from improve.images.array import Tick
 from improve.images.folder import PARTS, listing
 from improve.spec.component import refuse
-from improve.spec.datasets.base import Facts, OwnImages, Source, silent
-from improve.spec.splits import Counts
+from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, silent
 
 _pixels: dict[str, Any] = {"type": "integer", "minimum": 1}
 

@@ -17,8 +17,7 @@ from improve.images.array import Tick
 from improve.images.npz import check_arrays
 from improve.lazy import keras, np
 from improve.spec.datasets.arrays import from_arrays, load_npz, npz_facts
-from improve.spec.datasets.base import Facts, Source, SourcePart, silent
-from improve.spec.splits import Counts
+from improve.spec.datasets.base import Counts, Facts, Source, SourcePart, silent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from improve.errors import UsageError
-from improve.spec.datasets import Dataset, Facts
+from improve.spec.datasets import Counts, Dataset, Facts
+from improve.spec.partition import Sizes, full_sizes, train_examples, used_sizes
 from improve.spec.reading.yaml import Path
-from improve.spec.spec import Data, Spec, Target
-from improve.spec.splits import Counts, Sizes, taken
+from improve.spec.spec import Spec, SpecData, Target
 
 SOURCE, TARGET = ("data", "source"), ("data", "target", "source")
 
@@ -108,38 +108,44 @@ def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator
     if theirs is not None and facts.shape != theirs.shape:
         mine, other = ("×".join(map(str, found.shape)) for found in (facts, theirs))
         yield Complaint((TARGET,), f"source has images of {mine}, target of {other}", "give both the same size")
-    yield from _part_complaints(spec, data.whole_sizes(facts.counts, theirs.counts if theirs else None))
+    yield from _part_complaints(spec, full_sizes(data, facts.counts, theirs.counts if theirs else None))
 
 
-def _sources(data: Data, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:
+def _sources(data: SpecData, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:
     """The source, then the target's where it has one: what it holds, how much of it is asked for, and the key."""
     yield data.source, facts.counts, data.subset, ("data", "subset")
     if theirs is not None and data.target is not None and data.target.source is not None:
         yield data.target.source, theirs.counts, data.target.subset, ("data", "target", "subset")
 
 
-def _part_complaints(spec: Spec, whole: Sizes) -> Iterator[Complaint]:
+def _part_complaints(spec: Spec, full: Sizes) -> Iterator[Complaint]:
     """What is wrong with parts of these sizes, of which `data.train_size` uses some."""
-    parts = whole._replace(train=taken(spec.data.train_size, whole.train))
-    problem = _empty_part(spec, whole)
+    parts = used_sizes(spec.data, full)
+    problem = _empty_part(spec, full)
     if problem:
         paths: tuple[Path, ...] = (("data", "split"), ("data", "subset"), SOURCE)
-        yield Complaint(paths, problem, f"{whole.total:,} examples in all: give each part some")
-    elif wrong := _wrong_train_size(spec.data.train_size, whole.train):
-        yield Complaint((("data", "train_size"),), wrong, f"take at most {whole.train}, or a share such as 25%")
+        yield Complaint(paths, problem, f"{full.total:,} examples in all: give each part some")
+    elif wrong := _wrong_train_size(spec.data.train_size, full.train):
+        yield Complaint((("data", "train_size"),), wrong, f"take at most {full.train}, or a share such as 25%")
     elif spec.training.batch_size > parts.train:
         what = f"a batch of {spec.training.batch_size:,} is larger than the training set of {parts.train:,}"
         keys: tuple[Path, ...] = (("training", "batch_size"), ("data", "train_size"), ("data", "subset"))
         yield Complaint(keys, what, f"take at most {parts.train}")
-    if whole.train > 0 and spec.data.train_dev and not parts.train_dev:
+    if full.train > 0 and spec.data.train_dev and not parts.train_dev:
         what = f"train_dev of {spec.data.train_dev:.3g} leaves no example in the train-dev set"
         yield Complaint((("data", "train_dev"),), what, "hold out a larger share")
 
 
 def _wrong_train_size(train_size: float | int | None, count: int) -> str:
+    if train_size is None:
+        return ""
     if isinstance(train_size, int) and train_size > count:
         return f"a train_size of {train_size:,} is more than the {count:,} training examples there are"
-    return "" if taken(train_size, count) else f"a train_size of {train_size:g} of {count:,} leaves no training example"
+    return (
+        ""
+        if train_examples(train_size, count)
+        else f"a train_size of {train_size:g} of {count:,} leaves no training example"
+    )
 
 
 def _empty_part(spec: Spec, parts: Sizes) -> str:

@@ -10,10 +10,9 @@ from pydantic import Field, Strict, model_validator
 from improve.images.array import Tick
 from improve.lazy import np
 from improve.spec.component import Fraction, ProperFraction, refuse
-from improve.spec.datasets.base import Facts, Source, SourcePart, silent
+from improve.spec.datasets.base import Counts, Facts, Source, SourcePart, silent
 from improve.spec.datasets.peacetopia.labellers import bayes_error
 from improve.spec.datasets.peacetopia.skies import skies
-from improve.spec.splits import Counts
 
 MOST_BYTES = 1 << 32  # drawn into memory
 
