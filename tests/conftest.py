@@ -16,9 +16,10 @@ from improve.lazy import np
 from improve.runs import ledger
 from improve.runs.run import Run, load
 from improve.runs.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
+from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load as load_spec
-from improve.spec.spec import Spec, spec_digest
+from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -83,7 +84,7 @@ def write_evidence(folder: Path, evidence: dict[str, Any], spec: dict[str, Any],
 
 def write_down_others(folder: Path, evidence: dict[str, Any], spec: dict[str, Any], fingerprint: str) -> None:
     if "learning_curve" in evidence:
-        curve = {"digest": spec_digest(spec), **evidence["learning_curve"]}
+        curve = {"digest": curve_identity(spec), **evidence["learning_curve"]}
         (folder / "learning_curve.json").write_text(json.dumps(curve))
     for number in range(evidence.get("tried", 0)):
         rate = {"error": 0.1, "n": 100}

@@ -10,7 +10,7 @@ from improve.experiments.auto.explore import around, at, exploring
 from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story, Tried
 from improve.experiments.auto.rate_check import within
 from improve.experiments.lr_range import RateRange, Sweep
-from improve.runs import ledger
+from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
 MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
@@ -25,14 +25,14 @@ def test_the_points_are_new_valid_and_those_that_the_seed_gives(make_run):
     assert len(found) == 4
     assert [one.edits for one in found] == [one.edits for one in exploring(best, [best], 3, Tried([]), 4)]
     assert [one.edits for one in found] != [one.edits for one in exploring(best, [best], 4, Tried([]), 4)]
-    digests = {ledger.experiment(one.spec) for one in found}
+    digests = {experiment_identity(one.spec) for one in found}
     assert len(digests) == 4
-    assert ledger.experiment(best.spec) not in digests
+    assert experiment_identity(best.spec) not in digests
     for one in found:
         assert Spec.model_validate(one.spec)
         assert all(at(one.spec, path) == value != at(best.spec, path) for path, value in one.edits)
     tried = Tried(one.spec for one in found)
-    assert not [one for one in exploring(best, [best], 3, tried, 4) if ledger.experiment(one.spec) in digests]
+    assert not [one for one in exploring(best, [best], 3, tried, 4) if experiment_identity(one.spec) in digests]
 
 
 def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges_moves(make_run):

@@ -9,7 +9,8 @@ import pytest
 from improve.engine.training.history import History
 from improve.errors import ImproveError, UsageError
 from improve.experiments import learning_curve as lc
-from improve.spec.spec import Spec, spec_digest
+from improve.spec.identity import curve_identity
+from improve.spec.spec import Spec
 from improve.views.figures.experiments import draw_learning_curve
 
 SPEC = Spec.model_validate({"model": "mlp", "seed": 5})  # digits: 1,079 training images, batches of 64
@@ -21,13 +22,13 @@ def test_the_members_are_four_sizes_times_the_seeds_and_differ_in_nothing_else()
         f"n{size}_seed{seed}" for size in (134, 269, 539, 1079) for seed in (5, 6)
     ]
     assert left_out == ()
-    assert {spec_digest(member.spec.complete()) for member in members} == {spec_digest(SPEC.complete())}
+    assert {curve_identity(member.spec.complete()) for member in members} == {curve_identity(SPEC.complete())}
     assert members[0].spec.data.train_size == 134
 
 
 def test_the_digest_knows_every_other_setting():
-    assert spec_digest(Spec(data={"train_size": 9}, seed=1).complete()) == spec_digest(Spec().complete())
-    assert spec_digest(Spec(training={"epochs": 7}).complete()) != spec_digest(Spec().complete())
+    assert curve_identity(Spec(data={"train_size": 9}, seed=1).complete()) == curve_identity(Spec().complete())
+    assert curve_identity(Spec(training={"epochs": 7}).complete()) != curve_identity(Spec().complete())
 
 
 @pytest.mark.parametrize(

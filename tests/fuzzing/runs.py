@@ -16,7 +16,7 @@ from fuzzing.texts import paths, planted
 from improve.diagnosis import advice_log as advice
 from improve.runs import ledger
 from improve.runs.run import Run, load
-from improve.spec.spec import spec_digest
+from improve.spec.identity import curve_identity, experiment_identity
 
 Files = dict[str, bytes | None]  # None: it is gone
 
@@ -49,10 +49,15 @@ def files(name: str) -> dict[str, bytes]:
 
 def beside(run: Run) -> dict[str, bytes]:
     """The advice that led to a run, a learning curve of its spec, and a look at its validation images."""
-    told = {"spec": ledger.experiment(run.spec), "run": before(run.name), "code": "T2", "title": "too low",
+    told = {"spec": experiment_identity(run.spec), "run": before(run.name), "code": "T2", "title": "too low",
             "path": "optimizer.learning_rate", "value": 0.1, "because": "it hardly moves", "expected": 0.1,
             "error": 0.3, "n": 400}  # fmt: skip
-    curve = {"digest": spec_digest(run.spec), "sentence": "it helps", "sizes": [100], "forecasts": [{"high": 0.01}]}
+    curve = {
+        "digest": curve_identity(run.spec),
+        "sentence": "it helps",
+        "sizes": [100],
+        "forecasts": [{"high": 0.01}],
+    }
     look = dict.fromkeys(ledger.COLUMNS, "x") | {"part": "validation", "fingerprint": run.fingerprint["validation"]}
     texts = {advice.FILE: json.dumps(told), "curve/learning_curve.json": json.dumps(curve),
              ledger.FILE: ",".join(look) + "\n" + ",".join(look.values())}  # fmt: skip

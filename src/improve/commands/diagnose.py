@@ -12,6 +12,7 @@ import typer
 
 from improve.commands.options import Json, Output, RunFolder, print_json, put
 from improve.errors import ImproveError, UsageError
+from improve.spec.identity import experiment_identity
 
 if TYPE_CHECKING:
     from improve.runs.run import Run
@@ -58,7 +59,7 @@ def opened(run: Run) -> None:
     """Each look at the test set is written down."""
     from improve.runs import ledger
 
-    digests = run.fingerprint.get("test"), ledger.experiment(run.spec)
+    digests = run.fingerprint.get("test"), experiment_identity(run.spec)
     ledger.write_down(run.folder.parent, run.name, "test", *digests, run.summary["test"])
 
 

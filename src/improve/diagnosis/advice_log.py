@@ -10,9 +10,10 @@ from typing import Any
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
 from improve.lazy import np
-from improve.runs.ledger import append, experiment
+from improve.runs.ledger import append
 from improve.runs.run import Run, load
 from improve.runs.schema import Advice, fault
+from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired
@@ -24,7 +25,7 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
     """Write down that the run's diagnosis proposed this change, which makes `spec`, and what it was to recover."""
     validation = run.summary.get("validation", {})
     line = {
-        "spec": experiment(spec), "run": run.name, "code": finding.code, "title": finding.title,
+        "spec": experiment_identity(spec), "run": run.name, "code": finding.code, "title": finding.title,
         "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
         "error": validation.get("error"), "n": validation.get("n"),
     }  # fmt: skip
@@ -37,7 +38,7 @@ def advised(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
         lines = (runs / FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    wanted = experiment(spec)
+    wanted = experiment_identity(spec)
     for line in reversed(lines):
         try:
             found = json.loads(line)

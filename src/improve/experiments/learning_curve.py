@@ -13,8 +13,9 @@ from improve.engine.training import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
 from improve.runs import run
+from improve.spec.identity import curve_identity
 from improve.spec.partition import part_sizes
-from improve.spec.spec import Spec, spec_digest
+from improve.spec.spec import Spec
 from improve.statistics.power_law import Trend, trend
 
 PARTS = (8, 4, 2, 1)  # the sizes are the training set divided by these
@@ -107,7 +108,7 @@ def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Cu
     folder = run.writable(folder)
     points = tuple(trained(members, folder, watcher))
     diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
-    curve = conclude(points, spec_digest(spec.complete()), (*left_out, *diverged))
+    curve = conclude(points, curve_identity(spec.complete()), (*left_out, *diverged))
     run.write_json(folder / "learning_curve.json", curve.as_json())
     return curve
 

@@ -6,7 +6,6 @@ and told as a range. A hint, no more.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import statistics
@@ -22,6 +21,7 @@ from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.interrupt import goes_on
 from improve.lazy import np
 from improve.runs import run
+from improve.spec.identity import identity
 from improve.spec.schedules import Constant
 from improve.spec.spec import Spec
 
@@ -115,7 +115,7 @@ def swept(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Iterator[Sw
 def digest(spec: Spec) -> str:
     """One hash of the complete spec, and of the user's own model where there is one."""
     code = spec.model.code.read_bytes() if spec.model.code else b""
-    return hashlib.sha256(json.dumps(spec.complete(), sort_keys=True).encode() + code).hexdigest()
+    return identity(spec.complete(), code=code)
 
 
 def kept(file: Path, wanted: str) -> Sweep | None:

@@ -13,6 +13,7 @@ from improve.lazy import np
 from improve.runs import ledger, run
 from improve.runs.evidence import predictions
 from improve.runs.run import Run
+from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 from improve.spec.user_code import located, split
 from improve.statistics import cost
@@ -230,7 +231,9 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
     summary |= {"best_member": entry(runs[best_of(parts["validation"])].folder, folder.parent)}
     run.write_summary(folder, summary | reached | sums(chosen) | more)
     digest = runs[0].fingerprint.get("validation")
-    ledger.write_down(folder.parent, folder.name, "validation", digest, ledger.experiment(spec), reached["validation"])
+    ledger.write_down(
+        folder.parent, folder.name, "validation", digest, experiment_identity(spec), reached["validation"]
+    )
 
 
 def named(folder: Path, runs: Sequence[Run], weights: Sequence[float]) -> dict[str, Any]:

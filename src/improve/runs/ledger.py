@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,14 +11,6 @@ from typing import Any
 
 FILE = ".evaluations.csv"  # beside the runs; hidden, so that runs/* names runs only
 COLUMNS = ("time", "run", "part", "fingerprint", "spec", "error", "n")
-NOT_CHOSEN = ("seed", "diagnosis", "evidence")  # what does not make another experiment, nor does data.split_seed
-
-
-def experiment(spec: Mapping[str, Any]) -> str:
-    """One digest for all runs of an experiment, whatever their seed and whatever they are judged by."""
-    chosen = {key: value for key, value in spec.items() if key not in NOT_CHOSEN}
-    chosen["data"] = {key: value for key, value in chosen.get("data", {}).items() if key != "split_seed"}
-    return hashlib.sha256(json.dumps(chosen, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: str, rate: Mapping[str, Any]) -> None:

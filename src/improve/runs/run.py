@@ -22,9 +22,10 @@ from improve.lazy import np
 from improve.runs import ledger, lock
 from improve.runs.evidence import Evidence, bounded
 from improve.runs.schema import Environment, Recorded, Summary, fault
+from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.validate import understood
-from improve.spec.spec import Spec, spec_digest
+from improve.spec.spec import Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Run:
         for file in sorted(self.folder.parent.glob("*/learning_curve.json")):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 found = json.loads(file.read_text(encoding="utf-8"))
-                if found.get("digest") == spec_digest(self.spec):
+                if found.get("digest") == curve_identity(self.spec):
                     return dict(found)
         return None
 

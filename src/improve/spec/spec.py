@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -224,10 +222,3 @@ class Spec(Section):
     def complete(self) -> dict[str, Any]:
         """Plain data with every default filled in; it loads again as the same Spec."""
         return self.model_dump(mode="json")
-
-
-def spec_digest(spec: dict[str, Any]) -> str:
-    """One hash of a complete spec but for `seed` and `data.train_size`: the runs of a learning curve share it."""
-    data = {key: value for key, value in spec["data"].items() if key != "train_size"}
-    rest = {key: value for key, value in spec.items() if key != "seed"} | {"data": data}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -20,6 +20,7 @@ from improve.runs import ledger, run
 from improve.runs.evidence import Evidence, Predictions
 from improve.runs.run import Run
 from improve.runs.schema import LOOKS
+from improve.spec.identity import experiment_identity
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def rate_of(wrong: NDArray[Any], where: NDArray[Any]) -> Rate | None:
 def write_down(found: Run, looks: Census, error: Rate, test: bool) -> int:
     """In the ledger: that these images judged the run, and that its test part was opened; how many experiments they
     have judged."""
-    runs, digest = found.folder.parent, ledger.experiment(found.spec)
+    runs, digest = found.folder.parent, experiment_identity(found.spec)
     if test:
         ledger.write_down(runs, found.name, "test", found.fingerprint.get("test"), digest, found.summary["test"])
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})

@@ -14,9 +14,9 @@ from typing import Any
 from improve import __version__
 from improve.runs import run
 from improve.runs.run import Run
+from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.dotted import flat
-from improve.spec.spec import spec_digest
 
 MOST_PARAMS, MOST_METRICS = 100, 1000  # in one call
 LONGEST_VALUE = 6000
@@ -71,7 +71,11 @@ class MLflow:
         return identity if active else None
 
     def created(self, found: Run) -> str:
-        tags = {"folder": str(found.folder.absolute()), "spec": spec_digest(found.spec), "version": __version__}
+        tags = {
+            "folder": str(found.folder.absolute()),
+            "spec": curve_identity(found.spec),
+            "version": __version__,
+        }
         made = self.client.create_run(
             self.experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "improve"),
             run_name=found.name,

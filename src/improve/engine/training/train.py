@@ -35,6 +35,7 @@ from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
 from improve.runs import ledger, run
 from improve.runs.lock import locked
+from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
 LONG = 1.0  # second that the rest of an epoch may take after Ctrl+C
@@ -269,7 +270,7 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
 def write_down(work: Work) -> None:
     """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
     if "validation" in work.history.reached:
-        digests = work.data.census["validation"].digest, ledger.experiment(work.spec.complete())
+        digests = work.data.census["validation"].digest, experiment_identity(work.spec.complete())
         validation = work.history.reached["validation"]
         ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 

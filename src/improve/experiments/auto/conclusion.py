@@ -14,6 +14,7 @@ from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs import ledger, run
 from improve.runs.run import Run
+from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 
 
@@ -74,7 +75,7 @@ def doubt(winner: Step) -> str:
 
 def opened(story: Story, best: Run) -> None:
     """Written down once, however often the end is looked at."""
-    digest = ledger.experiment(best.spec)
+    digest = experiment_identity(best.spec)
     if "test" in best.summary and not ledger.tried(story.folder, "test", best.fingerprint.get("test")):
         ledger.write_down(story.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
 

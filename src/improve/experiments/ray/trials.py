@@ -17,6 +17,7 @@ from improve.experiments.ray.transfer import folder_unpacked, packed, remove_arr
 from improve.experiments.ray.worker import Order, Post, installed, serve, where
 from improve.experiments.sweep.local_trials import Judge, Outcome, Watcher
 from improve.runs import ledger, run
+from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
 AGAIN = 3  # times that Ray tries a trial whose node or process is lost
@@ -110,7 +111,7 @@ class RayTrials:
         folder_unpacked(contents, folder)
         made = run.load(folder)
         if "validation" in made.summary:
-            digests = made.fingerprint.get("validation"), ledger.experiment(made.spec)
+            digests = made.fingerprint.get("validation"), experiment_identity(made.spec)
             ledger.write_down(self.runs, name, "validation", *digests, made.summary["validation"])
         return folder
 

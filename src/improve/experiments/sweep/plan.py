@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from improve.errors import Problem, SpecError, UsageError
 from improve.randomness import keyed
+from improve.spec.identity import identity
 from improve.spec.reading.load import judged, overlaid, resolve_code
 from improve.spec.reading.merge import merge
 from improve.spec.reading.search_space import MOST, SEARCHES, Asked, Knob
@@ -261,4 +262,4 @@ def slug(plan: Plan, values: Sequence[Any]) -> str:
 
 def digest(spec: Spec) -> str:
     """A few digits that tell specs apart."""
-    return sha256(repr(sorted(spec.complete().items())).encode()).hexdigest()[:8]
+    return identity(spec.complete())[:8]

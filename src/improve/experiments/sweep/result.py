@@ -18,6 +18,7 @@ from improve.experiments.sweep.plan import Plan
 from improve.experiments.sweep.sweep import Result
 from improve.runs import ledger, run
 from improve.runs.run import Run
+from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space import Knob
 from improve.statistics.paired import Candidate
@@ -189,7 +190,7 @@ def open_test(folder: Path, best: Result) -> None:
         shown = []
     for made in best.runs:
         if "test" in made.summary and made.name not in shown:
-            digests = made.fingerprint.get("test"), ledger.experiment(made.spec)
+            digests = made.fingerprint.get("test"), experiment_identity(made.spec)
             ledger.write_down(folder, made.name, "test", *digests, made.summary["test"])
 
 

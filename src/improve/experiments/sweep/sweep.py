@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from improve.interrupt import SIGNALS, BrokenOff
 from improve.runs import run
 from improve.runs.lock import locked
 from improve.runs.run import Run
+from improve.spec.identity import identity
 from improve.spec.spec import Spec
 
 ALIKE = 3  # trials in a row that fail with the same cause: the next ones would
@@ -63,12 +63,7 @@ class Member(NamedTuple):
 
     @property
     def key(self) -> str:
-        return key_of(self.spec.complete())
-
-
-def key_of(spec: Mapping[str, Any]) -> str:
-    """What makes it another run: everything. Runs are found by it, not by their names."""
-    return json.dumps(spec, sort_keys=True)
+        return identity(self.spec.complete())
 
 
 def sweep(
@@ -216,9 +211,9 @@ def found(folder: Path) -> dict[str, Run]:
             made = run.load(place)
         except ImproveError:  # no run, or a damaged one: it is trained anew
             continue
-        before = runs.get(key_of(made.spec))
+        before = runs.get(identity(made.spec))
         if before is None or (ended(made), len(made.history)) > (ended(before), len(before.history)):
-            runs[key_of(made.spec)] = made
+            runs[identity(made.spec)] = made
     return runs
 
 
