@@ -159,7 +159,7 @@ main()
 @pytest.mark.parametrize(
     ("module", "name", "count"),
     [
-        ("run", "write_text", 4),  # while the folder of the first member is made
+        ("files", "write_text", 4),  # while the folder of the first member is made
         ("train", "finish", 2),  # at the end of the second member
         ("ensemble", "write", 1),  # when all are done
     ],

@@ -137,7 +137,7 @@ def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
 
 KILLS = """\
 import os, signal, sys
-from improve.runs import generations as store, run
+from improve.runs import files, generations as store, run
 from improve.engine.training import checkpoint as keeping, curves
 from improve import figure as plots
 import improve.engine.data.prepare, improve.engine.training.train
@@ -163,7 +163,7 @@ main()
     ("module", "name", "count"),
     [
         ("store", "write", 8),  # while the third generation is written
-        ("run", "write_arrays", 4),  # between a state and its predictions
+        ("files", "write_arrays", 4),  # between a state and its predictions
         ("plots", "save", 3),  # while a picture is drawn
         ("run", "write_summary", 4),
         ("train", "open_test", 1),  # after the last epoch

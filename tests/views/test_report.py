@@ -19,7 +19,7 @@ from improve.diagnosis.error_analysis import by_class, calibration, confusions, 
 from improve.engine.data.prepare import prepare
 from improve.errors import UsageError
 from improve.runs import ledger
-from improve.runs.evidence import Predictions
+from improve.runs.predictions import Predictions
 from improve.spec.spec import Spec
 from improve.views.report.page import labels, report
 from improve.views.report.run import plain, portrait

@@ -29,7 +29,7 @@ STOPPED, TERMINATED = 130, 75
 
 
 def print_json(value: Any) -> None:
-    from improve.runs.run import finite
+    from improve.runs.files import finite
 
     text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
     print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))

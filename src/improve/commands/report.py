@@ -29,7 +29,7 @@ def report(
 
 
 def write(wanted: Path, text: str) -> None:
-    from improve.runs.run import write_text
+    from improve.runs.files import write_text
 
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)

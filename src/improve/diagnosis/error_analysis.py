@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.runs.evidence import Predictions
+from improve.runs.predictions import Predictions
 from improve.statistics.intervals import Calibrated, Rate, calibrated_error, calibration_error
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError, visible
-from improve.images import npz as npzfile
 from improve.lazy import np
-from improve.runs import ledger, run
-from improve.runs.evidence import predictions
+from improve.runs import files, ledger, run
+from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
@@ -66,7 +65,7 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
     runs = run.writable(runs)
     folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in found])
     head = f"# an ensemble of {len(found)} runs; this is the spec of the best of them, {visible(found[best].name)}\n"
-    run.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
+    files.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
     write(folder, found, parts, weights, **({"selection": "greedy"} if greedy else {}))
     return folder
 
@@ -149,17 +148,16 @@ def differ(first: Run, second: Run, what: str) -> UsageError:
 
 def read_part(one: Run, name: str) -> dict[str, NDArray[Any]]:
     """A run's predictions of a part; empty where there are none."""
-    file = one.folder / "predictions" / f"{name}.npz"
-    if not file.is_file():
-        return {}
     try:
-        arrays = npzfile.load(file, Part._fields)
-        sound = predictions(arrays) is not None and arrays["id"].shape == arrays["label"].shape
-        if not sound or not np.isfinite(arrays["probability"]).all():
+        found = read_predictions(one.folder, name)
+        if found.id is None or not np.isfinite(found.probability).all():
             raise ValueError("ids, labels and probabilities do not fit together")
-    except (*npzfile.DAMAGED, KeyError) as error:
+    except FileNotFoundError:
+        return {}
+    except DAMAGED as error:
+        file = one.folder / "predictions" / f"{name}.npz"
         raise ImproveError(f"{file} is damaged: {error}", fix="train the run again") from error
-    return arrays
+    return {"id": found.id, "label": found.label, "probability": found.probability}
 
 
 def aligned(name: str, runs: Sequence[Run], read: Sequence[Mapping[str, NDArray[Any]]]) -> Part:
@@ -217,11 +215,11 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
     for name in PARTS:
         file = folder / "predictions" / f"{name}.npz"
         if name in means:
-            run.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
+            files.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
         else:
             file.unlink(missing_ok=True)  # of one that was made here before
     if runs[0].environment:
-        run.write_json(folder / "environment.json", runs[0].environment)
+        files.write_json(folder / "environment.json", runs[0].environment)
     spec = run.load(folder).spec
     classes = tuple(runs[0].environment.get("data", {}).get("classes", ()))
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)

@@ -5,40 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import math
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from improve.images import npz as npzfile
 from improve.lazy import np
+from improve.runs.files import read_arrays
+from improve.runs.predictions import DAMAGED, Predictions, predictions_of, read_predictions
 from improve.runs.schema import FieldEvaluation, Start, fault
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DAMAGED = (*npzfile.DAMAGED, KeyError, IndexError)
 LARGEST = 1e100  # what is above counts as infinite: float32 does not get there, and sums and squares overflow
 COUNTED = 2**53  # from there on one more is the same number: no epoch, and no step
 WORDS = ("layer", "activation", "kernel")  # columns of words; all others are of numbers
-
-
-class Predictions(NamedTuple):
-    """Of one part, in its order: `label` (n,) and `probability` (n, classes)."""
-
-    label: NDArray[Any]
-    probability: NDArray[Any]
-
-    @property
-    def predicted(self) -> NDArray[Any]:
-        return np.asarray(self.probability.argmax(axis=1))
-
-    @property
-    def wrong(self) -> NDArray[Any]:
-        return np.asarray(self.predicted != self.label)
 
 
 @dataclass(frozen=True)
@@ -77,9 +61,12 @@ class Evidence:
         return {name: as_columns(mine) for name, mine in by_name.items()}
 
     def best(self, part: str) -> Predictions | None:
-        """With the weights of the best epoch."""
+        """With the weights of the best epoch; None where there are none, or they are damaged."""
         if part not in self._best:
-            self._best[part] = predictions(load(self.folder / "predictions" / f"{part}.npz"))
+            try:
+                self._best[part] = read_predictions(self.folder, part)
+            except DAMAGED:
+                self._best[part] = None
         return self._best[part]
 
     @cached_property
@@ -88,12 +75,15 @@ class Evidence:
         return {}
 
     def last(self, part: str) -> Predictions | None:
-        """With the weights of the last epoch."""
-        return predictions(self._last, f"{part}_")
+        """With the weights of the last epoch; None where there are none, or they are damaged."""
+        try:
+            return predictions_of(self._last, f"{part}_")
+        except DAMAGED:
+            return None
 
     @cached_property
     def _last(self) -> dict[str, NDArray[Any]]:
-        return load(self.folder / "evidence" / "last.npz")
+        return arrays_of(self.folder / "evidence" / "last.npz")
 
     @cached_property
     def evaluations(self) -> list[dict[str, Any]]:
@@ -112,7 +102,7 @@ class Evidence:
     @cached_property
     def images(self) -> dict[str, NDArray[Any]]:
         """PART_hash, PART_brightness, PART_contrast, PART_sharpness: per image, in the order of the part."""
-        return load(self.folder / "evidence" / "images.npz")
+        return arrays_of(self.folder / "evidence" / "images.npz")
 
 
 def json_of(file: Path) -> Any:
@@ -172,21 +162,9 @@ def grouped(table: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def load(file: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a file whose check sums are right; nothing is unpickled."""
+def arrays_of(file: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a file; nothing where it is damaged or not there."""
     try:
-        found = npzfile.load(file)  # first: it looks at the size before it unpacks anything
-        with zipfile.ZipFile(file) as archive:
-            return {} if archive.testzip() else found
+        return read_arrays(file)
     except DAMAGED:
         return {}
-
-
-def predictions(arrays: dict[str, NDArray[Any]], prefix: str = "") -> Predictions | None:
-    """Where there are labels, and probabilities of each of their classes."""
-    try:
-        found = Predictions(arrays[f"{prefix}label"], arrays[f"{prefix}probability"])
-        right = found.label.shape == found.probability.shape[:1] and found.probability.ndim == 2
-        return found if right and 0 <= found.label.min() <= found.label.max() < found.probability.shape[1] else None
-    except DAMAGED:  # ValueError: no labels at all
-        return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import math
 import os
 import re
 import shutil
@@ -18,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
-from improve.lazy import np
-from improve.runs import ledger, lock
+from improve.runs import files, ledger, lock
 from improve.runs.evidence import Evidence, bounded
 from improve.runs.schema import Environment, Recorded, Summary, fault
 from improve.spec.identity import curve_identity
@@ -28,7 +26,7 @@ from improve.spec.reading.validate import understood
 from improve.spec.spec import Spec
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: every spec.yaml of a run has these, whatever version wrote it
@@ -121,7 +119,7 @@ def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **beg
         (folder / "predictions").mkdir()
         (folder / "state").mkdir()
         (folder / "evidence").mkdir()
-        write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+        files.write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
         if spec.model.code:
             bring_code(spec.model.code, folder)
         begun |= {"status": "running", "name": folder.name}
@@ -138,28 +136,6 @@ def bring_code(file: Path, folder: Path) -> None:
         shutil.copyfile(file, wanted)
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write all of it or nothing: a temporary file, moved into place."""
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.unlink(missing_ok=True)  # a link that somebody put there is not followed
-    with temporary.open("x", encoding="utf-8", errors="backslashreplace") as stream:  # half a pair of surrogates
-        stream.write(text)
-    os.replace(temporary, file)
-
-
-def write_json(file: Path, value: Any) -> None:
-    write_text(file, json.dumps(finite(value), indent=2, ensure_ascii=False) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """`value` with NaN and infinity as null: JSON has no words for them."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def write_diagnosis(folder: Path, diagnosis: Mapping[str, Any]) -> None:
     """Keeps count of how often the test set was opened: each time makes its error less of a test."""
     file = folder / "diagnosis.json"
@@ -167,11 +143,11 @@ def write_diagnosis(folder: Path, diagnosis: Mapping[str, Any]) -> None:
         opened = int(json.loads(file.read_text(encoding="utf-8"))["test_opened"])
     except (OSError, ValueError, KeyError, TypeError):
         opened = 0
-    write_json(file, {**diagnosis, "test_opened": opened + int(diagnosis["test_opened"])})
+    files.write_json(file, {**diagnosis, "test_opened": opened + int(diagnosis["test_opened"])})
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    write_json(folder / "summary.json", summary)
+    files.write_json(folder / "summary.json", summary)
 
 
 def write_failure(folder: Path, error: BaseException) -> None:
@@ -182,14 +158,6 @@ def write_failure(folder: Path, error: BaseException) -> None:
     with contextlib.suppress(OSError, ValueError):
         reached = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         write_summary(folder, reached | told)
-
-
-def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    temporary = file.with_name(f".{file.stem}.tmp.npz")
-    temporary.unlink(missing_ok=True)
-    with temporary.open("xb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-    os.replace(temporary, file)
 
 
 def load(folder: str | Path, history: bool = True) -> Run:

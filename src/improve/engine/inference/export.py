@@ -23,7 +23,8 @@ from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images, in_memory
 from improve.lazy import keras, np, without_banner
 from improve.randomness import keyed
-from improve.runs.run import Run, write_json
+from improve.runs.files import write_json
+from improve.runs.run import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

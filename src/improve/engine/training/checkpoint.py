@@ -16,8 +16,8 @@ from improve.engine.model.weights import restore, state_of, weights_of
 from improve.engine.training.history import History
 from improve.errors import ImproveError
 from improve.lazy import keras
+from improve.runs import files, run
 from improve.runs import generations as store
-from improve.runs import run
 from improve.runs.generations import Arrays
 from improve.runs.tables import Table
 
@@ -139,7 +139,7 @@ class Keeper:
         for name, part in self.data.measured.items():
             if PROBABILITY + name in self.best:
                 arrays = {"id": part.ids, "label": part.labels, "probability": self.best[PROBABILITY + name]}
-                run.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
+                files.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
         reached = {"epochs": self.history.epoch, "best_epoch": self.history.best or None, **self.history.reached}
         summary = {"status": status, "name": self.folder.name, **reached, **self.about, **more}
         run.write_summary(self.folder, summary | ({"changes": self.changes} if self.changes else {}))

@@ -12,7 +12,7 @@ from improve.engine.model.instrument import Steps, joined
 from improve.engine.model.measure import Measured, measure
 from improve.engine.model.timeline import Timeline
 from improve.lazy import np
-from improve.runs import run, tables
+from improve.runs import files, tables
 from improve.spec.spec import Spec
 from improve.statistics import cost
 from improve.statistics.intervals import Rate
@@ -165,5 +165,5 @@ def open_test(model: Any, data: PreparedData, folder: Path) -> dict[str, Any]:
     part = data.parts["test"]
     measured = measure(model, part)
     arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
-    run.write_arrays(folder / "predictions" / "test.npz", arrays)
+    files.write_arrays(folder / "predictions" / "test.npz", arrays)
     return numbers(measured, part, data.cost)

@@ -17,7 +17,7 @@ from improve.engine.training.checkpoint import Kept
 from improve.engine.training.train import Watcher, Work, begin, failing, go, make
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
-from improve.runs import run
+from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load as load_spec
@@ -178,7 +178,7 @@ def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
     lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
              f"{yamlfile.inline(change['to'])}\n" for change in work.keeper.changes]  # fmt: skip
     # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
-    run.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
+    files.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
     work.keeper.save()
 
 

@@ -18,7 +18,7 @@ from improve.engine.model.weights import restore, weights_of
 from improve.engine.training import checkpoint as keeping
 from improve.engine.training.history import History, numbers, open_test
 from improve.errors import ImproveError
-from improve.runs import ensemble, run
+from improve.runs import ensemble, files, run
 from improve.runs import generations as store
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.spec import Spec
@@ -61,13 +61,13 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     spec, epoch, parts = history.spec, history.epoch, history.data.measured
     alone = spec.model_copy(update={"training": spec.training.model_copy(update={"snapshots": None})})
     head = f"# the weights after epoch {epoch} of this run\n"
-    run.write_text(half / "spec.yaml", head + yamlfile.write(alone.complete()))
+    files.write_text(half / "spec.yaml", head + yamlfile.write(alone.complete()))
     if spec.model.code:
         run.bring_code(spec.model.code, half)
     shutil.copyfile(folder / "environment.json", half / "environment.json")
     for name, part in parts.items():
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
-        run.write_arrays(half / "predictions" / f"{name}.npz", arrays)
+        files.write_arrays(half / "predictions" / f"{name}.npz", arrays)
     store.save(half / "state", keeping.only_weights(weights_of(model)))
     reached = {name: numbers(measured[name], part, history.data.cost) for name, part in parts.items()}
     about = {"status": "finished", "name": f"epoch{epoch}", "snapshot_of": folder.name, "epochs": epoch}
@@ -90,7 +90,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
     made = before(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
-    run.write_text(made / "spec.yaml", yamlfile.write(history.spec.complete()))
+    files.write_text(made / "spec.yaml", yamlfile.write(history.spec.complete()))
     equal = [1 / len(found)] * len(found)
     more = {"snapshots_of": folder.name, "seconds": seconds}
     ensemble.write(made, found, ensemble.gather(found), equal, **more)

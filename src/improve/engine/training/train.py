@@ -33,7 +33,7 @@ from improve.engine.training.resources import FULL, OutOfMemoryError, check_room
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.lock import locked
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
@@ -145,7 +145,7 @@ def make(
         make_deterministic()
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
     environment = describe(spec, data)
-    run.write_json(folder / "environment.json", environment)
+    files.write_json(folder / "environment.json", environment)
     history = History(spec, folder, data, line, sizes)
     probes = Probes(spec, model, data, folder, line, sizes)
     tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}

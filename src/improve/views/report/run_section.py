@@ -9,8 +9,7 @@ from improve.diagnosis import next_spec as revise
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, names_of, surest_mistakes
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.runs import evidence
-from improve.runs.evidence import Predictions
+from improve.runs.predictions import Predictions
 from improve.spec.reading import yaml as yamlfile
 from improve.views.figures import report as plot_report
 from improve.views.figures.svg import inline
@@ -118,8 +117,7 @@ def answers(shown: Portrait, anchor: str) -> dict[str, Any]:
 
 def mistakes(shown: Portrait, seen: Predictions, names: list[str]) -> dict[str, Any]:
     """The surest ones, each with its picture, or why there is none."""
-    ids = evidence.load(shown.run.folder / "predictions" / "validation.npz").get("id")
-    missed = surest_mistakes(seen, names, ids if ids is not None and ids.shape == seen.label.shape else None, MISTAKES)
+    missed = surest_mistakes(seen, names, seen.id, MISTAKES)
     if not missed or not shown.run.spec:
         return {"mistakes": [(one, "") for one in missed], "missing": "the spec cannot be read" if missed else ""}
     found = pictures(shown.run, "validation", [one.place for one in missed])
