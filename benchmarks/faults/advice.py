@@ -18,7 +18,7 @@ import real
 from running import read_json, summary
 from worlds import WORLDS
 
-from improve.diagnosis.advice_log import both
+from improve.diagnosis.advice_log import difference_on_the_same_images
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import named
 from improve.runs.run import load
@@ -29,7 +29,7 @@ FILE = Path(__file__).parents[2] / "src" / "improve" / "experiments" / "auto" / 
 def came_true(child: Path, parent: Path) -> bool | None:
     """None where the two cannot be put side by side."""
     try:
-        seen = both(load(child), parent.name)
+        seen = difference_on_the_same_images(load(child), load(parent))
     except ImproveError:
         return None
     return None if seen is None else seen[1] > 0

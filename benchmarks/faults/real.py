@@ -20,7 +20,7 @@ from typing import Any
 
 from running import Job, train_all
 
-from improve.diagnosis.advice_log import both
+from improve.diagnosis.advice_log import difference_on_the_same_images
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import revised
 from improve.experiments.auto.proposals import left_to_people
@@ -100,7 +100,7 @@ def recovered(runs: Path) -> dict[str, list[tuple[float, float, float]]]:
     found = defaultdict(list)
     for file in sorted(runs.glob("*/patch*/patch.json")):
         patch, seed = json.loads(file.read_text(encoding="utf-8")), file.parent.name.rpartition("_")[2]
-        if seen := both(run.load(file.parent), f"seed{seed}"):
+        if seen := difference_on_the_same_images(run.load(file.parent), run.load(file.parent.with_name(f"seed{seed}"))):
             edits = [(patch["path"], patch["value"]), *patch["also"]]
             found[", ".join(f"{path}: {inline(value)}" for path, value in edits)].append(seen)
     return found

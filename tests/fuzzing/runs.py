@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fuzzing.texts import paths, planted
-from improve.diagnosis import advice_log as advice
 from improve.runs import ledger
+from improve.runs.neighbourhood import ADVICE
 from improve.runs.run import Run, load
 from improve.spec.identity import curve_identity, experiment_identity
 
@@ -59,7 +59,7 @@ def beside(run: Run) -> dict[str, bytes]:
         "forecasts": [{"high": 0.01}],
     }
     look = dict.fromkeys(ledger.COLUMNS, "x") | {"part": "validation", "fingerprint": run.fingerprint["validation"]}
-    texts = {advice.FILE: json.dumps(told), "curve/learning_curve.json": json.dumps(curve),
+    texts = {ADVICE: json.dumps(told), "curve/learning_curve.json": json.dumps(curve),
              ledger.FILE: ",".join(look) + "\n" + ",".join(look.values())}  # fmt: skip
     return {file: f"{text}\n".encode() for file, text in texts.items()}
 

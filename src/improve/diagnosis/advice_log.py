@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.errors import ImproveError
 from improve.lazy import np
 from improve.runs.ledger import append
-from improve.runs.run import Run, load
-from improve.runs.schema import Advice, fault
+from improve.runs.neighbourhood import ADVICE
+from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired
-
-FILE = ".advice.jsonl"  # beside the runs; hidden, so that runs/* names runs only
 
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
@@ -29,47 +25,26 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
         "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
         "error": validation.get("error"), "n": validation.get("n"),
     }  # fmt: skip
-    append(run.folder.parent / FILE, json.dumps(line, ensure_ascii=False))
-
-
-def advised(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The latest advice that led to this spec, in this folder of runs."""
-    try:
-        lines = (runs / FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    wanted = experiment_identity(spec)
-    for line in reversed(lines):
-        try:
-            found = json.loads(line)
-        except ValueError:  # torn
-            continue
-        if not fault(Advice, found) and found["spec"] == wanted:
-            return dict(found)
-    return None
+    append(run.folder.parent / ADVICE, json.dumps(line, ensure_ascii=False))
 
 
 def outcome(run: Run) -> dict[str, Any] | None:
     """Whether what the run was advised by came true: points of validation error recovered, with interval; None where
     nobody advised it."""
-    found = advised(run.folder.parent, run.spec)
+    found = run.neighbourhood.advice
     if found is None or found.get("error") is None or "validation" not in run.summary:
         return None
     now = run.summary["validation"]
     before, after = Rate(found["error"], found["n"]), Rate(now["error"], now["n"])
     recovered, (low, high) = before.value - after.value, difference(before, after)
-    same = both(run, found["run"])
+    same = difference_on_the_same_images(run, run.advised) if run.advised else None
     if same is not None:
         recovered, low, high = same
     return {**found, "recovered": recovered, "low": low, "high": high, "paired": same is not None}
 
 
-def both(run: Run, parent: str) -> tuple[float, float, float] | None:
-    """The difference on the same images, where the run before is still there and was judged by them."""
-    try:
-        other = load(run.folder.parent / parent)
-    except ImproveError:  # it is gone, or damaged
-        return None
+def difference_on_the_same_images(run: Run, other: Run) -> tuple[float, float, float] | None:
+    """Error of the other run − that of this one, with its 95 % interval; None where they were judged by others."""
     first, second = other.evidence.best("validation"), run.evidence.best("validation")
     same = other.fingerprint.get("validation") == run.fingerprint.get("validation")
     if not same or first is None or second is None or not np.array_equal(first.label, second.label):

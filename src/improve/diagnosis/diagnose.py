@@ -1,4 +1,4 @@
-"""Run → Diagnosis. Pure: the same run always gets the same diagnosis."""
+"""Run → Diagnosis. Pure: it reads the run, its evidence and its neighbourhood, each once, and asks nothing else."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
-from improve.runs import files, ledger, lock
+from improve.runs import files, lock
 from improve.runs.evidence import Evidence, bounded
+from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
 from improve.runs.schema import Environment, Recorded, Summary, fault
-from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.validate import understood
 from improve.spec.spec import Spec
@@ -57,27 +57,25 @@ class Run:
         return dict(self.environment.get("data", {}).get("fingerprint", {}))
 
     @cached_property
-    def tried(self) -> int:
-        """How many different specs were judged by the same validation images, in this folder of runs."""
-        return ledger.tried(self.folder.parent, "validation", self.fingerprint.get("validation"))
+    def neighbourhood(self) -> Neighbourhood:
+        """What the files around the run say of it, read once."""
+        return read_neighbourhood(self.folder.parent, self.spec, self.fingerprint.get("validation"))
 
     @cached_property
-    def learning_curve(self) -> dict[str, Any] | None:
-        """What `improve learning-curve` found for this spec, in this folder of runs."""
-        for file in sorted(self.folder.parent.glob("*/learning_curve.json")):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                found = json.loads(file.read_text(encoding="utf-8"))
-                if found.get("digest") == curve_identity(self.spec):
-                    return dict(found)
+    def advised(self) -> Run | None:
+        """The run whose diagnosis advised this one; None where nobody did, or it is gone or damaged."""
+        advice = self.neighbourhood.advice
+        with contextlib.suppress(ImproveError):
+            return load(self.folder.parent / advice["run"], history=False) if advice else None
         return None
 
     @property
     def name(self) -> str:
         return self.folder.name
 
-    @property
+    @cached_property
     def status(self) -> str:
-        """A run that says it is running, while no process is at it, was killed."""
+        """A run that says it is running, while no process is at it, was killed. Asked once."""
         said = str(self.summary.get("status", "failed"))
         return "stopped" if said == "running" and not lock.held(self.folder) else said
 

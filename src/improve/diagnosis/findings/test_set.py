@@ -23,7 +23,7 @@ def test_gap(case: Case) -> Gap | None:
 
 def tried(case: Case) -> int:
     """How many different specs were judged by this validation set."""
-    return case.run.tried if case.run else 0
+    return case.run.neighbourhood.tried if case.run else 0
 
 
 def optimism(case: Case) -> float:

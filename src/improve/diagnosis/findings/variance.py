@@ -154,7 +154,7 @@ class DataLimited(Rule):
         )
 
     def foretold(self, case: Case) -> Finding | None:
-        curve = case.run.learning_curve if case.run else None
+        curve = case.run.neighbourhood.learning_curve if case.run else None
         if not curve or fault(Curve, curve) or case.errors is None:
             return None
         twice = next(iter(curve.get("forecasts", [])), None)  # the first one is for twice the images
