@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.compare import candidates
 from improve.diagnosis.comparison.rules import edge_of, luck, next_value
 from improve.errors import ImproveError, visible
@@ -20,7 +21,6 @@ from improve.runs import ledger, run
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space import Knob
-from improve.statistics.paired import Candidate
 from improve.statistics.student_t import students_t
 
 RESULT, BEST = "sweep.json", "best.yaml"
