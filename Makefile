@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
+DEV := ruff mypy pytest hypothesis jsonschema statsmodels types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean
 .DEFAULT_GOAL := run

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.configurations import Recipe, against
 from improve.diagnosis.comparison.pairwise import families
 from improve.statistics.intervals import Rate
-from improve.statistics.paired import POWER, Candidate, paired
+from improve.statistics.paired import POWER, paired
 from runner_tax_report import put
 
 HEADING = "## Calibration of the comparison"

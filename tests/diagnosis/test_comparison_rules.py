@@ -7,10 +7,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.configurations import over_seeds, seeds_needed
 from improve.diagnosis.comparison.rules import weigh
 from improve.spec.spec import Spec
-from improve.statistics.paired import Candidate, paired
+from improve.statistics.paired import paired
 from improve.statistics.student_t import students_t
 
 

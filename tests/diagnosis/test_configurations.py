@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.configurations import Recipe, against, probability, recipes, seed_by_seed
 from improve.spec.spec import Spec
-from improve.statistics.paired import Candidate
 
 
 def run(name, wrong, images="a", error=None, **spec):

@@ -295,12 +295,12 @@ def test_r9_is_silent_where_the_interval_says_enough(make_run, n, found):
 @pytest.mark.parametrize("train", [0.0, 0.3])
 @pytest.mark.parametrize("validation", [0.3, 0.6])
 def test_every_change_that_is_proposed_is_a_valid_spec(make_run, train, validation):
-    from improve.diagnosis.next_spec import apply
+    from improve.spec.reading.flatten import with_setting
 
     run = make_run(train=train, validation=validation, spec={**SGD, "regularization": {"dropout": 0.2}})
     for finding in diagnose(run).findings:
         for change in finding.changes:
-            Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
+            Spec.model_validate(with_setting(run.spec, change.path, change.value))
 
 
 def test_the_examples_cover_every_verdict_but_broken_and_not_enough_evidence():

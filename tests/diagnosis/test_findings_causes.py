@@ -19,7 +19,8 @@ from improve.diagnosis.findings import (
 from improve.diagnosis.findings import (
     over_regularization as restraint,
 )
-from improve.statistics.intervals import Z_ONE_SIDED, Rate, binomial_tail, difference
+from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference
+from improve.statistics.significance import binomial_tail
 from test_findings_evidence import LN10, SGD, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
 
 A_BIT = 1.001  # times the limit: just over it

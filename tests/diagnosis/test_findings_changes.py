@@ -4,7 +4,7 @@ import pytest
 from test_findings_thresholds import SAID
 
 from conftest import part
-from improve.diagnosis.next_spec import apply
+from improve.spec.reading.flatten import with_setting
 from test_findings_causes import SGD, decayed, never
 from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
 from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
@@ -24,7 +24,7 @@ def with_(arguments, **sections):
 def test_a_change_changes_something(make_run, code, sweep, value):
     run = make_run(**sweep.run(value))
     for change in look(run, code, sweep.test).changes:
-        assert apply(run.spec, change.path.split("."), change.value) != run.spec, change
+        assert with_setting(run.spec, change.path, change.value) != run.spec, change
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_change_changes_something(make_run, code, sweep, value):
 def test_what_is_set_already_is_not_proposed_again(make_run, code, arguments):
     run = make_run(**arguments)
     for change in look(run, code).changes:
-        assert apply(run.spec, change.path.split("."), change.value) != run.spec, change
+        assert with_setting(run.spec, change.path, change.value) != run.spec, change
 
 
 @pytest.mark.parametrize("l2", [1e-2, 1e-3, 1e-4, 1e-5])

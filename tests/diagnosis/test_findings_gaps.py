@@ -19,7 +19,8 @@ from improve.diagnosis.findings import (
     test_set as testing,
 )
 from improve.runs.schema import LOOKS
-from improve.statistics.intervals import Rate, difference, fisher_greater, mcnemar
+from improve.statistics.intervals import Rate, difference
+from improve.statistics.significance import fisher_greater, mcnemar
 from test_findings_causes import Sweep, above, counts_from, counts_under, from_, under
 from test_findings_evidence import SGD, answers, bad, healthy, modes, part_of, start
 

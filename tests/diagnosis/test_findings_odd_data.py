@@ -7,8 +7,8 @@ from dataclasses import asdict
 import pytest
 
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import apply
 from improve.runs.run import load
+from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 from test_findings_evidence import (
     RULES,
@@ -97,7 +97,7 @@ def test_odd_evidence_breaks_nothing_and_changes_stay_valid(make_run, odd, statu
     json.dumps(diagnosis.as_json())
     for finding in diagnosis.findings:
         for change in finding.changes:
-            Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
+            Spec.model_validate(with_setting(run.spec, change.path, change.value))
 
 
 @pytest.mark.filterwarnings("error")
@@ -121,7 +121,7 @@ def test_a_run_that_diverged_in_its_first_epoch_is_diagnosed_all_the_same(make_r
     assert "R1" in [finding.code for finding in diagnosis.findings]
     for finding in diagnosis.findings:
         for change in finding.changes:
-            Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
+            Spec.model_validate(with_setting(run.spec, change.path, change.value))
 
 
 def test_kernels_that_have_numbers_in_different_steps_are_compared_where_both_have(make_run):

@@ -7,9 +7,9 @@ from improve.diagnosis import findings
 from improve.diagnosis.comparison.configurations import over_seeds
 from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import apply
+from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
-from improve.statistics.intervals import mcnemar
+from improve.statistics.significance import mcnemar
 from test_findings_causes import READABLE, TRAINING, counts_from, counts_under
 from test_findings_evidence import RULES, look
 from test_findings_gaps import AFTERWARDS, VALIDATION
@@ -64,7 +64,7 @@ def test_every_change_that_is_proposed_is_a_valid_spec(make_run, code, sweep, va
     run = make_run(**sweep.run(value))
     finding = look(run, code, sweep.test)
     for change in finding.changes if finding else ():
-        Spec.model_validate(apply(run.spec, change.path.split("."), change.value))
+        Spec.model_validate(with_setting(run.spec, change.path, change.value))
 
 
 @pytest.mark.parametrize(("code", "sweep"), [(code, sweep) for code, sweeps in SWEEPS.items() for sweep in sweeps])

@@ -10,7 +10,7 @@ from improve.engine.trackers.tracker import Follower, ends, wanted
 from improve.engine.training.resources import OutOfMemoryError
 from improve.errors import UsageError
 from improve.runs.run import Run
-from improve.spec.reading.dotted import flat
+from improve.spec.reading.flatten import scalar_settings
 from improve.spec.spec import Spec
 
 
@@ -197,7 +197,7 @@ def test_settings_are_flat():
         "seed": 1, "data": {"source": {"name": "digits"}, "subset": None}, "augmentation": [{"name": "flip"}],
         "training": {"class_weights": {"cat": 2}}, "model": {"hidden": [8, 8], "batch_norm": False, "table": {}},
     }  # fmt: skip
-    assert flat(spec) == {
+    assert scalar_settings(spec) == {
         "seed": 1, "data.source.name": "digits", "data.subset": "null", "augmentation": "[{name: flip}]",
         "training.class_weights": "{cat: 2}", "model.hidden": "[8, 8]", "model.batch_norm": False, "model.table": "{}",
     }  # fmt: skip
@@ -207,14 +207,14 @@ def test_keys_stay_what_mlflow_takes():
     deep: dict = {"x": 1}
     for _ in range(40):
         deep = {"a" * 79: deep}
-    settings = flat({"options": {"<b>\n": 1}, "deep": deep})
+    settings = scalar_settings({"options": {"<b>\n": 1}, "deep": deep})
     assert "\n" not in settings.pop("options")
     (key,) = settings
     assert key == f"deep.{'a' * 79}"
 
 
 def test_a_whole_spec_is_flat():
-    settings = flat(Spec().complete())
+    settings = scalar_settings(Spec().complete())
     assert settings["optimizer.learning_rate"] == Spec().optimizer.learning_rate
     assert settings["data.split"] == Spec().complete()["data"]["split"]
     assert all(isinstance(value, bool | int | float | str) for value in settings.values())

@@ -17,7 +17,7 @@ from improve.engine.training.train import train
 from improve.errors import visible
 from improve.interrupt import Interrupt
 from improve.runs.run import load
-from improve.spec.reading.dotted import flat
+from improve.spec.reading.flatten import scalar_settings
 from improve.spec.reading.load import load as load_spec
 from improve.views.terminal.training import TerminalWatcher
 
@@ -121,7 +121,7 @@ def test_tensorboard_has_the_settings_the_spec_and_the_picture(tracked, event_ac
     assert session.group_name == "r"
     assert session.hparams["optimizer.learning_rate"].number_value == 0.01
     assert session.hparams["model.hidden"].string_value == "[8]"
-    assert set(session.hparams) == set(flat(found.spec))
+    assert set(session.hparams) == set(scalar_settings(found.spec))
     (spec,) = reader.Tensors("spec")
     assert b"\n    optimizer:\n      name: adam\n" in spec.tensor_proto.string_val[0]
     (curves,) = reader.Tensors("curves")
@@ -180,7 +180,7 @@ def test_mlflow_has_settings_metrics_final_numbers_and_files(tracked, mlflow_cli
     run = client.get_run(identity(found))
     assert (run.info.status, run.info.run_name) == ("FINISHED", "r")
     assert client.get_experiment(run.info.experiment_id).name == "improve"
-    assert run.data.params == {key: str(value) for key, value in flat(found.spec).items()}
+    assert run.data.params == {key: str(value) for key, value in scalar_settings(found.spec).items()}
     for name in found.history[0].keys() - {"epoch"}:
         assert steps_and_values(client, found, name) == list(enumerate(column(found, name), start=1))
     assert run.data.metrics["best_validation_error"] == found.summary["validation"]["error"]

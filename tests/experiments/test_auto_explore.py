@@ -6,11 +6,12 @@ import pytest
 
 from improve.experiments.auto import explore
 from improve.experiments.auto import successive_halving as race
-from improve.experiments.auto.explore import around, at, exploring
+from improve.experiments.auto.explore import around, exploring
 from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story, Tried
 from improve.experiments.auto.rate_check import within
 from improve.experiments.lr_range import RateRange, Sweep
 from improve.spec.identity import experiment_identity
+from improve.spec.reading.flatten import setting
 from improve.spec.spec import Spec
 
 MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
@@ -30,7 +31,7 @@ def test_the_points_are_new_valid_and_those_that_the_seed_gives(make_run):
     assert experiment_identity(best.spec) not in digests
     for one in found:
         assert Spec.model_validate(one.spec)
-        assert all(at(one.spec, path) == value != at(best.spec, path) for path, value in one.edits)
+        assert all(setting(one.spec, path) == value != setting(best.spec, path) for path, value in one.edits)
     tried = Tried(one.spec for one in found)
     assert not [one for one in exploring(best, [best], 3, tried, 4) if experiment_identity(one.spec) in digests]
 
@@ -40,7 +41,7 @@ def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges
     knobs = {knob.key: knob for knob in around(best.spec)}
     assert (knobs["optimizer.learning_rate"].low, knobs["optimizer.learning_rate"].high) == (1e-4, 1e-2)
     assert not [key for key in knobs if key.startswith("data.")]
-    assert at(best.spec, "model.hidden") in knobs["model.hidden"].values
+    assert setting(best.spec, "model.hidden") in knobs["model.hidden"].values
     assert len(knobs["model.hidden"].values) == 3
 
 

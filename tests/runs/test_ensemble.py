@@ -18,7 +18,8 @@ from improve.runs.ensemble import Part, ensemble, gather, members, selected
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
-from improve.statistics.intervals import Rate, expected_optimism
+from improve.statistics.intervals import Rate
+from improve.statistics.significance import expected_optimism
 from test_security import assert_harmless, every_hostile_text
 
 RUNS = FIXTURES / "runs"

@@ -54,6 +54,20 @@ def test_its_interval_holds_the_truth_in_about_95_of_100_samples(errors, costs):
     assert 0.93 <= held / 2000 <= 0.985
 
 
+def test_cost_and_interval_are_built_of_the_means_and_intervals_of_statsmodels():
+    """Its interval: the distances to the ends of the classes' intervals add up in squares (Zou and Donner, 2008)."""
+    from statsmodels.stats.proportion import proportion_confint
+    from statsmodels.stats.weightstats import DescrStatsW
+
+    counts, missed, costs = np.array([600, 400, 50]), np.array([30, 40, 0]), np.array([1.0, 10.0, 3.0])
+    wrong, labels = judged(counts, missed)
+    value = DescrStatsW(wrong.astype(float), weights=costs[labels]).mean
+    low, high = proportion_confint(missed, counts, method="wilson")
+    share, rate = costs * counts / (costs @ counts), missed / counts
+    below, above = (np.linalg.norm(share * (rate - end)) for end in (low, high))
+    assert weighted(wrong, labels, costs) == pytest.approx((value, value - below, value + above), abs=1e-9)
+
+
 def test_a_class_without_examples_changes_nothing():
     wrong, labels = judged((50, 0, 50), (5, 0, 10))
     assert weighted(wrong, labels, np.array([1.0, 9.0, 1.0])).cost == pytest.approx(0.15)

@@ -1,29 +1,9 @@
-"""Intervals and tests against published values, or counted out."""
-
-import math
-from itertools import combinations
+"""Intervals of error rates against published values, counted out, and against statsmodels."""
 
 import numpy as np
 import pytest
-from scipy.special import bdtrc, stdtr
 
-from improve.statistics.intervals import (
-    Rate,
-    auroc,
-    binomial_tail,
-    calibrated_error,
-    calibration_error,
-    difference,
-    expected_optimism,
-    fisher_greater,
-    holm,
-    mann_whitney,
-    mcnemar,
-    needed,
-    paired_difference,
-    temperature,
-)
-from improve.statistics.student_t import slope, students_p
+from improve.statistics.intervals import Z_ONE_SIDED, Rate, Z, difference, needed
 
 
 @pytest.mark.parametrize(
@@ -69,152 +49,37 @@ def test_the_interval_of_a_difference_covers_as_often_as_it_says():
     assert 0.935 < np.mean(covered) < 0.965
 
 
-def test_the_test_against_chance():
-    assert binomial_tail(10, 10, 0.5) == pytest.approx(2**-10)
-    assert binomial_tail(0, 10, 0.5) == 1.0
-    assert binomial_tail(5, 10, 0.5) == pytest.approx(0.623, abs=0.001)
-    assert (binomial_tail(3, 5, 0.0), binomial_tail(0, 5, 0.0), binomial_tail(3, 5, 1.0)) == (0.0, 1.0, 1.0)
+@pytest.mark.parametrize("z", [Z, Z_ONE_SIDED])
+@pytest.mark.parametrize(("wrong", "n"), [(0, 1), (0, 50), (1, 50), (7, 100), (350, 1000), (10_000, 10_000)])
+def test_wilsons_interval_is_that_of_statsmodels(wrong, n, z):
+    from scipy.special import ndtr
+    from statsmodels.stats.proportion import proportion_confint
 
-
-def test_the_tails_are_those_of_scipy():
-    for freedom in (1, 2, 3, 4, 5, 30, 99, 1000, 5001):
-        for t in (0, 0.1, 1, 3, 50):
-            assert students_p(t, freedom) == pytest.approx(2 * stdtr(freedom, -t), abs=1e-12)
-    for n, chance in ((1, 0.1), (60, 0.1), (1000, 0.5), (10_000, 0.999)):
-        for right in (1, int(n * chance) + 1, n):
-            assert binomial_tail(right, n, chance) == pytest.approx(bdtrc(right - 1, n, chance), abs=1e-9)
+    theirs = proportion_confint(wrong, n, alpha=2 * ndtr(-z), method="wilson")
+    assert Rate(wrong / n, n).interval(z) == pytest.approx(theirs, abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "p"),
-    [(0, 0, 1.0), (4, 4, 1.0), (0, 5, 0.0625), (6, 0, 0.03125), (10, 3, 2 * 378 / 8192)],
+    ("first", "second"), [((56, 70), (48, 80)), ((0, 40), (3, 1000)), ((90, 1000), (40, 300)), ((5, 5), (0, 5))]
 )
-def test_mcnemars_exact_p_is_counted_out(first, second, p):
-    """P(at most 3 of 13 coins) = (1 + 13 + 78 + 286) / 8192."""
-    assert mcnemar(first, second) == pytest.approx(p)
-    assert mcnemar(second, first) == pytest.approx(p)
+def test_newcombes_interval_is_that_of_statsmodels(first, second):
+    from statsmodels.stats.proportion import confint_proportions_2indep
 
-
-def test_mcnemars_p_of_many_examples_is_neither_slow_nor_nothing():
-    p = mcnemar(24_000, 26_000)  # z = 2,000 / √50,000 = 8.94
-    assert p == pytest.approx(math.erfc((2000 - 1) / math.sqrt(50_000) / math.sqrt(2)), rel=0.02)
-    assert 0 < mcnemar(0, 1000) < 1e-300
-
-
-def test_the_paired_interval_is_walds_with_half_an_example_in_each_cell():
-    """(10.5 − 3.5) / 102 ± 1.96 · √(14 − 7² / 102) / 102 (Agresti and Min, 2005)."""
-    half = 1.959964 * math.sqrt(14 - 49 / 102) / 102
-    assert paired_difference(10, 3, 100) == pytest.approx((7 / 102 - half, 7 / 102 + half))
-    assert paired_difference(3, 10, 100) == pytest.approx((-7 / 102 - half, -7 / 102 + half))
-
-
-@pytest.mark.parametrize(("first", "second", "n"), [(0.08, 0.05, 100), (0.02, 0.02, 300), (0.03, 0.01, 1200)])
-def test_the_paired_interval_covers_as_often_as_it_says(first, second, n):
-    counts = np.random.default_rng(0).multinomial(n, [first, second, 1 - first - second], 3000)
-    intervals = [paired_difference(b, c, n) for b, c, _ in counts]
-    covered = np.mean([low <= first - second <= high for low, high in intervals])
-    assert 0.94 < covered < 0.98
-
-
-def test_fishers_lady_tasting_tea():
-    """3 of her 4 cups were right: p = 17 / 70 (Fisher, 1935)."""
-    assert fisher_greater(3, 4, 1, 4) == pytest.approx(17 / 70)
-    assert fisher_greater(4, 4, 0, 4) == pytest.approx(1 / 70)
-
-
-def test_fishers_p_at_its_ends_and_for_50000_examples():
-    assert fisher_greater(0, 5, 0, 10) == 1.0
-    assert fisher_greater(5, 5, 10, 10) == 1.0
-    assert fisher_greater(300, 5000, 2000, 45_000) == pytest.approx(9.35e-7, rel=0.001)
-
-
-def test_holm_adjusts_in_the_given_order_and_never_falls():
-    """Holm, 1979: 4 · 0.005, 3 · 0.01, then 2 · 0.03, and the last may not be below the one before."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_auroc_is_the_share_of_pairs_in_order():
-    random = np.random.default_rng(1)
-    scores, positive = random.integers(0, 6, 40).astype(float), random.random(40) < 0.4
-    above = scores[positive][:, None] - scores[~positive][None]
-    assert auroc(scores, positive) == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)))
-    assert auroc(np.arange(4.0), np.array([False, False, True, True])) == 1.0
-    assert math.isnan(auroc(np.arange(3.0), np.ones(3, bool)))
+    theirs = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
+    rates = [Rate(wrong / n, n) for wrong, n in (first, second)]
+    assert difference(*rates) == pytest.approx(theirs, abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [([5, 6, 7], [1, 2, 3]), ([5, 6, 7, 1.5], [1, 2, 3, 4]), ([1, 2, 2], [2, 2, 3, 1])]
+    ("larger", "smaller", "distance"), [((0.1, 200), (0.06, 200), 0.04), ((0.2, 300), (0.05, 1500), 0.02)]
 )
-def test_mann_whitneys_p_counts_the_divisions_in_which_the_first_wins_as_many_pairs(first, second):
-    def won(some, rest):
-        return sum((a > b) + 0.5 * (a == b) for a in some for b in rest)
+def test_with_the_examples_needed_walds_interval_of_statsmodels_reaches_just_so_far(larger, smaller, distance):
+    from statsmodels.stats.proportion import confint_proportions_2indep
 
-    pooled = [*first, *second]
-    divisions = [set(chosen) for chosen in combinations(range(len(pooled)), len(first))]
-    scores = [
-        won([pooled[i] for i in chosen], [pooled[i] for i in range(len(pooled)) if i not in chosen])
-        for chosen in divisions
-    ]
-    assert mann_whitney(first, second) == pytest.approx(np.mean([score >= won(first, second) for score in scores]))
-
-
-def test_mann_whitneys_p_of_larger_samples_is_normal():
-    """U = 1,532 (1,510 pairs won, 44 tied) against 1,250 ± 145.06, 50 in each: z = 281.5 / 145.06 = 1.94."""
-    assert mann_whitney(range(10, 60), range(4, 54)) == pytest.approx(0.0261, abs=0.0001)
-    assert mann_whitney([1] * 50, [1] * 50) == 1.0
-    random = np.random.default_rng(2)
-    p = [mann_whitney(random.normal(size=20), random.normal(size=25)) for _ in range(400)]
-    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.03)
-
-
-def test_the_slope_of_a_line_with_its_p():
-    """Student's t = 0.6 / 0.2828 = 2.1213 at 3 degrees of freedom."""
-    assert slope([1, 2, 3, 4, 5], [2, 4, 5, 4, 5]) == pytest.approx((0.6, 0.28284, 0.12403), abs=1e-5)
-    assert slope([0, 1, 2], [1, 3, 5]) == (2.0, 0.0, 0.0)
-    assert slope([0, 1, 2], [1, 1, 1]) == (0.0, 0.0, 1.0)
-    assert slope([0, 1], [1, 3]) == (2.0, math.inf, 1.0)
-
-
-def test_the_calibration_error_of_two_bins():
-    """Confidence 0.9 with 3 of 4 right, 0.6 with 1 of 1 right: (4 · 0.15 + 1 · 0.4) / 5."""
-    confidence, right = np.array([0.9, 0.9, 0.9, 0.9, 0.6]), np.array([1, 1, 1, 0, 1])
-    assert calibration_error(confidence, right) == pytest.approx(0.2)
-    assert calibration_error(np.ones(3), np.ones(3)) == 0.0
-
-
-def test_a_perfectly_calibrated_model_shows_an_error_all_the_same():
-    random = np.random.default_rng(3)
-    confidence = random.uniform(0.5, 1, 500)
-    expected = calibrated_error(confidence)
-    fair = calibration_error(confidence, random.random(500) < confidence)
-    sure = calibration_error(confidence, random.random(500) < confidence - 0.2)
-    assert 0.02 < expected.mean < expected.high < 0.1
-    assert fair < expected.high < sure
-    assert calibrated_error(confidence) == expected
-
-
-@pytest.mark.parametrize("true", [0.5, 1.0, 2.0])
-def test_the_temperature_that_was_put_in_is_found(true):
-    random = np.random.default_rng(4)
-    logits = 2 * random.normal(size=(5000, 4))
-    fair = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    labels = (random.random((5000, 1)) > fair.cumsum(axis=1)).sum(axis=1)
-    shown = fair**true / (fair**true).sum(axis=1, keepdims=True)  # logits · T: overconfident where T > 1
-    found, cross_entropy = temperature(shown.astype("float32"), labels)
-    assert found == pytest.approx(true, rel=0.08)
-    assert cross_entropy <= -np.log(fair[np.arange(5000), labels]).mean() + 1e-6
-
-
-def test_the_temperature_of_a_model_without_errors_stays_in_its_range():
-    assert temperature(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))[0] == pytest.approx(0.05, rel=0.01)
-    assert temperature(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1, 0]))[0] == pytest.approx(20, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("k", "maximum"), [(1, 0.0), (2, 0.5642), (5, 1.1630), (10, 1.5388), (20, 1.8675), (100, 2.5076)]
-)
-def test_the_expected_maximum_of_k_normals(k, maximum):
-    """Harter (1961), table 1; for 2 it is 1/√π."""
-    assert expected_optimism(k) == pytest.approx(maximum, abs=1e-4)
+    n, ratio = needed(Rate(*larger), Rate(*smaller), distance), smaller[1] / larger[1]
+    halves = []
+    for count in (n - 1, n):
+        rows = (larger[0] * count, count, smaller[0] * count * ratio, count * ratio)
+        low, high = confint_proportions_2indep(*rows, method="wald", compare="diff")
+        halves.append((high - low) / 2)
+    assert halves[0] > distance >= halves[1]

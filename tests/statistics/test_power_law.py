@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from improve.statistics.power_law import fit, trend
+from improve.statistics.power_law import fit, resampled, trend
 
 SIZES = [450, 900, 1800, 3600]
 
@@ -24,6 +24,37 @@ def test_errors_that_do_not_fall_are_fitted_by_a_constant():
         for floor in (True, False):
             found = fit(np.array(SIZES, float), np.array([means]), np.ones(4), floor)
             assert found.at(1e6)[0] == pytest.approx(np.mean(means))
+
+
+@pytest.mark.parametrize("floor", [True, False])
+def test_the_fit_is_the_bounded_least_squares_of_scipy(floor):
+    from scipy.optimize import least_squares, nnls
+
+    random, sizes = np.random.default_rng(1), np.array(SIZES, float)
+    weights = np.array([3.0, 3.0, 2.0, 2.0])
+
+    def design(b):
+        columns = [(sizes / sizes.max()) ** -b, np.ones(4)]
+        return np.sqrt(weights)[:, None] * np.stack(columns[: 2 if floor else 1], axis=1)
+
+    for _ in range(5):
+        means = law(sizes) + 0.01 * random.standard_normal(4)
+        target, found = np.sqrt(weights) * means, fit(sizes, means[None], weights, floor)
+        ours = [found.a[0], found.c[0]][: 2 if floor else 1]
+        assert ours == pytest.approx(nnls(design(found.b[0]), target)[0])  # a and c for the b that was found
+        start = [0.5, 0.2, 0.05][: 3 if floor else 2]
+        bounds = [0.0] * len(start), [2.0, *[np.inf] * (len(start) - 1)]
+        theirs = least_squares(lambda x, target=target: design(x[0]) @ x[1:] - target, start, bounds=bounds)
+        assert found.b[0] == pytest.approx(theirs.x[0], abs=0.01)  # it stands on a grid
+
+
+def test_resampled_means_spread_by_the_standard_error_of_scipy():
+    from scipy.stats import sem
+
+    errors = [[0.2, 0.23, 0.19, 0.22, 0.25], [0.1, 0.14, 0.12], [0.05, 0.05]]
+    drawn = resampled(errors, 0)
+    assert drawn.std(axis=0) == pytest.approx([sem(some) for some in errors], rel=0.1)
+    assert drawn.mean(axis=0) == pytest.approx([np.mean(some) for some in errors], abs=0.003)
 
 
 def members(truth, spread, count=3, seed=0):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
 from improve.runs.predictions import Predictions
-from improve.statistics.intervals import Calibrated, Rate, calibrated_error, calibration_error
+from improve.statistics.calibration import Calibrated, calibrated_error, calibration_error
+from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

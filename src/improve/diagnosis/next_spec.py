@@ -11,6 +11,7 @@ from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError, UsageError, visible
 from improve.runs.ensemble import best_member
 from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 
 
@@ -36,14 +37,9 @@ def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
     """`spec` with the change applied. Raises ValidationError where that is no valid spec."""
     changed = spec
     for path, value in change.edits:
-        changed = apply(changed, path.split("."), value)
+        changed = with_setting(changed, path, value)
     Spec.model_validate(changed)
     return changed
-
-
-def apply(value: dict[str, Any], path: list[str], new: Any) -> dict[str, Any]:
-    step, *rest = path
-    return {**value, step: apply(value.get(step) or {}, rest, new) if rest else new}
 
 
 def edit(spec: dict[str, Any], revised: str) -> str:

@@ -16,7 +16,8 @@ from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 from improve.spec.user_code import located, split
 from improve.statistics import cost
-from improve.statistics.intervals import TINY, Rate
+from improve.statistics.calibration import TINY
+from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

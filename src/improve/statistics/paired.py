@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from statistics import fmean
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.statistics.intervals import CONFIDENCE, Rate, difference, mcnemar, paired_difference
+from improve.statistics.intervals import CONFIDENCE, Z
+from improve.statistics.significance import mcnemar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 POWER = 2.8  # 1.96 + 0.84: two-sided 95 %, found in 80 % of the cases
-NO_SETTING = ("seed", "diagnosis", "evidence")  # these make no other recipe, nor does what else keys the split
-SPLIT_SEED = "data.split_seed"
 
 
 class Paired(NamedTuple):
@@ -37,7 +33,7 @@ class Paired(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Of the first."""
+        """What the first is beside the second: better, worse, or not distinguishable."""
         return "not distinguishable" if not self.told_apart else "better" if self.value < 0 else "worse"
 
     @property
@@ -67,28 +63,13 @@ def counted(only_first: int, only_second: int, n: int, p: float) -> Paired:
     return Paired((only_first - only_second) / n, low, high, p, (only_first + only_second) / n, n)
 
 
-class Unpaired(NamedTuple):
-    """First − second error rate on other images of the same kind, with its 95 % interval (Newcombe, 1998)."""
-
-    value: float
-    low: float
-    high: float
-    detectable: float
-    p: None = None
-
-    @property
-    def verdict(self) -> str:
-        """Of the first."""
-        return "not distinguishable" if self.low <= 0 <= self.high else "better" if self.value < 0 else "worse"
-
-    def as_json(self) -> dict[str, Any]:
-        return self._asdict()
-
-
-def unpaired(first: Candidate, second: Candidate) -> Unpaired:
-    rates = Rate(first.error, first.n), Rate(second.error, second.n)
-    noise = math.sqrt(sum(run.error * (1 - run.error) / run.n for run in (first, second)))
-    return Unpaired(first.error - second.error, *difference(*rates), POWER * noise)
+def paired_difference(only_first_wrong: int, only_second_wrong: int, n: int, z: float = Z) -> tuple[float, float]:
+    """Interval of first − second error on the same n examples: Agresti and Min (2005), Wald's with half an example
+    added to each of the four cells. Unlike Newcombe's for paired data (1998) it needs no count of both wrong."""
+    first, second, total = only_first_wrong + 0.5, only_second_wrong + 0.5, n + 2
+    gap = (first - second) / total
+    half = z * math.sqrt(first + second - total * gap * gap) / total
+    return max(-1.0, gap - half), min(1.0, gap + half)
 
 
 def wrong(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -97,62 +78,3 @@ def wrong(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArra
     mistaken = predictions["probability"].argmax(axis=1) != predictions["label"]
     order = np.argsort(ids, kind="stable")
     return ids[order], mistaken[order]
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """One run among others: its whole spec, its validation error on n images, and which of them it gets wrong (n,),
-    in the same order for all runs with this fingerprint; None where that is not known."""
-
-    name: str
-    spec: dict[str, Any]
-    error: float
-    n: int
-    fingerprint: str | None = None
-    wrong: NDArray[np.bool_] | None = None
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Everything that makes it another recipe, by dotted path; without null, which is what older specs left out."""
-        settings = dict(_dotted({key: value for key, value in self.spec.items() if key not in NO_SETTING}))
-        settings.pop(SPLIT_SEED, None)
-        return settings
-
-    @cached_property
-    def recipe(self) -> str:
-        """The settings as something that can be compared."""
-        return repr(sorted(self.settings.items()))
-
-    @property
-    def task(self) -> tuple[Any, Any]:
-        """Where its validation images come from."""
-        data = self.spec.get("data", {})
-        return data.get("source"), data.get("target")
-
-    @property
-    def seed(self) -> Any:
-        return self.spec.get("seed")
-
-    def against(self, other: Candidate) -> Paired | None:
-        """This run's error − the other's; None where they were not measured on the same images."""
-        if self.wrong is None or other.wrong is None or self.fingerprint != other.fingerprint:
-            return None
-        return paired(self.wrong, other.wrong) if len(self.wrong) == len(other.wrong) else None
-
-
-def _dotted(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, dict):
-            yield from _dotted(item, f"{prefix}{key}.")
-        elif item is not None:
-            yield f"{prefix}{key}", item
-
-
-def binomial_noise(run: Candidate) -> float:
-    return math.sqrt(run.error * (1 - run.error) / run.n)
-
-
-def noise(best: Candidate, equals: Sequence[Candidate]) -> float:
-    """Standard deviation of one run's error among equals, without what the same images do to all of them alike."""
-    pairs = [seen.disagreement for run in equals if run is not best and (seen := run.against(best))]
-    return math.sqrt(fmean(pairs) / 2 / best.n) if pairs else binomial_noise(best)

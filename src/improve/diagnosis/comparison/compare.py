@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate, Unpaired, unpaired
 from improve.diagnosis.comparison.configurations import Against, Recipe, against, recipes
 from improve.diagnosis.comparison.criteria import (
     METRICS,
@@ -25,8 +26,8 @@ from improve.errors import ImproveError, UsageError
 from improve.images import npz as npzfile
 from improve.lazy import np
 from improve.runs.run import Run, load
-from improve.spec.reading.flatten import MISSING, differences, flat
-from improve.statistics.paired import Candidate, Paired, Unpaired, unpaired, wrong
+from improve.spec.reading.flatten import MISSING, chosen_settings, varying
+from improve.statistics.paired import Paired, wrong
 
 NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
 MANY = 12  # recipes; of more, only the best are put side by side
@@ -118,9 +119,9 @@ def compare(
     conditions = [condition(text) for text in where]
     check_sort(sort)
     runs, skipped = _loaded(folders)
-    settings = [flat(told(run)) for run in runs]
+    settings = [chosen_settings(told(run)) for run in runs]
     check_opened([sort, *(one.subject for one in conditions)], settings, test)
-    differing, names = tuple(differences(settings)), labels([run.folder for run in runs])
+    differing, names = tuple(varying(settings)), labels([run.folder for run in runs])
     rows = [
         row(run, name, own, differing, sort, conditions) for run, name, own in zip(runs, names, settings, strict=True)
     ]

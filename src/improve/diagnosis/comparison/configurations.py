@@ -10,9 +10,11 @@ from functools import cached_property
 from statistics import fmean, stdev, variance
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.lazy import np
-from improve.statistics.intervals import CONFIDENCE, mcnemar
-from improve.statistics.paired import Candidate, counted
+from improve.statistics.intervals import CONFIDENCE
+from improve.statistics.paired import counted
+from improve.statistics.significance import mcnemar
 from improve.statistics.student_t import students_t
 
 if TYPE_CHECKING:

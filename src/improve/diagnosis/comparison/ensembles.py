@@ -14,8 +14,9 @@ from improve.lazy import np
 from improve.runs import run
 from improve.runs.ensemble import Part, Score, best_of, gather, members, score
 from improve.runs.run import Run
-from improve.statistics.intervals import Rate, expected_optimism
+from improve.statistics.intervals import Rate
 from improve.statistics.paired import Paired, paired
+from improve.statistics.significance import expected_optimism
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

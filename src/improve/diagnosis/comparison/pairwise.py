@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.lazy import np
-from improve.statistics.intervals import holm, mcnemar_all
-from improve.statistics.paired import Candidate, Paired, counted
+from improve.statistics.paired import Paired, counted
+from improve.statistics.significance import holm, mcnemar_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,11 +9,14 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate, binomial_noise, noise
 from improve.diagnosis.comparison.configurations import Against, Recipe, against, recipes
 from improve.diagnosis.findings.rule import Change, Finding, Rule
+from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
-from improve.statistics.intervals import Z, expected_optimism
-from improve.statistics.paired import Candidate, Paired, binomial_noise, noise
+from improve.statistics.intervals import Z
+from improve.statistics.paired import Paired
+from improve.statistics.significance import expected_optimism
 
 MANY = 5  # specs on one validation set: from here on the luck of the best counts
 OPTIMISM = 0.005
@@ -221,14 +224,9 @@ def next_value(spec: dict[str, Any], path: str, best: float, neighbour: float) -
         steps = [best + (best - neighbour), best + (best - neighbour) / 2]
     for step in steps:
         value = round(step) if isinstance(best, int) else float(f"{step:.3g}")
-        if value != best and _valid(_edited(spec, path.split("."), value)):
+        if value != best and _valid(with_setting(spec, path, value)):
             return value
     return None
-
-
-def _edited(spec: dict[str, Any], path: list[str], value: float) -> dict[str, Any]:
-    step, *rest = path
-    return {**spec, step: _edited(spec[step], rest, value) if rest else value}
 
 
 def _valid(spec: dict[str, Any]) -> bool:

@@ -8,7 +8,8 @@ from improve.diagnosis.bias_variance import SLACK, Gap, judge
 from improve.diagnosis.findings.indicators import errs_more
 from improve.diagnosis.findings.rule import Case, Finding, Rule, points
 from improve.lazy import np
-from improve.statistics.intervals import Rate, difference, holm
+from improve.statistics.intervals import Rate, difference
+from improve.statistics.significance import holm
 
 SLICES = 4  # quarters of the validation images by light, and by contrast
 WORSE = 0.1  # a slice's error above the others', at the lower end of its interval

@@ -7,7 +7,7 @@ from typing import Any
 
 from improve.diagnosis.findings.rule import Case
 from improve.lazy import np
-from improve.statistics.intervals import fisher_greater
+from improve.statistics.significance import fisher_greater
 
 DEAD = 0.95  # of a layer's units; 68 % silent did no harm
 SLOW = 5e-4  # ‖Δw‖/‖w‖ per step, early; healthy or harmless runs: 2.2e-3 to 1.4e-2

@@ -11,7 +11,8 @@ from improve.diagnosis.findings.indicators import SLOW, chance_level, forgetful,
 from improve.diagnosis.findings.mismatch import colours_exchanged, other_kind
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.lazy import np
-from improve.statistics.intervals import auroc, binomial_tail, difference
+from improve.statistics.intervals import difference
+from improve.statistics.significance import auroc, binomial_tail
 
 CHANCE_P = 0.01
 SMALL = 50  # images: too few to say that nothing carries over

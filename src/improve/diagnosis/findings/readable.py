@@ -11,7 +11,7 @@ from improve.diagnosis.findings.edits import HEAVY_DROPOUT, another_network, gen
 from improve.diagnosis.findings.indicators import chance_level, data_loss, largest_update
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, points
 from improve.lazy import np
-from improve.statistics.intervals import binomial_tail
+from improve.statistics.significance import binomial_tail
 
 CHANCE_P = 0.01
 UNREALISTIC = 100_000  # images

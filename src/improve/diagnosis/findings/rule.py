@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from improve.diagnosis.bias_variance import Components, Errors, Gap
 from improve.runs.evidence import Evidence
 from improve.runs.run import Run
+from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
 Link = Literal["readable", "training", "validation", "test", "real world", "comparison"]
@@ -67,10 +68,7 @@ class Case:
 
     def setting(self, path: str) -> Any:
         """A value of the run's spec by its dotted path; None where there is no run or no such key."""
-        value: Any = self.run.spec if self.run else None
-        for step in path.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
-        return value
+        return setting(self.run.spec, path) if self.run else None
 
     def column(self, name: str) -> list[float]:
         """A column of metrics.csv."""

@@ -9,7 +9,7 @@ from improve.diagnosis.findings.mismatch import differences
 from improve.diagnosis.findings.readable import larger_validation
 from improve.diagnosis.findings.rule import Case, Finding, Rule, above, points
 from improve.diagnosis.findings.validation import DROP
-from improve.statistics.intervals import expected_optimism
+from improve.statistics.significance import expected_optimism
 
 CHOSEN = 5  # specs tried on one validation set, from where on choosing can have fitted it
 ENOUGH = 0.05  # width of the test error's interval to either side

@@ -6,7 +6,9 @@ from improve.diagnosis.findings.edits import augmented, gentle_augmentation
 from improve.diagnosis.findings.indicators import errs_more, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
 from improve.lazy import np
-from improve.statistics.intervals import Rate, difference, holm, temperature
+from improve.statistics.calibration import temperature
+from improve.statistics.intervals import Rate, difference
+from improve.statistics.significance import holm
 
 DROP = Change("data.duplicates", "drop", "the error of new images is what counts")
 LEAKED, LEAKED_IMAGES = 0.005, 3  # share of the validation images, and how many at least

@@ -17,7 +17,8 @@ from improve.diagnosis.findings.edits import (
 from improve.diagnosis.findings.indicators import best_epoch
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, Status, above, points
 from improve.runs.schema import Curve, fault
-from improve.statistics.intervals import Rate, mcnemar
+from improve.statistics.intervals import Rate
+from improve.statistics.significance import mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
 LATE = 0.75  # of the epochs: a best epoch before that is early

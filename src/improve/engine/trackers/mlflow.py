@@ -16,7 +16,7 @@ from improve.runs import files
 from improve.runs.run import Run
 from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.dotted import flat
+from improve.spec.reading.flatten import scalar_settings
 
 MOST_PARAMS, MOST_METRICS = 100, 1000  # in one call
 LONGEST_VALUE = 6000
@@ -50,7 +50,7 @@ class MLflow:
         self.id = self.known(found.folder) or self.created(found)
         self.client.update_run(self.id, status="RUNNING")
         there = self.client.get_run(self.id).data.params
-        self.params({key: value for key, value in flat(found.spec).items() if key not in there})
+        self.params({key: value for key, value in scalar_settings(found.spec).items() if key not in there})
         history = self.client.get_metric_history(self.id, "loss")
         self.there = {metric.step: metric.value for metric in sorted(history, key=lambda metric: metric.timestamp)}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.dotted import flat
+from improve.spec.reading.flatten import scalar_settings
 
 PARTS = ("train", "validation", "train_dev")
 FOLDER, SUFFIX = "tensorboard", ".improve"  # the end of the name of each file
@@ -37,7 +37,7 @@ class TensorBoard:
 
         spec = "".join(f"    {line}\n" for line in yamlfile.write(found.spec).splitlines())  # Markdown's code
         self.write("", text_pb("spec", spec), 0)
-        self.write("", hparams_pb(flat(found.spec), trial_id=found.name), 0)
+        self.write("", hparams_pb(scalar_settings(found.spec), trial_id=found.name), 0)
 
     def log(self, rows: Sequence[dict[str, float]], times: Sequence[float]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary

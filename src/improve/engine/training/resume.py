@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
@@ -20,6 +20,7 @@ from improve.lazy import keras
 from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.flatten import Difference, differences
 from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
 
@@ -35,14 +36,6 @@ FIXED = {
     "evidence": "the tables of the run have one form",
     "training.members": "each member is a run of its own",
 }
-
-
-class Edit(NamedTuple):
-    """A setting that is another one now."""
-
-    path: str
-    old: Any
-    new: Any
 
 
 def resume(
@@ -98,13 +91,13 @@ def start_over(
     return found.folder
 
 
-def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, list[Edit]]:
+def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, list[Difference]]:
     """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
     done = len(kept.about["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
     spec = load_spec(found.folder / "spec.yaml", written)
     before = Spec.model_validate(kept.about["spec"])  # with the defaults of what came after it was saved
-    edits = list(differing(before.complete(), spec.complete()))
+    edits = list(edits_between(before.complete(), spec.complete()))
     for edit in edits:
         key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
         if key:
@@ -115,19 +108,16 @@ def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, lis
     return spec, edits
 
 
-def differing(old: Any, new: Any, path: str = "") -> Iterator[Edit]:
-    """Leaf by leaf; lists, and parts with another name, as wholes."""
-    same_part = isinstance(old, dict) and isinstance(new, dict) and old.get("name") == new.get("name")
-    if same_part:
-        for key in dict.fromkeys([*old, *new]):
-            yield from differing(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
-    elif path == "optimizer":
-        yield Edit("optimizer.name", old["name"], new["name"])
-    elif old != new:
-        yield Edit(path, old, new)
+def edits_between(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
+    """What differs in two complete specs, leaf by leaf; lists, and components with another name, as wholes."""
+    for edit in differences(old, new, whole=lambda one, other: one.get("name") != other.get("name")):
+        if edit.path == "optimizer":
+            yield Difference("optimizer.name", edit.old["name"], edit.new["name"])
+        else:
+            yield edit
 
 
-def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Edit]) -> None:
+def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Difference]) -> None:
     done, more = len(kept.about["history"]["rows"]), f"improve resume {found.folder} training.epochs=+20"
     if spec.training.epochs < done or (found.status == "finished" and spec.training.epochs == done):
         raise UsageError(f"{found.folder} is done with {done} epochs, {spec.training.epochs} are asked for", fix=more)
@@ -145,7 +135,7 @@ def check_same_data(found: run.Run, data: PreparedData) -> None:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 
 
-def moved(kept: Kept, spec: Spec, edits: list[Edit], data: PreparedData) -> Timeline:
+def moved(kept: Kept, spec: Spec, edits: list[Difference], data: PreparedData) -> Timeline:
     """The run's timeline with what the changes move."""
     line, history = Timeline(**kept.about["timeline"]), kept.about["history"]
     epoch, done = len(history["rows"]), sum(len(part.loss) for part in kept.passes)
@@ -165,7 +155,7 @@ def taken_up(spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner
     return work
 
 
-def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
+def note_down(work: Work, kept: Kept, edits: list[Difference], reason: str) -> None:
     """What changed, in the run's summary and its spec, before a step is taken with it."""
     if not edits:
         return
@@ -192,7 +182,7 @@ def other_versions(kept: Kept, spec: Spec) -> Iterator[str]:
         yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
 
 
-def told(kept: Kept, edits: list[Edit]) -> Iterator[str]:
+def told(kept: Kept, edits: list[Difference]) -> Iterator[str]:
     yield f"goes on after {len(kept.about['history']['rows'])} epochs"
     for edit in edits:
         yield f"from here on {edit.path}: {yamlfile.inline(edit.new)} (before: {yamlfile.inline(edit.old)})"

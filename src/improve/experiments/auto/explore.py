@@ -13,6 +13,7 @@ from improve.experiments.auto.proposals import SIDE, Proposal, edited, neighbour
 from improve.experiments.sweep.search_optuna import distribution, value
 from improve.randomness import keyed
 from improve.runs.run import Run
+from improve.spec.reading.flatten import setting
 from improve.spec.reading.search_space import Knob
 
 FURTHER = 10.0  # so many times lower and higher the learning rate may go
@@ -28,7 +29,7 @@ def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: i
     knobs = list(around(best.spec))
     found = list[Proposal]()
     for point in asked(knobs, runs, seed, ASKED * wanted):
-        edits = tuple((path, new) for path, new in point if at(best.spec, path) != new)
+        edits = tuple((path, new) for path, new in point if setting(best.spec, path) != new)
         made = edited(best.spec, edits)
         if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < wanted:
             found.append(
@@ -39,14 +40,14 @@ def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: i
 
 def around(spec: dict[str, Any]) -> Iterator[Knob]:
     """What may vary: the learning rate within a factor of ten, of everything else what steps to the side know."""
-    rate = float(at(spec, RATE))
+    rate = float(setting(spec, RATE))
     yield Knob(("optimizer", "learning_rate"), "", "log", (), rate / FURTHER, rate * FURTHER)
     values = dict[str, list[Any]]()
     for path, new in neighbours(spec):
         made = edited(spec, [(path, new)])
-        known = values.setdefault(path, [at(spec, path)])
-        if made is not None and at(made, path) not in known:
-            known.append(at(made, path))
+        known = values.setdefault(path, [setting(spec, path)])
+        if made is not None and setting(made, path) not in known:
+            known.append(setting(made, path))
     for path, found in values.items():
         if path != RATE and len(found) > 1:
             numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in found)
@@ -76,13 +77,7 @@ def asked(knobs: Sequence[Knob], runs: Sequence[Run], seed: int, count: int) -> 
 
 def place(knob: Knob, spec: dict[str, Any]) -> Any:
     """Where a run stands on this knob, as Optuna is told; None: not on it."""
-    own = at(spec, knob.key)
+    own = setting(spec, knob.key)
     if knob.kind == "values":
         return knob.values.index(own) if own in knob.values else None
     return own if isinstance(own, int | float) and knob.low <= own <= knob.high else None
-
-
-def at(spec: dict[str, Any], path: str) -> Any:
-    for key in path.split("."):
-        spec = spec.get(key) if isinstance(spec, dict) else None  # type: ignore[assignment]
-    return spec

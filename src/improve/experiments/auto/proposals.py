@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings.edits import SHIFT
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.diagnosis.next_spec import apply
 from improve.errors import SpecError
 from improve.experiments.auto.advice_prior import Trust, named
 from improve.experiments.auto.hypotheses import suspected
@@ -17,6 +16,7 @@ from improve.experiments.auto.journal import EVEN, Tried
 from improve.randomness import keyed
 from improve.runs.run import Run
 from improve.spec.reading.constraints import complaints
+from improve.spec.reading.flatten import with_setting
 from improve.spec.reading.validate import understood
 from improve.spec.reading.yaml import Tree
 
@@ -116,7 +116,7 @@ def affordable(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], left: int
 def edited(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
     """`spec` with the edits, complete; None where that is nothing that could be trained."""
     for path, value in edits:
-        spec = apply(spec, path.split("."), value)
+        spec = with_setting(spec, path, value)
     try:
         made = understood(Tree(spec))
     except SpecError:

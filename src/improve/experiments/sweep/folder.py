@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from improve.errors import ImproveError, UsageError
 from improve.experiments.sweep.plan import Plan
 from improve.runs import files, run
 from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading.flatten import differences
 from improve.spec.reading.search_space_syntax import SECTION
 
 FILE = "sweep.yaml"
@@ -57,7 +58,8 @@ def check_same(before: dict[str, Any], asked: dict[str, Any], folder: Path) -> N
     """Raises UsageError where this is not the sweep that the folder holds."""
     old, new = before[SECTION], asked[SECTION]
     varied = {*old["space"], *new["space"]}
-    others = [path for path in differing(before, asked) if not covered(path, varied)]
+    changed = differences(but_for_section(before), but_for_section(asked))
+    others = [setting.path for setting in changed if not covered(setting.path, varied)]
     grows = GROWS[new["search"]]
     fixed = [key for key in ("search", "space", "seeds") if key not in grows]
     others += [f"{SECTION}.{key}" for key in fixed if old.get(key) != new[key]]
@@ -66,16 +68,9 @@ def check_same(before: dict[str, Any], asked: dict[str, Any], folder: Path) -> N
         raise UsageError(f"{folder} holds another sweep: {', '.join(others[:4])} was not the same", fix=fix)
 
 
-def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """The dotted paths of the settings that are not the same."""
-    for key in dict.fromkeys([*old, *new]):
-        inner = f"{path}{key}"
-        if inner == SECTION or old.get(key) == new.get(key):
-            continue
-        if isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
-            yield from differing(old[key], new[key], f"{inner}.")
-        else:
-            yield inner
+def but_for_section(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec without the section that says how it varies."""
+    return {key: value for key, value in spec.items() if key != SECTION}
 
 
 def covered(path: str, varied: set[str]) -> bool:

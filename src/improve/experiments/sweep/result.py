@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.compare import candidates
 from improve.diagnosis.comparison.rules import edge_of, luck, next_value
 from improve.errors import ImproveError, visible
@@ -21,7 +22,6 @@ from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space import Knob
-from improve.statistics.paired import Candidate
 from improve.statistics.student_t import students_t
 
 RESULT, BEST = "sweep.json", "best.yaml"

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from improve.diagnosis.comparison.candidate import Unpaired
 from improve.diagnosis.comparison.compare import NUMBERS, Comparison, Images, Row, Standing
 from improve.diagnosis.comparison.pairwise import TOLD
 from improve.diagnosis.findings.rule import Finding
 from improve.errors import printable, visible
 from improve.spec.reading.flatten import MISSING
 from improve.spec.reading.yaml import inline
-from improve.statistics.paired import Paired, Unpaired
+from improve.statistics.paired import Paired
 from improve.views.terminal.console import console, duration, interval, percent, size
 
 SHOWN = ("validation_error", "train_error", "test_error", "best_epoch", "parameters", "seconds")  # have a column
