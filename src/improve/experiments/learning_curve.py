@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from improve.engine.training import train
+from improve.engine.training.train import not_stopped, train
+from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
 from improve.runs import run
@@ -46,10 +47,14 @@ class Point:
     train_error: float | None
 
 
-class Watcher(train.Watcher, Protocol):
-    """Told of each run that is done; `left` is in seconds, None where nothing was trained yet."""
+class CurveWatcher(Watcher):
+    """Told of each run of a learning curve as well."""
 
-    def member(self, done: int, total: int, point: Point, left: float | None) -> None: ...
+    def member(self, done: int, total: int, point: Point, left: float | None) -> None:
+        """`done` of `total` runs are, with this one; `left` is in seconds, None where nothing was trained yet."""
+
+
+NOBODY = CurveWatcher()  # watches
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Curve:
         }
 
 
-def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Curve:
+def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher = NOBODY) -> Curve:
     """Train what is not trained yet in `folder`, fit, forecast, and write learning_curve.json there.
 
     Raises UsageError where there are too few images.
@@ -140,7 +145,7 @@ def member_spec(spec: Spec, size: int, seed: int) -> Spec:
     return spec.model_copy(update={"data": data, "seed": spec.seed + seed})
 
 
-def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterator[Point]:
+def trained(members: Sequence[Member], folder: Path, watcher: CurveWatcher) -> Iterator[Point]:
     """Each member's result, from its run where there is one already."""
     before = [finished(folder, member.name, member.spec) for member in members]
     costs: list[tuple[int, float]] = []
@@ -149,7 +154,7 @@ def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterat
         if made is None:
             began = time.monotonic()
             with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
-                made = train.not_stopped(run.load(train.train(member.spec, member.name, folder, watcher)))
+                made = not_stopped(run.load(train(member.spec, member.name, folder, watcher)))
             costs.append((member.size, time.monotonic() - began))
         point = point_of(member, made)
         missing = [other.size for other, done in zip(members, before, strict=True) if done is None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from improve import figure as plots
-from improve.engine.training.checkpoint import Keeper
+from improve import figure
+from improve.engine.training.checkpoint import Checkpoints
 from improve.engine.training.history import History
 
 FIRST = 2.0  # seconds before the first one, and after it: it loads matplotlib, so what it took says nothing
@@ -16,8 +16,8 @@ SHARE = 20.0  # times what a drawing took pass before the next one: a tenth of a
 class Curves:
     """Drawn after every epoch, or as often as takes a twentieth of the time; the end of a run is always drawn."""
 
-    def __init__(self, folder: Path, history: History, keeper: Keeper):
-        self.file, self.history, self.keeper = folder / "curves.png", history, keeper
+    def __init__(self, folder: Path, history: History, checkpoints: Checkpoints):
+        self.file, self.history, self.checkpoints = folder / "curves.png", history, checkpoints
         self.epoch, self.next = 0, time.monotonic() + FIRST  # the last that is drawn; monotonic seconds
 
     def epoch_ended(self) -> None:
@@ -31,7 +31,7 @@ class Curves:
     def draw(self) -> None:
         began, history = time.monotonic(), self.history
         human_error = history.spec.diagnosis.human_error
-        plots.draw_curves(self.file, history.rows, history.best, human_error, self.keeper.changes)
+        figure.draw_curves(self.file, history.rows, history.best, human_error, self.checkpoints.changes)
         now = time.monotonic()
         self.next = now + (SHARE * (now - began) if self.epoch else FIRST)
         self.epoch = history.epoch

@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from improve.engine.data.prepare import Data, prepare
 from improve.engine.model import devices
 from improve.engine.training import resume, train
 from improve.engine.training.resources import OutOfMemoryError
+from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
@@ -28,13 +29,7 @@ DONE = ("finished", "diverged")
 SAME_UPDATES = ("training.batch_size", "optimizer.gradient_accumulation_steps")  # what too little memory may change
 
 
-class Watcher(train.Watcher, Protocol):
-    """Told of each member that is done, or was stopped."""
-
-    def trained(self, number: int, total: int, made: run.Run) -> None: ...
-
-
-def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None) -> Path:
+def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights: Path | None = None) -> Path:
     """Train `spec`: one network as `train.train` does, or all its members, into a new folder under `runs`."""
     if spec.training.members == 1:
         return train.train(spec, name, runs, watcher, weights)
@@ -47,7 +42,7 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
     return folder
 
 
-def go_on(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True) -> Path:
+def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason: str = "", code: bool = True) -> Path:
     """Go on with a run as `resume.resume` does, or with the members of an ensemble that are not done.
 
     Raises UsageError where the members are done, or where their settings should change on the way.

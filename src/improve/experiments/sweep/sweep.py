@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from improve.errors import ImproveError
 from improve.experiments.learning_curve import same_code
 from improve.experiments.sweep.folder import pruned, settle
-from improve.experiments.sweep.local_trials import LocalTrials, Trials
+from improve.experiments.sweep.local_trials import LocalTrials
 from improve.experiments.sweep.plan import Plan, Trial
 from improve.experiments.sweep.search import Search, search
+from improve.experiments.sweep.trials import NOBODY, SweepWatcher, Trials
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.runs import run
 from improve.runs.lock import locked
@@ -45,15 +46,6 @@ class Result:
         return self.trial.point.values
 
 
-class Watcher(Protocol):
-    """Told of what happens; the terminal implements it. `left` is in seconds, None where nothing was trained yet."""
-
-    def reading(self, done: int, total: int) -> None: ...
-    def begun(self, name: str) -> None: ...
-    def epoch(self, name: str, row: dict[str, Any]) -> None: ...
-    def member(self, done: int, total: int, name: str, made: Run | ImproveError) -> None: ...
-
-
 class Member(NamedTuple):
     """One run that a trial needs."""
 
@@ -72,8 +64,11 @@ def key_of(spec: Mapping[str, Any]) -> str:
 
 
 def sweep(
-    plan: Plan, folder: Path, watcher: Watcher, trials: Callable[[Path, Watcher], Trials] = LocalTrials
-) -> list[Result]:  # fmt: skip
+    plan: Plan,
+    folder: Path,
+    watcher: SweepWatcher = NOBODY,
+    trials: Callable[[Path, SweepWatcher], Trials] = LocalTrials,
+) -> list[Result]:
     """Train what is missing of a plan in `folder`; `trials` makes what trains it: a process beside this one, unless
     given.
 
@@ -96,7 +91,7 @@ def sweep(
 class Sweep:
     """Walks through what a search asks for. `known`: the runs of the folder, `failed`: why there is none."""
 
-    def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: Watcher):
+    def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: SweepWatcher):
         self.folder, self.search, self.seeds, self.trials, self.watcher = folder, search, seeds, trials, watcher
         self.known = found(folder)
         self.failed: dict[str, str] = {}

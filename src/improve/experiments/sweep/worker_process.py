@@ -19,7 +19,8 @@ from typing import IO, Any
 
 from improve.engine.data.prepare import Data, LastPrepared
 from improve.engine.training.resume import resume
-from improve.engine.training.train import Watcher, train
+from improve.engine.training.train import train
+from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs.run import checked_name
@@ -50,7 +51,7 @@ class Line:
         self.outgoing.flush()
 
 
-class Reporter:
+class LineReporter(Watcher):
     """A watcher that passes on what it is told."""
 
     def __init__(self, line: Line, judged: bool):
@@ -58,9 +59,6 @@ class Reporter:
 
     def reading(self, done: int, total: int) -> None:
         self.line.say("reading", done=done, total=total)
-
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
-    def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         self.line.say("epoch", row=row)
@@ -80,7 +78,7 @@ def main() -> None:
 def serve(line: Line, runs: Path, last: LastPrepared) -> None:
     """One trial, and what came of it."""
     order = line.heard()
-    reporter = Reporter(line, order["judged"])
+    reporter = LineReporter(line, order["judged"])
 
     def work() -> Path:
         spec = specified(order["spec"], order["code"])
