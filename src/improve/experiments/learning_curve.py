@@ -13,7 +13,7 @@ from improve.engine.training.train import not_stopped, train
 from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
-from improve.runs import run
+from improve.runs import begin, run
 from improve.spec.spec import Spec, spec_digest
 from improve.statistics.power_law import Trend, trend
 
@@ -22,7 +22,6 @@ LEAST_SIZES = 3  # of which a law with three unknowns can be fitted
 FORWARD = (2, 4)  # forecasts are for this many times the training images
 WORTH = 0.02  # a gain below this, in error, is none
 SURE = 0.001  # a gain above this is not 0
-DONE = ("finished", "diverged")
 
 
 class Member(NamedTuple):
@@ -147,7 +146,7 @@ def member_spec(spec: Spec, size: int, seed: int) -> Spec:
 
 def trained(members: Sequence[Member], folder: Path, watcher: CurveWatcher) -> Iterator[Point]:
     """Each member's result, from its run where there is one already."""
-    before = [finished(folder, member.name, member.spec) for member in members]
+    before = [finished_run(folder, member.name, member.spec) for member in members]
     costs: list[tuple[int, float]] = []
     for number, (member, found) in enumerate(zip(members, before, strict=True)):
         made = found
@@ -163,24 +162,16 @@ def trained(members: Sequence[Member], folder: Path, watcher: CurveWatcher) -> I
         yield point
 
 
-def finished(folder: Path, name: str, spec: Spec) -> run.Run | None:
+def finished_run(folder: Path, name: str, spec: Spec) -> run.Run | None:
     """The run of exactly this spec that is done, under `name` or name-2, -3 …, if there is one."""
-    for place in sorted(folder.glob(f"{name}*")):
-        if place.name != name and not place.name.removeprefix(f"{name}-").isdecimal():
-            continue
+    for place in begin.folders(folder, name):
         try:
             made = run.load(place)
         except ImproveError:
             continue
-        if made.status in DONE and made.spec == spec.complete() and same_code(place, spec):
+        if begin.is_done(made) and made.spec == spec.complete() and begin.same_code(place, spec):
             return made
     return None
-
-
-def same_code(place: Path, spec: Spec) -> bool:
-    """Whether the user's own model is still what the run was trained with."""
-    file = spec.model.code
-    return not file or ((place / file.name).is_file() and (place / file.name).read_bytes() == file.read_bytes())
 
 
 def time_left(costs: Sequence[tuple[int, float]], sizes: Sequence[int]) -> float | None:

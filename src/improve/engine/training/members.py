@@ -6,7 +6,6 @@ spec of each trains it again, alone.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +19,12 @@ from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
+from improve.runs.begin import is_done, remove_husk
 from improve.runs.lock import locked
 from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
 
 FOLDER = "members"  # in the ensemble's
-DONE = ("finished", "diverged")
 SAME_UPDATES = ("training.batch_size", "optimizer.gradient_accumulation_steps")  # what too little memory may change
 
 
@@ -83,7 +82,7 @@ def failing(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    return any(run.load(file.parent).status not in DONE for file in folder.glob(f"{FOLDER}/*/summary.json"))
+    return not all(is_done(run.load(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
 def go(
@@ -117,11 +116,10 @@ def trained(
 ) -> run.Run:
     """The member, from where it stands; `overrides` are for one that is under way."""
     folder = runs / f"seed{spec.seed}"
-    if not (folder / "summary.json").is_file():
-        if folder.is_dir():
-            shutil.rmtree(folder)  # killed while it was made
+    remove_husk(folder, spec)
+    if not folder.exists():
         train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
-    elif run.load(folder).status not in DONE:
+    elif not is_done(run.load(folder)):
         resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
     return run.load(folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import Any, NamedTuple
 
@@ -14,10 +13,9 @@ from improve.errors import ImproveError
 from improve.experiments.auto.journal import Story
 from improve.experiments.lr_range import RateWatcher
 from improve.runs import run
+from improve.runs.begin import is_done, remove_husk
 from improve.runs.run import Run
 from improve.spec.spec import Spec
-
-DONE = ("finished", "diverged", "failed")
 
 
 class Budget(NamedTuple):
@@ -61,8 +59,7 @@ class BudgetWatcher(Relay, RateWatcher):
 def trained(story: Story, name: str, spec: Spec, clock: BudgetWatcher, pause: int = 0) -> Run:
     """The run of this name at its end, or after `pause` epochs."""
     folder = story.folder / name
-    if folder.is_dir() and not (folder / "summary.json").is_file():
-        shutil.rmtree(folder)  # killed while it was made
+    remove_husk(folder, spec)
     clock.pause = pause if pause < spec.training.epochs else 0
     if folder.exists() and far_enough(run.load(folder), clock.pause):
         return run.load(folder)
@@ -79,4 +76,4 @@ def trained(story: Story, name: str, spec: Spec, clock: BudgetWatcher, pause: in
 
 
 def far_enough(made: Run, pause: int) -> bool:
-    return made.status in DONE or 0 < pause <= len(made.history)
+    return is_done(made) or made.status == "failed" or 0 < pause <= len(made.history)

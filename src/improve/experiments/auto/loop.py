@@ -20,6 +20,7 @@ from improve.experiments.auto.proposals import Proposal, edited, guesses, propos
 from improve.experiments.auto.rate_check import probed
 from improve.interrupt import goes_on
 from improve.runs import run
+from improve.runs.begin import names
 from improve.runs.lock import locked
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
@@ -71,9 +72,9 @@ def give_up(story: Story) -> None:
 
 def folder_for(spec: Spec, name: str, runs: Path) -> Path:
     """The folder of this name, where it was begun with this spec; else one that is new."""
-    text, number = yamlfile.write(spec.complete()), 1
-    while True:
-        folder = runs / (name if number == 1 else f"{name}-{number}")
+    text = yamlfile.write(spec.complete())
+    for candidate in names(name):
+        folder = runs / candidate
         try:
             folder.mkdir()
             run.write_text(folder / "start.yaml", text)
@@ -83,7 +84,7 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
         except FileExistsError:
             if (folder / "start.yaml").is_file() and (folder / "start.yaml").read_text(encoding="utf-8") == text:
                 return folder
-        number += 1
+    raise AssertionError("names do not end")
 
 
 def next_steps(story: Story, budget: Budget, seed: int, clock: BudgetWatcher) -> list[Step]:

@@ -80,8 +80,3 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") ->
 
 def covered(path: str, varied: set[str]) -> bool:
     return any(path == key or path.startswith(f"{key}.") or key.startswith(f"{path}.") for key in varied)
-
-
-def pruned(summary: Mapping[str, Any]) -> str:
-    """Why a run was ended before its time, on purpose; nothing where it was not."""
-    return str(summary.get("stopped_because") or "") if summary.get("status") == "stopped" else ""

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import queue
-import shutil
 import sys
 import threading
 import traceback
@@ -23,10 +22,9 @@ from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError
 from improve.interrupt import BrokenOff, interruptible
+from improve.runs.begin import remove_husk
 from improve.runs.run import checked_name
 from improve.spec.spec import Spec
-
-MADE_FIRST = {"spec.yaml", "predictions", "state", "evidence"}  # in a run folder, before its summary
 
 
 class Line:
@@ -112,16 +110,6 @@ def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[]
     if folder.is_dir():
         return resume(folder, [], watcher, data=data)
     return train(spec, name, runs, watcher, data=data)
-
-
-def remove_husk(folder: Path, spec: Spec) -> None:
-    """A run folder that was being made when its process was killed holds nothing yet."""
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    made = MADE_FIRST | ({spec.model.code.name} if spec.model.code else set())
-    held = {path.name for path in folder.iterdir() if not path.name.endswith(".tmp")}
-    if held <= made and not any(folder.glob("*/*")):
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

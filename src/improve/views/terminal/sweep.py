@@ -16,10 +16,10 @@ from rich.text import Text
 
 from improve.diagnosis.comparison.compare import Comparison, Row
 from improve.errors import ImproveError, printable
-from improve.experiments.sweep.folder import pruned
 from improve.experiments.sweep.result import BEST, Verdict, measured
 from improve.experiments.sweep.trials import SweepWatcher
 from improve.figure import COLORS
+from improve.runs.begin import stop_reason
 from improve.runs.run import Run
 from improve.views.figures.sweep import short
 from improve.views.terminal.comparison import cells, columns, footnote, show_finding, show_recipes
@@ -108,7 +108,7 @@ def ended(made: Run | ImproveError) -> str:
     """How it went, in few words."""
     if isinstance(made, ImproveError):
         return f"failed: {printable(made.what)}"
-    part, reason = made.summary.get("validation"), pruned(made.summary)
+    part, reason = made.summary.get("validation"), stop_reason(made.summary)
     if made.status == "diverged" or not part:
         return made.status
     error = f"validation error {percent(part['error'])}"
