@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.training.watcher import Announcement
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
@@ -33,7 +33,7 @@ class TerminalAutoWatcher(AutoWatcher):
         self.live: Live | None = None
         self.doing = ""
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.say(f"{folder.name}: training")
 
     def epoch(self, row: dict[str, Any], best: int) -> None:
