@@ -25,7 +25,6 @@ import numpy as np
 from improve.engine.training.train import train
 from improve.lazy import keras
 from improve.spec.spec import Spec
-from kill import Silent
 from runner_tax_report import cpu, markdown, put
 
 HERE = Path(__file__).parent
@@ -99,7 +98,7 @@ def train_all(runs: Path, epochs: int) -> None:
         if not left_out(case, keras.backend.backend()):
             keras.config.set_floatx(f"float{case.bits}")
             for devices in (1, 2):
-                train(specified(case, epochs, devices), f"{number}_{devices}", runs, Silent())
+                train(specified(case, epochs, devices), f"{number}_{devices}", runs)
 
 
 def left_out(case: Case, backend: str) -> bool:

@@ -29,16 +29,6 @@ HEAD = ["", "validation error", "cross-entropy", "test error", "cross-entropy"]
 CYCLES = 4
 
 
-class Silent:
-    """Nobody watches."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-    def trained(self, *told: Any) -> None: ...
-
-
 def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as temporary:
@@ -59,9 +49,9 @@ def parse() -> argparse.Namespace:
 
 
 def section(arguments: argparse.Namespace, runs: Path) -> str:
-    together = load(begin(of_members(arguments), "lenets", runs, Silent()))
+    together = load(begin(of_members(arguments), "lenets", runs))
     chosen = load(ensemble(members(together)[0], runs, "lenets_greedy", greedy=True))
-    snapped, plain = (load(begin(spec, name, runs, Silent())) for name, spec in of_snapshots(arguments))
+    snapped, plain = (load(begin(spec, name, runs)) for name, spec in of_snapshots(arguments))
     snapshots = load(runs / snapped.summary["snapshots"])
     told = (
         f"LeNet on {arguments.images:,} images of CIFAR-10, half of them train, a quarter validates, a quarter tests; "

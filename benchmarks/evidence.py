@@ -27,15 +27,6 @@ HERE = Path(__file__).parent
 HEADING = "## Evidence"
 
 
-class Silent:
-    """Nobody watches."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-
-
 def main() -> None:
     arguments = parse()
     spent = timed(Probes)
@@ -90,7 +81,7 @@ def run(arguments: argparse.Namespace, evidence: str) -> float:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
-        train(spec, "run", Path(folder), Silent())
+        train(spec, "run", Path(folder))
         return time.process_time() - began
 
 

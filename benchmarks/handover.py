@@ -34,15 +34,6 @@ MODELS: dict[str, Any] = {
 LIBRARIES = ("keras", "tensorflow", "tf2onnx", "onnxruntime", "ai-edge-litert")
 
 
-class Silent:
-    """Nobody watches."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=1500)
@@ -69,7 +60,7 @@ def trained(folder: Path, name: str, arguments: argparse.Namespace) -> Path:
         {"data": {"source": "cifar10", "subset": arguments.images}, "model": MODELS[name], "evidence": "light",
          "augmentation": ["flip", "shift"], "training": {"epochs": arguments.epochs}}
     )  # fmt: skip
-    return train(spec, name, folder, Silent())
+    return train(spec, name, folder)
 
 
 def averaged(folder: Path, members: list[str]) -> Path:

@@ -41,26 +41,17 @@ TIMES = ("seconds", "training_seconds")
 TABLES = ("metrics.csv", "steps.csv", "evidence/layers.csv", "evidence/kernels.csv", "evidence/epochs.csv")
 
 
-class Silent:
-    """Nobody watches."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-
-
 def trained(file: Path, runs: Path, name: str) -> None:
     from improve.engine.training.train import train
     from improve.spec.reading.load import load
 
-    train(load(file), name, runs, Silent())
+    train(load(file), name, runs)
 
 
 def resumed(folder: Path) -> None:
     from improve.engine.training.resume import resume
 
-    resume(folder, [], Silent())
+    resume(folder, [])
 
 
 def main() -> None:
@@ -139,15 +130,15 @@ def status(folder: Path) -> str:
 
 def lost(folder: Path) -> int:
     """Steps that have to be repeated: those of whole epochs in metrics.csv that the newest state does not have."""
-    from improve.engine.training import checkpoint as keeping
+    from improve.engine.training import checkpoint
 
     try:
-        about = keeping.read(folder)[0].about
+        meta = checkpoint.read(folder)[0].meta
         written = len((folder / "metrics.csv").read_text().splitlines()) - 1
     except (FileNotFoundError, NotADirectoryError):
         return 0
-    steps = about["timeline"]["steps_per_epoch"]
-    return max(0, (written - len(about["history"]["rows"])) * steps)
+    steps = meta["timeline"]["steps_per_epoch"]
+    return max(0, (written - len(meta["history"]["rows"])) * steps)
 
 
 def share(folder: Path) -> float:

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from improve.experiments.sweep.trials import SweepWatcher
 from runner_tax_report import put
 
 TINY = """\
@@ -104,16 +105,12 @@ def equal(run: Path, folder: Path) -> bool:
     return bool(alone["state_sha256"] == json.loads((run / "summary.json").read_text())["state_sha256"])
 
 
-class Memory:
+class Memory(SweepWatcher):
     """A watcher that reads the worker's resident memory, in MB, after each run."""
 
     def __init__(self) -> None:
         self.trials: Any = None
         self.sizes: list[float] = []
-
-    def reading(self, *told: Any) -> None: ...
-    def begun(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
 
     def member(self, *told: Any) -> None:
         status = Path(f"/proc/{self.trials.workers[0].process.pid}/status").read_text()

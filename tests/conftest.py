@@ -11,6 +11,7 @@ import pytest
 
 from improve import cli
 from improve.engine.training.train import train
+from improve.engine.training.watcher import Watcher
 from improve.experiments.auto.journal import Step, Story
 from improve.lazy import np
 from improve.runs import ledger
@@ -202,20 +203,7 @@ def patient(monkeypatch):
     monkeypatch.setattr("improve.engine.training.train.LONG", 1e9)
 
 
-class Silent:
-    """A watcher that says nothing."""
-
-    def reading(self, *arguments):
-        pass
-
-    def started(self, *arguments):
-        pass
-
-    def step(self, *arguments):
-        pass
-
-    def epoch(self, *arguments):
-        pass
+Silent = Watcher  # says nothing
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from PIL import Image
 from improve.diagnosis.findings.rule import Change
 from improve.diagnosis.next_spec import revise
 from improve.engine.preview import Row
+from improve.engine.training.watcher import Announcement
 from improve.errors import UsageError, visible
 from improve.images import cache as imagecache
 from improve.images import npz as npzfile
@@ -158,8 +159,8 @@ def test_init_writes_no_file_but_a_new_one(improve, tmp_path, name):
 def test_what_is_told_of_training_is_told_line_by_line(capfd, text):
     spec = Spec.model_validate({"data": {"source": {"name": "npz", "path": text}}})
     data = SimpleNamespace(parts={}, duplicates={f"{text} in {text}": 2}, skipped=((text, text),))
-    about = {"parameters": 9, "device": text, "steps_per_epoch": 1, "warnings": [f"T16 {text}"], "notes": [text]}
-    TerminalWatcher().started(Path("runs") / text, spec, data, about)
+    announcement = Announcement(9, text, steps_per_epoch=1, notes=(text,), warnings=(f"T16 {text}",))
+    TerminalWatcher().started(Path("runs") / text, spec, data, announcement)
     assert_harmless(capfd.readouterr().err)
 
 

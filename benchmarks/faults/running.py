@@ -51,15 +51,6 @@ class Job:
             return False
 
 
-class Silent:
-    """Nobody watches."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-
-
 def summary(folder: Path) -> dict[str, Any]:
     return read_json(folder / "summary.json") or {}
 
@@ -85,7 +76,7 @@ def train(job: Job) -> tuple[str, str, float]:
     shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        improve_train(job.load(), job.folder.name, job.folder.parent, Silent())
+        improve_train(job.load(), job.folder.name, job.folder.parent)
     except Exception as error:  # a case that cannot be trained is a result too
         failed(job.folder, f"{type(error).__name__}: {error}")
     strip(job)

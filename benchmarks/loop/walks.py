@@ -38,18 +38,6 @@ from improve.spec.reading.load import load
 SEARCHES = ("random", "tpe")
 
 
-class Silent:
-    """Watches a walk, or a sweep."""
-
-    def reading(self, *told: Any) -> None: ...
-    def started(self, *told: Any) -> None: ...
-    def step(self, *told: Any) -> None: ...
-    def epoch(self, *told: Any) -> None: ...
-    def begun(self, *told: Any) -> None: ...
-    def decided(self, *told: Any) -> None: ...
-    def member(self, *told: Any) -> None: ...
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=TASKS, action="append")
@@ -96,7 +84,7 @@ def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple
     start, folder, trials, budget = written(place, one.spec, seed), place / "sweep", runs, runs * one.epochs
     while True:
         made = plan(start, one.space, search=search, trials=trials)
-        results = sweep(made, folder, Silent())
+        results = sweep(made, folder)
         epochs = sum(len(run.history) for each in results for run in each.runs)
         more = (budget - epochs) // one.epochs
         if more < 1:
@@ -109,7 +97,7 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     """As `searched`; where three runs in a row failed, what was best before counts."""
     spec = load(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
-        auto(spec, "auto", place, Budget(epochs=runs * one.epochs), Silent())
+        auto(spec, "auto", place, Budget(epochs=runs * one.epochs))
     story = read(place / "auto")
     end = ending(story)
     advice = [step for step in story.decided if step.code]

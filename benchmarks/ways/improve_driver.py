@@ -9,6 +9,7 @@ from typing import Any
 from stopwatch import Stopwatch
 
 from improve.engine.training.train import train
+from improve.engine.training.watcher import Announcement
 from improve.spec.reading.load import load
 from improve.views.terminal.training import TerminalWatcher
 
@@ -24,9 +25,9 @@ class TimedWatcher(TerminalWatcher):
         super().__init__()
         self.watch = Stopwatch()
 
-    def started(self, folder: Path, spec: Any, data: Any, about: dict[str, Any]) -> None:
-        super().started(folder, spec, data, about)
-        self.images, self.steps_per_epoch = len(data.parts["train"]), about["steps_per_epoch"]
+    def started(self, folder: Path, spec: Any, data: Any, announcement: Announcement) -> None:
+        super().started(folder, spec, data, announcement)
+        self.images, self.steps_per_epoch = len(data.parts["train"]), announcement.steps_per_epoch
         self.watch.begin()
 
     def step(self, epoch: int, step: int) -> None:

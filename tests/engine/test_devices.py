@@ -189,7 +189,7 @@ def test_all_devices_where_there_is_one_are_one(fit):
 def test_a_state_that_was_saved_before_there_were_devices_has_nothing_changed(fit):
     made = fit("data: {source: digits, subset: 200}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 50}\n")
     kept = keeping.read(made.folder)[0]
-    del kept.about["spec"]["training"]["devices"], kept.about["devices"]
+    del kept.meta["spec"]["training"]["devices"], kept.meta["devices"]
     spec, edits = resume.changed(made, kept, [])
     assert edits == list(resume.other_versions(kept, spec)) == []
 

@@ -84,7 +84,7 @@ def test_a_run_that_was_stopped_at_any_step_goes_on_to_the_identical_end(spec, w
 
 
 def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, whole, tmp_path, at_once, monkeypatch):
-    monkeypatch.setattr(keeping.Keeper, "due", property(lambda keeper: True))  # after every step
+    monkeypatch.setattr(keeping.Checkpoints, "due", property(lambda checkpoints: True))  # after every step
     folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
     for stop in ((2, 5), (4, 1)):
         resume(folder, [], Stops(*stop))
@@ -205,8 +205,8 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, whole, tmp_pa
     told = []
 
     class Listening(Silent):
-        def started(self, folder, spec, data, about):
-            told.extend(about["notes"])
+        def started(self, folder, spec, data, announcement):
+            told.extend(announcement.notes)
 
     assert content(resume(folder, [], Listening())) == whole
     assert told[0].startswith(f"{newest} is damaged: arrays.npz has 4 bytes")

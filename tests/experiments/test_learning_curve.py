@@ -74,14 +74,14 @@ def made(make_run, name="n134_seed5", status="finished", **data):
 def test_a_member_is_trained_again_unless_a_run_of_exactly_its_spec_is_done(make_run, name, status, data, again):
     folder = made(make_run, name, status, **data).folder.parent
     member = lc.plan(SPEC, 1)[0][0]
-    assert (lc.finished(folder, member.name, member.spec) is None) == again
+    assert (lc.finished_run(folder, member.name, member.spec) is None) == again
 
 
 def test_a_damaged_run_is_no_result(make_run):
     run = made(make_run)
     (run.folder / "summary.json").write_text("{")
     member = lc.plan(SPEC, 1)[0][0]
-    assert lc.finished(run.folder.parent, member.name, member.spec) is None
+    assert lc.finished_run(run.folder.parent, member.name, member.spec) is None
 
 
 @pytest.mark.parametrize(

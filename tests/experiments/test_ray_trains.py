@@ -52,7 +52,7 @@ class Told:
     def begun(self, name):
         self.names.append(name)
 
-    def epoch(self, name, row):
+    def trial_epoch(self, name, row):
         self.epochs.append((name, row["epoch"]))
         if self.press:
             self.press, press = None, self.press
@@ -105,7 +105,7 @@ def test_a_node_that_is_killed_costs_time_and_no_trial(swept, second, tmp_path):
         os.kill(raylets()[theirs], signal.SIGKILL)
 
     class Kills(Told):
-        def epoch(self, name, row):
+        def trial_epoch(self, name, row):
             there = next(row["node"] for row in log_of(folder) if row["event"] == "there")
             begun = [row["run"] for row in log_of(folder) if (row["event"], row["node"]) == ("begun", there)]
             if name in begun and self.press:

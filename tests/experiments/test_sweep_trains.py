@@ -41,7 +41,7 @@ class Told:
     def begun(self, name):
         self.begun_before_any_epoch += not self.epochs
 
-    def epoch(self, name, row):
+    def trial_epoch(self, name, row):
         self.epochs.append((name, row["epoch"]))
 
 

@@ -153,7 +153,7 @@ def test_a_state_of_the_first_version_is_read():
     """Kept as it was written then; it must never be written anew."""
     kept, wrong = keeping.read(FIXTURE)
     assert wrong == []
-    assert (len(kept.about["history"]["rows"]), kept.about["passes"]) == (1, 1)
+    assert (len(kept.meta["history"]["rows"]), kept.meta["passes"]) == (1, 1)
     assert kept.arrays["network/0000 hidden1/kernel"].shape == (64, 4)
     assert [len(part.loss) for part in kept.passes] == [5]
     assert kept.best["weights/0000 hidden1/kernel"].shape == (64, 4)

@@ -80,4 +80,4 @@ def test_the_second_signal_ends_it_at_once_and_the_last_state_is_whole(started):
     assert json.loads((folder / "summary.json").read_text())["status"] == "stopped"
     kept, wrong = keeping.read(folder)
     assert wrong == []
-    assert len(kept.about["history"]["rows"]) >= 0
+    assert len(kept.meta["history"]["rows"]) >= 0

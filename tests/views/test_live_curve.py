@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from improve.engine.training.watcher import Announcement
 from improve.spec.spec import Spec
 from improve.views.terminal import live_curve as show_curve
 from improve.views.terminal import training as progress
@@ -197,8 +198,8 @@ def watched(monkeypatch, tmp_path):
     out = terminal(width=90)
     monkeypatch.setattr(progress, "console", lambda stderr: out)
     watcher = TerminalWatcher()
-    about = {"parameters": 9, "device": "CPU", "steps_per_epoch": 4, "warnings": [], "notes": []}
-    watcher.started(tmp_path, Spec(), SimpleNamespace(parts={}, duplicates={}, skipped=()), about)
+    data = SimpleNamespace(parts={}, duplicates={}, skipped=())
+    watcher.started(tmp_path, Spec(), data, Announcement(9, "CPU", steps_per_epoch=4))
 
     def seen():
         out.file.flush()

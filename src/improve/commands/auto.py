@@ -39,10 +39,10 @@ def auto(
     from improve.experiments.auto.conclusion import ending
     from improve.experiments.auto.loop import auto as improved
     from improve.views.report.page import report
-    from improve.views.terminal.auto import AutoWatcher, show_ending
+    from improve.views.terminal.auto import TerminalAutoWatcher, show_ending
     from improve.views.terminal.auto import as_json as told
 
-    budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), AutoWatcher(quiet)
+    budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), TerminalAutoWatcher(quiet)
     try:
         story = improved(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
     finally:

@@ -28,10 +28,10 @@ def learning_curve(
     from improve.experiments.learning_curve import learning_curve as measure_curve
     from improve.runs.run import checked_name
     from improve.views.figures.experiments import draw_learning_curve
-    from improve.views.terminal.experiments import CurveWatcher, show_curve
+    from improve.views.terminal.experiments import TerminalCurveWatcher, show_curve
 
     folder = runs / checked_name(f"{name or spec.stem}_learning_curve")
-    curve = measure_curve(experiment, folder, seeds, CurveWatcher(quiet))
+    curve = measure_curve(experiment, folder, seeds, TerminalCurveWatcher(quiet))
     picture = folder / "learning_curve.png"
     draw_learning_curve(picture, curve)
     if as_json:
@@ -57,10 +57,10 @@ def learning_rate(
     from improve.experiments.lr_range import rate_range
     from improve.runs.run import checked_name
     from improve.views.figures.experiments import draw_rate_range
-    from improve.views.terminal.experiments import SweepWatcher, show_rates
+    from improve.views.terminal.experiments import TerminalRateWatcher, show_rates
 
     folder = runs / checked_name(f"{name or spec.stem}_lr")
-    found = rate_range(experiment, folder, seeds, SweepWatcher(quiet))
+    found = rate_range(experiment, folder, seeds, TerminalRateWatcher(quiet))
     picture = folder / "lr_range.png"
     draw_rate_range(picture, found)
     if as_json:

@@ -13,10 +13,9 @@ from improve.commands.options import RUNS, Json, NoCode, Quiet, Runs, SpecFile, 
 from improve.errors import UsageError
 
 if TYPE_CHECKING:
-    from improve.experiments.sweep.local_trials import Trials
     from improve.experiments.sweep.plan import Plan
     from improve.experiments.sweep.result import Verdict
-    from improve.experiments.sweep.sweep import Watcher
+    from improve.experiments.sweep.trials import SweepWatcher, Trials
 
 Space = Annotated[
     list[str] | None,
@@ -73,9 +72,9 @@ def sweep(
     check(planned)
     from improve.experiments.sweep.result import conclude
     from improve.experiments.sweep.sweep import sweep as sweep_plan
-    from improve.views.terminal.sweep import TrialsWatcher
+    from improve.views.terminal.sweep import TerminalSweepWatcher
 
-    watcher = TrialsWatcher(quiet)
+    watcher = TerminalSweepWatcher(quiet)
     try:
         results = sweep_plan(planned, folder, watcher, trains)
     finally:
@@ -83,7 +82,7 @@ def sweep(
     shown(conclude(planned, folder, results), folder, as_json)
 
 
-def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable[[Path, Watcher], Trials]:
+def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable[[Path, SweepWatcher], Trials]:
     """What trains the points: processes on this machine, or a cluster."""
     if address is None:
         from improve.experiments.sweep.local_trials import LocalTrials

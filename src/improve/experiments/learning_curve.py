@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from improve.engine.training import train
+from improve.engine.training.train import not_stopped, train
+from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
-from improve.runs import files, run
+from improve.runs import begin, files, run
 from improve.spec.identity import curve_identity
 from improve.spec.partition import part_sizes
 from improve.spec.spec import Spec
@@ -23,7 +24,6 @@ LEAST_SIZES = 3  # of which a law with three unknowns can be fitted
 FORWARD = (2, 4)  # forecasts are for this many times the training images
 WORTH = 0.02  # a gain below this, in error, is none
 SURE = 0.001  # a gain above this is not 0
-DONE = ("finished", "diverged")
 
 
 class Member(NamedTuple):
@@ -48,10 +48,14 @@ class Point:
     train_error: float | None
 
 
-class Watcher(train.Watcher, Protocol):
-    """Told of each run that is done; `left` is in seconds, None where nothing was trained yet."""
+class CurveWatcher(Watcher):
+    """Told of each run of a learning curve as well."""
 
-    def member(self, done: int, total: int, point: Point, left: float | None) -> None: ...
+    def member(self, done: int, total: int, point: Point, left: float | None) -> None:
+        """`done` of `total` runs are, with this one; `left` is in seconds, None where nothing was trained yet."""
+
+
+NOBODY = CurveWatcher()  # watches
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Curve:
         }
 
 
-def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Curve:
+def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher = NOBODY) -> Curve:
     """Train what is not trained yet in `folder`, fit, forecast, and write learning_curve.json there.
 
     Raises UsageError where there are too few images.
@@ -142,16 +146,16 @@ def member_spec(spec: Spec, size: int, seed: int) -> Spec:
     return spec.model_copy(update={"data": data, "seed": spec.seed + seed})
 
 
-def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterator[Point]:
+def trained(members: Sequence[Member], folder: Path, watcher: CurveWatcher) -> Iterator[Point]:
     """Each member's result, from its run where there is one already."""
-    before = [finished(folder, member.name, member.spec) for member in members]
+    before = [finished_run(folder, member.name, member.spec) for member in members]
     costs: list[tuple[int, float]] = []
     for number, (member, found) in enumerate(zip(members, before, strict=True)):
         made = found
         if made is None:
             began = time.monotonic()
             with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
-                made = train.not_stopped(run.load(train.train(member.spec, member.name, folder, watcher)))
+                made = not_stopped(run.load(train(member.spec, member.name, folder, watcher)))
             costs.append((member.size, time.monotonic() - began))
         point = point_of(member, made)
         missing = [other.size for other, done in zip(members, before, strict=True) if done is None]
@@ -160,24 +164,16 @@ def trained(members: Sequence[Member], folder: Path, watcher: Watcher) -> Iterat
         yield point
 
 
-def finished(folder: Path, name: str, spec: Spec) -> run.Run | None:
+def finished_run(folder: Path, name: str, spec: Spec) -> run.Run | None:
     """The run of exactly this spec that is done, under `name` or name-2, -3 …, if there is one."""
-    for place in sorted(folder.glob(f"{name}*")):
-        if place.name != name and not place.name.removeprefix(f"{name}-").isdecimal():
-            continue
+    for place in begin.folders(folder, name):
         try:
             made = run.load(place)
         except ImproveError:
             continue
-        if made.status in DONE and made.spec == spec.complete() and same_code(place, spec):
+        if begin.is_done(made) and made.spec == spec.complete() and begin.same_code(place, spec):
             return made
     return None
-
-
-def same_code(place: Path, spec: Spec) -> bool:
-    """Whether the user's own model is still what the run was trained with."""
-    file = spec.model.code
-    return not file or ((place / file.name).is_file() and (place / file.name).read_bytes() == file.read_bytes())
 
 
 def time_left(costs: Sequence[tuple[int, float]], sizes: Sequence[int]) -> float | None:

@@ -12,12 +12,13 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from improve.engine.data.prepare import prepare, training_size
 from improve.engine.model.build import assemble
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch, training_batches
+from improve.engine.training.watcher import Watcher
 from improve.interrupt import goes_on
 from improve.lazy import np
 from improve.runs import files, run
@@ -82,14 +83,17 @@ class RateRange:
         return {**value, "sentence": self.sentence, "seeds": seeds}
 
 
-class Watcher(Protocol):
-    """Told of the images that are read, and of each seed that is done."""
+class RateWatcher(Watcher):
+    """Told of each seed of a range test as well."""
 
-    def reading(self, done: int, total: int) -> None: ...
-    def sweep(self, done: int, total: int, sweep: Sweep) -> None: ...
+    def sweep(self, done: int, total: int, sweep: Sweep) -> None:
+        """`done` of `total` seeds are, with this one."""
 
 
-def rate_range(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> RateRange:
+NOBODY = RateWatcher()  # watches
+
+
+def rate_range(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher = NOBODY) -> RateRange:
     """Test each seed that is not tested yet in `folder`, and write lr_range.json there."""
     folder = run.writable(folder)
     sweeps = tuple(swept(spec, folder, seeds, watcher))
@@ -98,7 +102,7 @@ def rate_range(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> RateRa
     return found
 
 
-def swept(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Iterator[Sweep]:
+def swept(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher) -> Iterator[Sweep]:
     """Each seed's test, from its file where it was done before."""
     for number in range(seeds):
         member = spec.model_copy(update={"seed": spec.seed + number})

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
 from improve.runs import files, lock
+from improve.runs.begin import new_folder
 from improve.runs.evidence import Evidence, bounded
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
 from improve.runs.schema import Environment, Recorded, Summary, fault
@@ -104,25 +105,18 @@ def checked_name(name: str) -> str:
 
 
 def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **begun: Any) -> Path:
-    """A new folder for a run: `name`, or name-2, -3 … if that is taken. mkdir is atomic, so two never get the same.
-    `weights`: the run that it starts from; `begun`: what else stands in its summary from the beginning."""
-    number = 1
-    while True:
-        folder = runs / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        (folder / "predictions").mkdir()
-        (folder / "state").mkdir()
-        (folder / "evidence").mkdir()
-        files.write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
-        if spec.model.code:
-            bring_code(spec.model.code, folder)
-        begun |= {"status": "running", "name": folder.name}
-        write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
-        return folder
+    """A new folder for a run: `name`, or name-2, -3 … if that is taken. `weights`: the run that it starts from;
+    `begun`: what else stands in its summary from the beginning."""
+    folder = new_folder(runs, name)
+    (folder / "predictions").mkdir()
+    (folder / "state").mkdir()
+    (folder / "evidence").mkdir()
+    files.write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+    if spec.model.code:
+        bring_code(spec.model.code, folder)
+    begun |= {"status": "running", "name": folder.name}
+    write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
+    return folder
 
 
 def bring_code(file: Path, folder: Path) -> None:

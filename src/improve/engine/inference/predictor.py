@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.engine.model.build import deliverable, network
 from improve.engine.model.measure import log_softmax, logits_of, with_both_classes
 from improve.engine.model.weights import restore
-from improve.engine.training import checkpoint as keeping
+from improve.engine.training.checkpoint import best_weights
 from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images
 from improve.lazy import keras, np
@@ -164,7 +164,7 @@ def answering(found: Run) -> tuple[list[Run], list[float]]:
 def member_of(found: Run, code: bool) -> Member:
     spec = spec_of(found, code)
     form, normalization = recorded_form(found)
-    return Member(found, spec, form, normalization, keeping.best_weights(found.folder))
+    return Member(found, spec, form, normalization, best_weights(found.folder))
 
 
 def spec_of(found: Run, code: bool) -> Spec:

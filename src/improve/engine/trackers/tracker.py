@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from improve.engine.data.prepare import PreparedData
 from improve.engine.trackers.mlflow import MLflow
 from improve.engine.trackers.tensorboard import TensorBoard
-from improve.engine.training.members import Watcher
+from improve.engine.training.watcher import Announcement, Relay, Watcher
 from improve.errors import UsageError, printable
 from improve.runs import run
 from improve.runs.run import Run
@@ -101,33 +101,27 @@ def ends(rows: Sequence[dict[str, float]], now: float) -> Iterator[float]:
         yield now - left
 
 
-class Tee:
+class Tee(Relay):
     """A watcher, and trackers beside it."""
 
     def __init__(self, watcher: Watcher, trackers: Sequence[Tracker], warn: Callable[[str], None]):
-        self.watcher = watcher
+        super().__init__(watcher)
         self.followers = [Follower(tracker, warn) for tracker in trackers]
 
-    def reading(self, done: int, total: int) -> None:
-        self.watcher.reading(done, total)
-
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
-        self.watcher.started(folder, spec, data, about)
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
+        super().started(folder, spec, data, announcement)
         for follower in self.followers:
             follower.follow(folder)
 
-    def step(self, epoch: int, step: int) -> None:
-        self.watcher.step(epoch, step)
-
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
-        reason = self.watcher.epoch(row, best)
+        reason = super().epoch(row, best)
         for follower in self.followers:
             follower.epoch()
         return reason
 
-    def trained(self, number: int, total: int, made: Run) -> None:
+    def trained(self, number: int, total: int, run: Run) -> None:
         self.close()
-        self.watcher.trained(number, total, made)
+        super().trained(number, total, run)
 
     def close(self) -> None:
         """The run is at its end, whichever that is; its lock is released."""

@@ -16,42 +16,43 @@ from improve.engine.model.weights import restore, state_of, weights_of
 from improve.engine.training.history import History
 from improve.errors import ImproveError
 from improve.lazy import keras
-from improve.runs import files, run
-from improve.runs import generations as store
+from improve.runs import files, generations, run
 from improve.runs.generations import Arrays
 from improve.runs.tables import Table
 
-ARRAYS, BEST, ABOUT = "arrays.npz", "best.npz", "state.json"
+ARRAYS, BEST, META = "arrays.npz", "best.npz", "state.json"
 CHEAP = 100.0  # between epochs: so many times as long as saving takes is waited, so that it takes 1 % of the time
 STEPS = "steps/"
 WEIGHTS, PROBABILITY = "weights/", "probability/"
 
 
-class Kept(NamedTuple):
-    """A saved state: the model's and the steps' arrays, those of the best epoch, and plain data."""
+class Saved(NamedTuple):
+    """A saved state: the model's and the steps' arrays, those of the best epoch, and plain data (`meta`, as in
+    state.json)."""
 
     arrays: Arrays
     best: Arrays
-    about: dict[str, Any]
+    meta: dict[str, Any]
 
     @property
     def passes(self) -> list[Steps]:
         """Of the epoch in hand."""
-        count = int(self.about["passes"])
+        count = int(self.meta["passes"])
         return [Steps(*(self.arrays[f"{STEPS}{number}/{name}"] for name in Steps._fields)) for number in range(count)]
 
 
-def read(folder: Path) -> tuple[Kept, list[str]]:
-    """The newest state of a run that is whole, and what is wrong with newer ones; raises as store.load does."""
-    return store.load(folder / "state", lambda files: accepted(folder, files))
+def read(folder: Path) -> tuple[Saved, list[str]]:
+    """The newest state of a run that is whole, and what is wrong with newer ones; raises as generations.load does."""
+    return generations.load(folder / "state", lambda files: accepted(folder, files))
 
 
-def accepted(folder: Path, files: dict[str, bytes]) -> Kept:
-    about = json.loads(files[ABOUT])
-    for name, size in about["tables"].items():
+def accepted(folder: Path, files: dict[str, bytes]) -> Saved:
+    """The state in `files`. Raises ValueError where a table of the run is shorter than it was."""
+    meta = json.loads(files[META])
+    for name, size in meta["tables"].items():
         if (folder / name).stat().st_size < size:
             raise ValueError(f"{name} is shorter than it was")
-    return Kept(store.unpacked(files[ARRAYS]), store.unpacked(files[BEST]), about)
+    return Saved(generations.unpacked(files[ARRAYS]), generations.unpacked(files[BEST]), meta)
 
 
 def best_weights(folder: Path) -> Arrays:
@@ -68,17 +69,21 @@ def best_weights(folder: Path) -> Arrays:
 def only_weights(weights: Arrays) -> dict[str, bytes]:
     """The files of a state from which `best_weights` gives these, and from which nothing goes on."""
     best = {WEIGHTS + name: array for name, array in weights.items()}
-    return {ARRAYS: store.packed({}), BEST: store.packed(best), ABOUT: store.written({"tables": {}})}
+    return {
+        ARRAYS: generations.packed({}),
+        BEST: generations.packed(best),
+        META: generations.written({"tables": {}}),
+    }
 
 
-class Keeper:
+class Checkpoints:
     """Saves the state of a run that trains."""
 
     def __init__(self, folder: Path, model: Any, history: History, data: PreparedData, tables: dict[str, Table]):
         self.folder, self.model, self.history, self.data, self.tables = folder, model, history, data, tables
         self.best: Arrays = {}
         self.changes: list[dict[str, Any]] = []
-        self.about: dict[str, Any] = {}  # for summary.json
+        self.summary: dict[str, Any] = {}  # what summary.json says beside what was reached
         self.saved, self.cost, self.spent = time.monotonic(), 0.0, 0.0
 
     def keep_best(self, measured: dict[str, Measured]) -> None:
@@ -107,13 +112,13 @@ class Keeper:
             for name, array in part._asdict().items()
         }
         for name in self.tables:
-            store.sync(self.folder / name)
+            generations.sync(self.folder / name)
         files = {
-            ARRAYS: store.packed(state | steps),
-            BEST: store.packed(self.best),
-            ABOUT: store.written(self.plain()),
+            ARRAYS: generations.packed(state | steps),
+            BEST: generations.packed(self.best),
+            META: generations.written(self.plain()),
         }
-        store.save(self.folder / "state", files)
+        generations.save(self.folder / "state", files)
         self.write_reached("running")
         self.saved = time.monotonic()
         self.cost = self.saved - began
@@ -141,8 +146,8 @@ class Keeper:
                 arrays = {"id": part.ids, "label": part.labels, "probability": self.best[PROBABILITY + name]}
                 files.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
         reached = {"epochs": self.history.epoch, "best_epoch": self.history.best or None, **self.history.reached}
-        summary = {"status": status, "name": self.folder.name, **reached, **self.about, **more}
+        summary = {"status": status, "name": self.folder.name, **reached, **self.summary, **more}
         run.write_summary(self.folder, summary | ({"changes": self.changes} if self.changes else {}))
 
-    def take_up(self, kept: Kept) -> None:
-        self.best, self.changes = kept.best, list(kept.about["changes"])
+    def take_up(self, saved: Saved) -> None:
+        self.best, self.changes = saved.best, list(saved.meta["changes"])

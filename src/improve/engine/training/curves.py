@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from improve.engine.training.checkpoint import Keeper
+from improve.engine.training.checkpoint import Checkpoints
 from improve.engine.training.history import History
 from improve.errors import printable
 from improve.figure import COLORS, GREY, PURPLE, figure, save, tidy
@@ -23,8 +23,8 @@ LABELS = {"train": "training", "validation": "validation", "train_dev": "train-d
 class Curves:
     """Drawn after every epoch, or as often as takes a twentieth of the time; the end of a run is always drawn."""
 
-    def __init__(self, folder: Path, history: History, keeper: Keeper):
-        self.file, self.history, self.keeper = folder / "curves.png", history, keeper
+    def __init__(self, folder: Path, history: History, checkpoints: Checkpoints):
+        self.file, self.history, self.checkpoints = folder / "curves.png", history, checkpoints
         self.epoch, self.next = 0, time.monotonic() + FIRST  # the last that is drawn; monotonic seconds
 
     def epoch_ended(self) -> None:
@@ -38,7 +38,7 @@ class Curves:
     def draw(self) -> None:
         began, history = time.monotonic(), self.history
         human_error = history.spec.diagnosis.human_error
-        draw_curves(self.file, history.rows, history.best, human_error, self.keeper.changes)
+        draw_curves(self.file, history.rows, history.best, human_error, self.checkpoints.changes)
         now = time.monotonic()
         self.next = now + (SHARE * (now - began) if self.epoch else FIRST)
         self.epoch = history.epoch

@@ -6,35 +6,29 @@ spec of each trains it again, alone.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.training import resume, train
 from improve.engine.training.resources import OutOfMemoryError
+from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
+from improve.runs.begin import is_done, remove_husk
 from improve.runs.lock import locked
 from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
 
 FOLDER = "members"  # in the ensemble's
-DONE = ("finished", "diverged")
 SAME_UPDATES = ("training.batch_size", "optimizer.gradient_accumulation_steps")  # what too little memory may change
 
 
-class Watcher(train.Watcher, Protocol):
-    """Told of each member that is done, or was stopped."""
-
-    def trained(self, number: int, total: int, made: run.Run) -> None: ...
-
-
-def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None) -> Path:
+def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights: Path | None = None) -> Path:
     """Train `spec`: one network as `train.train` does, or all its members, into a new folder under `runs`."""
     if spec.training.members == 1:
         return train.train(spec, name, runs, watcher, weights)
@@ -47,7 +41,7 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | N
     return folder
 
 
-def go_on(folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True) -> Path:
+def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason: str = "", code: bool = True) -> Path:
     """Go on with a run as `resume.resume` does, or with the members of an ensemble that are not done.
 
     Raises UsageError where the members are done, or where their settings should change on the way.
@@ -88,7 +82,7 @@ def failing(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    return any(run.load(file.parent).status not in DONE for file in folder.glob(f"{FOLDER}/*/summary.json"))
+    return not all(is_done(run.load(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
 def go(
@@ -122,11 +116,10 @@ def trained(
 ) -> run.Run:
     """The member, from where it stands; `overrides` are for one that is under way."""
     folder = runs / f"seed{spec.seed}"
-    if not (folder / "summary.json").is_file():
-        if folder.is_dir():
-            shutil.rmtree(folder)  # killed while it was made
+    remove_husk(folder, spec)
+    if not folder.exists():
         train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
-    elif run.load(folder).status not in DONE:
+    elif not is_done(run.load(folder)):
         resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
     return run.load(folder)
 

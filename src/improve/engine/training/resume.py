@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore_state
-from improve.engine.training import checkpoint as keeping
+from improve.engine.training import checkpoint
 from improve.engine.training.batches import steps_per_epoch
-from improve.engine.training.checkpoint import Kept
-from improve.engine.training.train import Watcher, Work, begin, failing, go, make
+from improve.engine.training.checkpoint import Saved
+from improve.engine.training.train import Work, begin, failing, go, make
+from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
 from improve.runs import files, run
@@ -41,7 +43,7 @@ FIXED = {
 def resume(
     folder: Path,
     overrides: list[str],
-    watcher: Watcher,
+    watcher: Watcher = NOBODY,
     reason: str = "",
     code: bool = True,
     data: PreparedData | None = None,
@@ -58,20 +60,21 @@ def resume(
     load_spec(found.folder / "spec.yaml", code=code)
     with locked(folder) as owner:
         try:
-            kept, damaged = keeping.read(folder)
+            saved, damaged = checkpoint.read(folder)
         except FileNotFoundError:
             return start_over(found, overrides, watcher, owner, data)
-        spec, edits = changed(found, kept, overrides)
-        check_work_left(found, kept, spec, edits)
+        spec, edits = changed(found, saved, overrides)
+        check_work_left(found, saved, spec, edits)
         data = data or prepare(spec, watcher.reading)
         check_same_data(found, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
-        line = moved(kept, spec, edits, data)
+        line = moved(saved, spec, edits, data)
         with failing(folder, spec) as interrupt:
-            work = taken_up(spec, data, folder, line, owner, kept)
-            work.keeper.about |= {key: found.summary[key] for key in ("from",) if key in found.summary}
-            work.about["notes"] = [*damaged, *other_versions(kept, spec), *told(kept, edits)]
-            note_down(work, kept, edits, reason)
+            work = taken_up(spec, data, folder, line, owner, saved)
+            work.checkpoints.summary |= {key: found.summary[key] for key in ("from",) if key in found.summary}
+            notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
+            work.announcement = replace(work.announcement, notes=notes)
+            note_down(work, saved, edits, reason)
             go(work, interrupt, watcher)
     return folder
 
@@ -91,18 +94,18 @@ def start_over(
     return found.folder
 
 
-def changed(found: run.Run, kept: Kept, overrides: list[str]) -> tuple[Spec, list[Difference]]:
+def changed(found: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, list[Difference]]:
     """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
-    done = len(kept.about["history"]["rows"])
+    done = len(saved.meta["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
     spec = load_spec(found.folder / "spec.yaml", written)
-    before = Spec.model_validate(kept.about["spec"])  # with the defaults of what came after it was saved
+    before = Spec.model_validate(saved.meta["spec"])  # with the defaults of what came after it was saved
     edits = list(edits_between(before.complete(), spec.complete()))
     for edit in edits:
         key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
         if key:
             raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(found.folder))
-        if edit.path == "training.batch_size" and kept.about["passes"]:
+        if edit.path == "training.batch_size" and saved.meta["passes"]:
             raise UsageError("training.batch_size can change between epochs only, and the run stopped within one",
                              fix=f"improve resume {found.folder} first, and stop it between two")  # fmt: skip
     return spec, edits
@@ -117,8 +120,8 @@ def edits_between(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Differen
             yield edit
 
 
-def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Difference]) -> None:
-    done, more = len(kept.about["history"]["rows"]), f"improve resume {found.folder} training.epochs=+20"
+def check_work_left(found: run.Run, saved: Saved, spec: Spec, edits: list[Difference]) -> None:
+    done, more = len(saved.meta["history"]["rows"]), f"improve resume {found.folder} training.epochs=+20"
     if spec.training.epochs < done or (found.status == "finished" and spec.training.epochs == done):
         raise UsageError(f"{found.folder} is done with {done} epochs, {spec.training.epochs} are asked for", fix=more)
     if found.status == "finished" and not edits:
@@ -135,27 +138,29 @@ def check_same_data(found: run.Run, data: PreparedData) -> None:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 
 
-def moved(kept: Kept, spec: Spec, edits: list[Difference], data: PreparedData) -> Timeline:
+def moved(saved: Saved, spec: Spec, edits: list[Difference], data: PreparedData) -> Timeline:
     """The run's timeline with what the changes move."""
-    line, history = Timeline(**kept.about["timeline"]), kept.about["history"]
-    epoch, done = len(history["rows"]), sum(len(part.loss) for part in kept.passes)
+    line, history = Timeline(**saved.meta["timeline"]), saved.meta["history"]
+    epoch, done = len(history["rows"]), sum(len(part.loss) for part in saved.passes)
     if any(edit.path.partition(".")[0] == "schedule" for edit in edits):
         line = line.with_schedule_from(line.first_step(epoch) + done, epoch + done / line.steps_per_epoch)
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
 
 
-def taken_up(spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], kept: Kept) -> Work:
-    """The run as it was when `kept` was saved."""
-    work = make(spec, data, folder, line, owner, kept.about["tables"])
-    work.history.take_up(kept.about["history"], kept.passes)
-    work.keeper.take_up(kept)
-    restore_state(work.model, {name: kept.arrays[name] for name in kept.arrays if not name.startswith(keeping.STEPS)})
+def taken_up(spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved) -> Work:
+    """The run as it was when `saved` was."""
+    work = make(spec, data, folder, line, owner, saved.meta["tables"])
+    work.history.take_up(saved.meta["history"], saved.passes)
+    work.checkpoints.take_up(saved)
+    restore_state(
+        work.model, {name: saved.arrays[name] for name in saved.arrays if not name.startswith(checkpoint.STEPS)}
+    )
     work.model.optimizer.rate_scale.assign(work.history.rate_scale())
     return work
 
 
-def note_down(work: Work, kept: Kept, edits: list[Difference], reason: str) -> None:
+def note_down(work: Work, saved: Saved, edits: list[Difference], reason: str) -> None:
     """What changed, in the run's summary and its spec, before a step is taken with it."""
     if not edits:
         return
@@ -163,26 +168,26 @@ def note_down(work: Work, kept: Kept, edits: list[Difference], reason: str) -> N
         "epoch": work.history.epoch + round(work.history.done / work.history.timeline.steps_per_epoch, 3)
     }
     at |= {"step": work.history.step} | ({"reason": reason} if reason else {})
-    work.keeper.changes += [{**at, "path": edit.path, "from": edit.old, "to": edit.new} for edit in edits]
+    work.checkpoints.changes += [{**at, "path": edit.path, "from": edit.old, "to": edit.new} for edit in edits]
     work.history.changed = work.history.epoch
     lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
-             f"{yamlfile.inline(change['to'])}\n" for change in work.keeper.changes]  # fmt: skip
+             f"{yamlfile.inline(change['to'])}\n" for change in work.checkpoints.changes]  # fmt: skip
     # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
     files.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
-    work.keeper.save()
+    work.checkpoints.save()
 
 
-def other_versions(kept: Kept, spec: Spec) -> Iterator[str]:
+def other_versions(saved: Saved, spec: Spec) -> Iterator[str]:
     now = {"backend": keras.backend.backend(), "keras": keras.__version__}
     for what, version in now.items():
-        if kept.about[what] != version:
-            yield f"the run began with {what} {kept.about[what]}, this is {version}: its end will be another"
-    before, used = kept.about.get("devices", 1), devices.count(spec.training.devices)
+        if saved.meta[what] != version:
+            yield f"the run began with {what} {saved.meta[what]}, this is {version}: its end will be another"
+    before, used = saved.meta.get("devices", 1), devices.count(spec.training.devices)
     if before != used:
         yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
 
 
-def told(kept: Kept, edits: list[Difference]) -> Iterator[str]:
-    yield f"goes on after {len(kept.about['history']['rows'])} epochs"
+def what_goes_on(saved: Saved, edits: list[Difference]) -> Iterator[str]:
+    yield f"goes on after {len(saved.meta['history']['rows'])} epochs"
     for edit in edits:
         yield f"from here on {edit.path}: {yamlfile.inline(edit.new)} (before: {yamlfile.inline(edit.old)})"

@@ -15,11 +15,10 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.model.measure import Measured
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore, weights_of
-from improve.engine.training import checkpoint as keeping
+from improve.engine.training.checkpoint import best_weights, only_weights
 from improve.engine.training.history import History, numbers, open_test
 from improve.errors import ImproveError
-from improve.runs import ensemble, files, run
-from improve.runs import generations as store
+from improve.runs import ensemble, files, generations, run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.spec import Spec
 
@@ -49,10 +48,10 @@ def take(folder: Path, model: Any, history: History, measured: dict[str, Measure
     (half / "predictions").mkdir()
     fill(half, folder, model, history, measured)
     for path in [half, *half.rglob("*")]:
-        store.sync(path)
+        generations.sync(path)
     shutil.rmtree(made, ignore_errors=True)
     half.rename(made)
-    store.sync(made.parent)
+    generations.sync(made.parent)
     history.snapshots.append(history.epoch)
 
 
@@ -68,7 +67,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     for name, part in parts.items():
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
         files.write_arrays(half / "predictions" / f"{name}.npz", arrays)
-    store.save(half / "state", keeping.only_weights(weights_of(model)))
+    generations.save(half / "state", only_weights(weights_of(model)))
     reached = {name: numbers(measured[name], part, history.data.cost) for name, part in parts.items()}
     about = {"status": "finished", "name": f"epoch{epoch}", "snapshot_of": folder.name, "epochs": epoch}
     run.write_summary(half, {**about, "best_epoch": epoch, "parameters": model.count_params(), **reached})
@@ -84,7 +83,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
         return {}
     if "test" in data.parts:
         for one in kept:
-            restore(model, keeping.best_weights(one))
+            restore(model, best_weights(one))
             run.write_summary(one, run.load(one).summary | {"test": open_test(model, data, one)})
     found = [run.load(one) for one in kept]
     made = before(folder) or run.create(

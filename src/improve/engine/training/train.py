@@ -6,11 +6,11 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from signal import Signals
-from typing import Any, Protocol
+from typing import Any
 
 from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case
@@ -21,15 +21,15 @@ from improve.engine.model.instrument import step_callback, steps_of
 from improve.engine.model.measure import averaged, measure
 from improve.engine.model.timeline import Timeline, timeline
 from improve.engine.model.weights import begin_from, state_of, state_sha256
-from improve.engine.training import checkpoint as keeping
 from improve.engine.training import snapshots
 from improve.engine.training.batches import steps_per_epoch, training_batches
-from improve.engine.training.checkpoint import Keeper
+from improve.engine.training.checkpoint import Checkpoints, best_weights
 from improve.engine.training.curves import Curves
 from improve.engine.training.environment import describe
 from improve.engine.training.history import History, open_test
 from improve.engine.training.probes import Probes
 from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
+from improve.engine.training.watcher import NOBODY, Announcement, Watcher
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
@@ -39,16 +39,6 @@ from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
 LONG = 1.0  # second that the rest of an epoch may take after Ctrl+C
-
-
-class Watcher(Protocol):
-    """Told what happens while it happens; the terminal implements it."""
-
-    def reading(self, done: int, total: int) -> None: ...
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
-    def step(self, epoch: int, step: int) -> None: ...
-    def epoch(self, row: dict[str, Any], best: int) -> str | None:
-        """The run ends with this epoch where a reason is returned."""
 
 
 @dataclass
@@ -62,13 +52,18 @@ class Work:
     batches: Any
     history: History
     probes: Probes
-    keeper: Keeper
+    checkpoints: Checkpoints
     curves: Curves
-    about: dict[str, Any]
+    announcement: Announcement
 
 
 def train(
-    spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None, data: PreparedData | None = None
+    spec: Spec,
+    name: str,
+    runs: Path,
+    watcher: Watcher = NOBODY,
+    weights: Path | None = None,
+    data: PreparedData | None = None,
 ) -> Path:
     """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
     folder of a run whose best epoch it starts from; `data`: what `prepare` gives for this spec, where it is at hand.
@@ -122,13 +117,14 @@ def begin(spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], w
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     work = make(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
-        copied, count = begin_from(work.model, keeping.best_weights(weights))
-        work.keeper.about["from"] = str(weights.absolute())
-        work.about["notes"] = [f"{copied} of {count} arrays of weights are those of {weights}"]
+        copied, count = begin_from(work.model, best_weights(weights))
+        work.checkpoints.summary["from"] = str(weights.absolute())
+        note = f"{copied} of {count} arrays of weights are those of {weights}"
+        work.announcement = replace(work.announcement, notes=(note,))
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
     work.probes.start()
-    work.keeper.save()
-    work.about["warnings"] = warnings(run.load(folder))
+    work.checkpoints.save()
+    work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load(folder))))
     return work
 
 
@@ -150,12 +146,11 @@ def make(
     probes = Probes(spec, model, data, folder, line, sizes)
     tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}
     tables |= {f"evidence/{name}": table for name, table in probes.tables.items()}
-    keeper = Keeper(folder, model, history, data, tables)
-    keeper.about = {"parameters": model.count_params(), **owner}
-    about = {"parameters": model.count_params(), "device": environment["device"], "warnings": [], "notes": []}
-    about["steps_per_epoch"] = line.steps_per_epoch
-    curves = Curves(folder, history, keeper)
-    return Work(spec, data, folder, model, training_batches(spec, data), history, probes, keeper, curves, about)
+    checkpoints = Checkpoints(folder, model, history, data, tables)
+    checkpoints.summary = {"parameters": model.count_params(), **owner}
+    announcement = Announcement(model.count_params(), environment["device"], line.steps_per_epoch)
+    curves, batches = Curves(folder, history, checkpoints), training_batches(spec, data)
+    return Work(spec, data, folder, model, batches, history, probes, checkpoints, curves, announcement)
 
 
 def make_deterministic() -> None:
@@ -176,10 +171,10 @@ def warnings(begun: run.Run) -> list[str]:
 
 def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
-    watcher.started(work.folder, work.spec, work.data, work.about)
+    watcher.started(work.folder, work.spec, work.data, work.announcement)
     status = fit(work, interrupt, watcher)
     work.curves.ended()
-    state = state_of(work.model) if status == "diverged" else work.keeper.save()
+    state = state_of(work.model) if status == "diverged" else work.checkpoints.save()
     if status == "stopped" and work.history.passes:
         work.history.record_steps()  # for the diagnosis; who goes on cuts them off
     finish(work, status, interrupt, state_sha256(state))
@@ -199,7 +194,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         with averaged(model):
             measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
             if history.end_epoch(row, measured):
-                work.keeper.keep_best(measured)
+                work.checkpoints.keep_best(measured)
             snapshots.take(work.folder, model, history, measured)
             work.probes.epoch(history.epoch, measured)
         model.optimizer.rate_scale.assign(history.rate_scale())
@@ -207,11 +202,11 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         history.seconds += time.monotonic() - began
         reason = watcher.epoch(history.record_epoch(), history.best)
         if reason:
-            work.keeper.about["stopped_because"] = reason
+            work.checkpoints.summary["stopped_because"] = reason
         if reason or interrupt.requested:
             return "stopped"
-        if work.keeper.cheap:
-            work.keeper.save()
+        if work.checkpoints.cheap:
+            work.checkpoints.save()
     return "finished"
 
 
@@ -224,7 +219,7 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
 
         def breaks_off(done: int, began: float = began, left: int = size - first) -> bool:
             rest = (left - done) * (time.monotonic() - began) / done
-            return bool(done < left and (work.keeper.due or (interrupt.requested and rest > LONG)))
+            return bool(done < left and (work.checkpoints.due or (interrupt.requested and rest > LONG)))
 
         def told(done: int) -> None:
             interrupt.begun = True
@@ -239,7 +234,7 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
         if history.done < size and work.model.stop_training:  # broken off
             if interrupt.requested:
                 return "stopped"
-            work.keeper.save()
+            work.checkpoints.save()
     return ""
 
 
@@ -248,14 +243,14 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
     `digest`: of the end state."""
     history, model, data = work.history, work.model, work.data
     more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
-    more["seconds_saving"] = work.keeper.spent
+    more["seconds_saving"] = work.checkpoints.spent
     work.probes.finish(bool(history.rows) and not history.passes)
     if interrupt.requested and status == "stopped":
         more["signal"] = interrupt.signal.name
     if history.rows:
         trained = sum(row["training_seconds"] for row in history.rows)
         more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
-        work.keeper.restore_best()
+        work.checkpoints.restore_best()
         if "test" in data.parts and status != "stopped":
             more |= {"test": open_test(model, data, work.folder)}
         deliverable(model).save(work.folder / "model.keras")
@@ -263,7 +258,7 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
         if status != "stopped":  # who stops it does not want to wait
             more["seconds_per_image"] = seconds_per_image(model, data)
             more |= snapshots.conclude(work.folder, model, history, data, more["seconds"])
-    work.keeper.write_reached(status, **more)
+    work.checkpoints.write_reached(status, **more)
     write_down(work)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from improve.diagnosis.comparison.configurations import Block, probability
 from improve.errors import ImproveError
-from improve.experiments.auto.budget import Budget, Clock, trained
+from improve.experiments.auto.budget import Budget, BudgetWatcher, trained
 from improve.experiments.auto.journal import DROPPED, KEPT, Step, Story
 from improve.images import npz as npzfile
 from improve.lazy import np
@@ -25,7 +25,7 @@ HOPELESS = 0.05  # below it a long run is given up half-way; benchmarks/loop/hal
 SECOND = "-seed1"
 
 
-def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget: Budget, clock: Clock) -> Step:
+def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget: Budget, clock: BudgetWatcher) -> Step:
     """The step with its verdict; in doubt a second seed of each decides."""
     seen, better = against(made, parents)
     cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (made, parents) if len(runs) == 1)
@@ -40,7 +40,7 @@ def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget:
     )
 
 
-def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: Clock) -> Step | None:
+def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: BudgetWatcher) -> Step | None:
     """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
     epochs, half = spec.training.epochs, spec.training.epochs // 2
     if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
@@ -69,7 +69,7 @@ def missed(one: Run) -> Any:
         raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error
 
 
-def second(story: Story, one: Run, clock: Clock) -> Run:
+def second(story: Story, one: Run, clock: BudgetWatcher) -> Run:
     """The same recipe once more, from other weights, in another order, on the same division of the images."""
     spec = load_spec(one.folder / "spec.yaml", [])
     data = spec.data.model_copy(update={"split_seed": spec.split_seed})

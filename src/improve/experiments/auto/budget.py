@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import Any, NamedTuple
 
 from improve.engine.data.prepare import LastPrepared
-from improve.engine.training import resume, train
+from improve.engine.training.resume import resume
+from improve.engine.training.train import not_stopped, train
+from improve.engine.training.watcher import Relay, Watcher
 from improve.errors import ImproveError
 from improve.experiments.auto.journal import Story
+from improve.experiments.lr_range import RateWatcher
 from improve.runs import run
+from improve.runs.begin import is_done, remove_husk
 from improve.runs.run import Run
 from improve.spec.spec import Spec
-
-DONE = ("finished", "diverged", "failed")
 
 
 class Budget(NamedTuple):
@@ -39,13 +40,13 @@ class Budget(NamedTuple):
         return 60 * self.minutes - max(story.seconds, time.monotonic() - self.began)
 
 
-class Clock:
-    """A watcher that ends the run in hand after the epoch it is to pause at, or in which the minutes are over. `last`:
-    the data of the run before."""
+class BudgetWatcher(Relay, RateWatcher):
+    """Passes on what it is told of runs, and ends the one in hand after the epoch it is to pause at, or in which the
+    minutes are over. `last`: the data of the run before."""
 
-    def __init__(self, watcher: train.Watcher, budget: Budget, story: Story):
-        self.watcher, self.budget, self.story, self.pause = watcher, budget, story, 0
-        self.reading, self.started, self.step = watcher.reading, watcher.started, watcher.step
+    def __init__(self, watcher: Watcher, budget: Budget, story: Story):
+        super().__init__(watcher)
+        self.budget, self.story, self.pause = budget, story, 0
         self.last = LastPrepared()
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
@@ -55,25 +56,24 @@ class Clock:
         return f"paused after epoch {row['epoch']}" if row["epoch"] == self.pause else None
 
 
-def trained(story: Story, name: str, spec: Spec, clock: Clock, pause: int = 0) -> Run:
+def trained(story: Story, name: str, spec: Spec, clock: BudgetWatcher, pause: int = 0) -> Run:
     """The run of this name at its end, or after `pause` epochs."""
     folder = story.folder / name
-    if folder.is_dir() and not (folder / "summary.json").is_file():
-        shutil.rmtree(folder)  # killed while it was made
+    remove_husk(folder, spec)
     clock.pause = pause if pause < spec.training.epochs else 0
     if folder.exists() and far_enough(run.load(folder), clock.pause):
         return run.load(folder)
     try:
         data = clock.last.of(spec, clock.reading)
         if folder.exists():
-            resume.resume(folder, [], clock, data=data)
+            resume(folder, [], clock, data=data)
         else:
-            train.train(spec, name, story.folder, clock, data=data)
+            train(spec, name, story.folder, clock, data=data)
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise
-    return train.not_stopped(run.load(folder))
+    return not_stopped(run.load(folder))
 
 
 def far_enough(made: Run, pause: int) -> bool:
-    return made.status in DONE or 0 < pause <= len(made.history)
+    return is_done(made) or made.status == "failed" or 0 < pause <= len(made.history)

@@ -6,21 +6,21 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from improve.diagnosis.diagnose import diagnose
-from improve.engine.training import train
+from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, visible
 from improve.experiments.auto import successive_halving as race
 from improve.experiments.auto.accept import behind_half_way, weigh
 from improve.experiments.auto.advice_prior import Trust
-from improve.experiments.auto.budget import Budget, Clock, trained
+from improve.experiments.auto.budget import Budget, BudgetWatcher, trained
 from improve.experiments.auto.explore import exploring
 from improve.experiments.auto.journal import FAILED, KEPT, Step, Story, Tried, came_true, read
 from improve.experiments.auto.proposals import Proposal, edited, guesses, proposals
 from improve.experiments.auto.rate_check import probed
 from improve.interrupt import goes_on
 from improve.runs import files, run
+from improve.runs.begin import names
 from improve.runs.lock import locked
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
@@ -31,19 +31,25 @@ FAILURES = 3  # in a row
 EXPLORED = 0.06  # changes kept in as many epochs as one run takes, where points are explored (benchmarks/RESULTS.md)
 
 
-class Watcher(train.Watcher, Protocol):
-    """Told of what is begun and decided as well."""
+class AutoWatcher(Watcher):
+    """Told of the steps of the loop as well."""
 
-    def begun(self, story: Story, step: Step) -> None: ...
-    def decided(self, story: Story, step: Step) -> None: ...
+    def begun(self, story: Story, step: Step) -> None:
+        """The run of this step is about to be trained."""
+
+    def decided(self, story: Story, step: Step) -> None:
+        """It is known whether this step is kept."""
 
 
-def auto(spec: Spec, name: str, runs: Path, budget: Budget, watcher: Watcher) -> Story:
+NOBODY = AutoWatcher()  # watches
+
+
+def auto(spec: Spec, name: str, runs: Path, budget: Budget, watcher: AutoWatcher = NOBODY) -> Story:
     """Improve `spec` into a folder under `runs`; one that was begun with this spec goes on."""
     folder = folder_for(spec, run.checked_name(name), run.writable(runs))
     with locked(folder), goes_on(f"the same command goes on from here: {folder}"):
         story = read(folder)
-        clock = Clock(watcher, budget, story)
+        clock = BudgetWatcher(watcher, budget, story)
         while steps := story.open or next_steps(story, budget, spec.seed, clock):
             for step in steps:
                 watcher.begun(story, step)
@@ -66,9 +72,9 @@ def give_up(story: Story) -> None:
 
 def folder_for(spec: Spec, name: str, runs: Path) -> Path:
     """The folder of this name, where it was begun with this spec; else one that is new."""
-    text, number = yamlfile.write(spec.complete()), 1
-    while True:
-        folder = runs / (name if number == 1 else f"{name}-{number}")
+    text = yamlfile.write(spec.complete())
+    for candidate in names(name):
+        folder = runs / candidate
         try:
             folder.mkdir()
             files.write_text(folder / "start.yaml", text)
@@ -78,10 +84,10 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
         except FileExistsError:
             if (folder / "start.yaml").is_file() and (folder / "start.yaml").read_text(encoding="utf-8") == text:
                 return folder
-        number += 1
+    raise AssertionError("names do not end")
 
 
-def next_steps(story: Story, budget: Budget, seed: int, clock: Clock) -> list[Step]:
+def next_steps(story: Story, budget: Budget, seed: int, clock: BudgetWatcher) -> list[Step]:
     """The start; then the change with the best expected gain per epoch; where none is likely to pay, points around the
     best spec that race; none at the end. Written down."""
     if not story.steps:
@@ -118,7 +124,7 @@ def begun(story: Story, proposal: Proposal, place: int = 0, bracket: int = 1) ->
     )  # fmt: skip
 
 
-def decide(story: Story, step: Step, budget: Budget, clock: Clock) -> Step:
+def decide(story: Story, step: Step, budget: Budget, clock: BudgetWatcher) -> Step:
     """Train the step's run and weigh it against its parent."""
     spec = spec_of(story, step)
     if step.parent is None:

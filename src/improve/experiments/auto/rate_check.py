@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 from improve.engine.data.prepare import training_size
 from improve.engine.training.batches import steps_per_epoch
-from improve.experiments.auto.budget import Clock
+from improve.experiments.auto.budget import BudgetWatcher
 from improve.experiments.auto.journal import Step, Story
 from improve.experiments.lr_range import BATCHES, CLEAR, RateRange, rate_range
 from improve.spec.spec import Spec
@@ -17,23 +16,14 @@ RATE = "optimizer.learning_rate"
 FOLDER = "rates"  # of the tests, in the story's
 
 
-class Watcher:
-    """Told of the test by its own words; the loop has none for them."""
-
-    def __init__(self, clock: Clock):
-        self.reading = clock.reading
-
-    def sweep(self, *told: Any) -> None: ...
-
-
-def probed(story: Story, step: Step, spec: Spec, left: int, clock: Clock) -> Step:
+def probed(story: Story, step: Step, spec: Spec, left: int, clock: BudgetWatcher) -> Step:
     """The step with a rate that a range test of its spec found to work, where the step changes the rate and there is
     budget for both; else as it is."""
     steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     most = math.ceil(min(max(steps, BATCHES[0]), BATCHES[1]) / steps)
     if RATE not in dict(step.edits) or spec.training.epochs + most > left:
         return step
-    found = rate_range(spec, story.folder / FOLDER / step.run, 1, Watcher(clock))
+    found = rate_range(spec, story.folder / FOLDER / step.run, 1, clock)
     spent = math.ceil(len(found.sweeps[0].rates) / steps)
     return replace(within(step, found), spent=spent)
 

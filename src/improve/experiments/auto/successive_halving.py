@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from improve.experiments.auto.budget import Clock, trained
+from improve.experiments.auto.budget import BudgetWatcher, trained
 from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story
 from improve.runs.run import Run
 from improve.spec.spec import Spec
@@ -48,7 +48,7 @@ def affordable(left: int, epochs: int) -> int:
 
 
 def race(
-    story: Story, steps: Sequence[Step], spec_of: Callable[[Story, Step], Spec], clock: Clock
+    story: Story, steps: Sequence[Step], spec_of: Callable[[Story, Step], Spec], clock: BudgetWatcher
 ) -> tuple[Step, list[Step]]:
     """The candidate that is left to be trained to its end, and those that were given up, written down. A race that was
     broken off goes on at the rung it was at: `bracket` is what it began with."""

@@ -15,7 +15,7 @@ from improve.errors import ImproveError, UsageError
 from improve.experiments.ray.cluster import SAME, Cluster, connected, first_line, needs, rooms
 from improve.experiments.ray.transfer import folder_unpacked, packed, remove_arriving
 from improve.experiments.ray.worker import Order, Post, installed, serve, where
-from improve.experiments.sweep.local_trials import Judge, Outcome, Watcher
+from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
 from improve.runs import ledger, run
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
@@ -28,7 +28,7 @@ LOG = "nodes.csv"  # in the folder of the sweep: what ran where
 class RayTrials:
     """Every trial is a Ray task; its data lie in Ray's object store, which brings them to each node once."""
 
-    def __init__(self, runs: Path, watcher: Watcher, cluster: Cluster):
+    def __init__(self, runs: Path, watcher: SweepWatcher, cluster: Cluster):
         self.runs, self.watcher, self.installed = runs, watcher, installed()
         self.judge: Judge | None = None
         self.stopping, self.open, self.kept, self.last = False, dict[Any, str](), dict[str, Any](), LastPrepared()
@@ -88,7 +88,7 @@ class RayTrials:
             self.watcher.begun(name)
             self.log(name, "begun", event["node"])
             return
-        self.watcher.epoch(name, event["row"])
+        self.watcher.trial_epoch(name, event["row"])
         if self.judge is not None:
             self.post.answer.remote(name, self.judge(name, event["row"]))
 

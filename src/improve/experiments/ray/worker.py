@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from improve import __version__
 from improve.engine.data.prepare import PreparedData
 from improve.engine.training.environment import versions
+from improve.engine.training.watcher import Watcher
 from improve.experiments.ray.transfer import folder_packed, unpacked
 from improve.experiments.sweep.worker_process import outcome, specified, trial
 from improve.runs.run import checked_name
-from improve.spec.spec import Spec
 
 
 class Order(NamedTuple):
@@ -56,15 +56,11 @@ class Post:
         return await self.told.get()
 
 
-class Reporter:
+class PostReporter(Watcher):
     """A watcher that writes home."""
 
     def __init__(self, post: Any, order: Order):
         self.post, self.order = post, order
-
-    def reading(self, done: int, total: int) -> None: ...
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
-    def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         event = {"event": "epoch", "name": self.order.name, "row": row}
@@ -81,7 +77,7 @@ def serve(order: Order, post: Any) -> dict[str, Any]:
     if wrong := others(order.installed, installed()):  # of a node that came later
         return {"event": "refused", "what": f"{where()} has {wrong}", "node": where()}
     with tempfile.TemporaryDirectory(prefix="improve-") as place:
-        event = outcome(lambda: trained(order, Path(place), Reporter(post, order)))
+        event = outcome(lambda: trained(order, Path(place), PostReporter(post, order)))
         if event["event"] == "done":
             event["contents"] = folder_packed(Path(event.pop("folder")))
         return event | {"node": where()}
@@ -96,7 +92,7 @@ def got(reference: Any) -> Any:
         return beside.submit(ray.get, reference).result()
 
 
-def trained(order: Order, place: Path, reporter: Reporter) -> Path:
+def trained(order: Order, place: Path, reporter: Watcher) -> Path:
     code = None
     if order.code:
         code = place / Path(order.code[0]).name

@@ -75,8 +75,3 @@ def but_for_section(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def covered(path: str, varied: set[str]) -> bool:
     return any(path == key or path.startswith(f"{key}.") or key.startswith(f"{path}.") for key in varied)
-
-
-def pruned(summary: Mapping[str, Any]) -> str:
-    """Why a run was ended before its time, on purpose; nothing where it was not."""
-    return str(summary.get("stopped_because") or "") if summary.get("status") == "stopped" else ""

@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from improve.errors import ImproveError
+from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
 from improve.experiments.sweep.worker import Heard, Worker
 from improve.spec.spec import Spec
-
-Outcome = tuple[str, Path | ImproveError]
-Judge = Callable[[str, dict[str, Any]], str]
-
-
-class Trials(Protocol):
-    """Trains specs into run folders; equal specs give the same runs wherever they are trained."""
-
-    at_once: int  # trials that are trained side by side
-    judge: Judge | None  # asked after every epoch of a run, by its name, for a reason to stop it
-
-    def submit(self, name: str, spec: Spec) -> None:
-        """`name` of the run folder to be made, or to go on with where it is there."""
-
-    def finished(self) -> Iterator[Outcome]:
-        """Run folders and failures as they come, until nothing is left, or the trials were told to stop."""
-
-    def stop(self, number: int) -> None:
-        """The trials in hand stop as `improve train` does at the signal `number`, and no other begins."""
-
-    def close(self) -> None: ...
-
-
-class Watcher(Protocol):
-    """Told of the trial in hand."""
-
-    def reading(self, done: int, total: int) -> None: ...
-    def begun(self, name: str) -> None: ...
-    def epoch(self, name: str, row: dict[str, Any]) -> None: ...
 
 
 class LocalTrials:
     """Processes on this machine. Where one dies, its trial has failed and another one takes over."""
 
-    def __init__(self, runs: Path, watcher: Watcher, workers: int = 1):
+    def __init__(self, runs: Path, watcher: SweepWatcher, workers: int = 1):
         self.watcher, self.at_once, self.stopping = watcher, workers, False
         self.judge: Judge | None = None
         self.waiting: deque[tuple[str, Spec]] = deque()
@@ -95,7 +67,7 @@ class LocalTrials:
         if kind == "reading":
             self.watcher.reading(event["done"], event["total"])
             return
-        self.watcher.epoch(worker.name, event["row"])
+        self.watcher.trial_epoch(worker.name, event["row"])
         if self.judge is not None:
             worker.say({"reason": self.judge(worker.name, event["row"])})
 

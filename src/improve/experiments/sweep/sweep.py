@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from improve.errors import ImproveError
-from improve.experiments.learning_curve import same_code
-from improve.experiments.sweep.folder import pruned, settle
-from improve.experiments.sweep.local_trials import LocalTrials, Trials
+from improve.experiments.sweep.folder import settle
+from improve.experiments.sweep.local_trials import LocalTrials
 from improve.experiments.sweep.plan import Plan, Trial
 from improve.experiments.sweep.search import Search, search
+from improve.experiments.sweep.trials import NOBODY, SweepWatcher, Trials
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.runs import run
+from improve.runs.begin import free_name, is_over, same_code, stop_reason
 from improve.runs.lock import locked
 from improve.runs.run import Run
 from improve.spec.identity import identity
@@ -45,15 +46,6 @@ class Result:
         return self.trial.point.values
 
 
-class Watcher(Protocol):
-    """Told of what happens; the terminal implements it. `left` is in seconds, None where nothing was trained yet."""
-
-    def reading(self, done: int, total: int) -> None: ...
-    def begun(self, name: str) -> None: ...
-    def epoch(self, name: str, row: dict[str, Any]) -> None: ...
-    def member(self, done: int, total: int, name: str, made: Run | ImproveError) -> None: ...
-
-
 class Member(NamedTuple):
     """One run that a trial needs."""
 
@@ -67,8 +59,11 @@ class Member(NamedTuple):
 
 
 def sweep(
-    plan: Plan, folder: Path, watcher: Watcher, trials: Callable[[Path, Watcher], Trials] = LocalTrials
-) -> list[Result]:  # fmt: skip
+    plan: Plan,
+    folder: Path,
+    watcher: SweepWatcher = NOBODY,
+    trials: Callable[[Path, SweepWatcher], Trials] = LocalTrials,
+) -> list[Result]:
     """Train what is missing of a plan in `folder`; `trials` makes what trains it: a process beside this one, unless
     given.
 
@@ -91,7 +86,7 @@ def sweep(
 class Sweep:
     """Walks through what a search asks for. `known`: the runs of the folder, `failed`: why there is none."""
 
-    def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: Watcher):
+    def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: SweepWatcher):
         self.folder, self.search, self.seeds, self.trials, self.watcher = folder, search, seeds, trials, watcher
         self.known = found(folder)
         self.failed: dict[str, str] = {}
@@ -142,7 +137,7 @@ class Sweep:
     def over(self, member: Member, made: Run) -> bool:
         """Whether there is nothing left to train; the judge hears of what was trained before."""
         reasons = [self.search.judge(member.trial, row) for row in made.history]
-        if made.status in ("finished", "diverged") or pruned(made.summary):
+        if is_over(made):
             return True
         reason = next(filter(None, reasons), "")
         if reason:  # it was killed between that and writing it down
@@ -152,18 +147,14 @@ class Sweep:
 
     def free(self, name: str) -> str:
         """A name that no other spec's run has taken: the space was another one, perhaps."""
-        number, wanted = 1, name
-        taken = {made.name for made in self.known.values()} | self.members.keys()
-        while wanted in taken:
-            number, wanted = number + 1, f"{name}-{number + 1}"
-        return wanted
+        return free_name(name, {run.name for run in self.known.values()} | self.members.keys())
 
     def take(self, member: Member, outcome: Path | ImproveError) -> None:
         """A run that is at its end, or a failure; one that was stopped waits for the next time."""
         made = run.load(outcome) if isinstance(outcome, Path) else outcome
         if isinstance(made, Run):
             self.known[member.key] = made
-            if not ended(made):
+            if not is_over(made):
                 return
         else:
             self.failed[member.key] = cause(made, member.name)
@@ -192,12 +183,12 @@ class Sweep:
         """The trial's runs together."""
         keys = [member.key for member in self.members_of(trial)]
         failures = [self.failed[key] for key in keys if key in self.failed]
-        runs = tuple(self.known[key] for key in keys if key in self.known and ended(self.known[key]))
+        runs = tuple(self.known[key] for key in keys if key in self.known and is_over(self.known[key]))
         errors = [made.summary["validation"]["error"] for made in runs if made.summary.get("validation")]
         error = fmean(errors) if len(errors) == len(keys) else None
         if trial.point.wrong or failures or len(runs) < len(keys):
             return Result(trial, runs, "failed", None, trial.point.wrong or [*failures, "it was stopped"][0])
-        reason = next((why for made in runs if (why := pruned(made.summary))), "")
+        reason = next((why for made in runs if (why := stop_reason(made.summary))), "")
         diverged = any(made.status == "diverged" for made in runs)
         status = "diverged" if diverged else "pruned" if reason else "finished"
         return Result(trial, runs, status, error, reason)
@@ -212,13 +203,9 @@ def found(folder: Path) -> dict[str, Run]:
         except ImproveError:  # no run, or a damaged one: it is trained anew
             continue
         before = runs.get(identity(made.spec))
-        if before is None or (ended(made), len(made.history)) > (ended(before), len(before.history)):
+        if before is None or (is_over(made), len(made.history)) > (is_over(before), len(before.history)):
             runs[identity(made.spec)] = made
     return runs
-
-
-def ended(made: Run) -> bool:
-    return made.status in ("finished", "diverged") or bool(pruned(made.summary))
 
 
 def merit(result: Result) -> float | None:

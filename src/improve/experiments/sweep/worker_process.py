@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import queue
-import shutil
 import sys
 import threading
 import traceback
@@ -19,13 +18,13 @@ from typing import IO, Any
 
 from improve.engine.data.prepare import LastPrepared, PreparedData
 from improve.engine.training.resume import resume
-from improve.engine.training.train import Watcher, train
+from improve.engine.training.train import train
+from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError
 from improve.interrupt import BrokenOff, interruptible
+from improve.runs.begin import remove_husk
 from improve.runs.run import checked_name
 from improve.spec.spec import Spec
-
-MADE_FIRST = {"spec.yaml", "predictions", "state", "evidence"}  # in a run folder, before its summary
 
 
 class Line:
@@ -50,7 +49,7 @@ class Line:
         self.outgoing.flush()
 
 
-class Reporter:
+class LineReporter(Watcher):
     """A watcher that passes on what it is told."""
 
     def __init__(self, line: Line, judged: bool):
@@ -58,9 +57,6 @@ class Reporter:
 
     def reading(self, done: int, total: int) -> None:
         self.line.say("reading", done=done, total=total)
-
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
-    def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         self.line.say("epoch", row=row)
@@ -80,7 +76,7 @@ def main() -> None:
 def serve(line: Line, runs: Path, last: LastPrepared) -> None:
     """One trial, and what came of it."""
     order = line.heard()
-    reporter = Reporter(line, order["judged"])
+    reporter = LineReporter(line, order["judged"])
 
     def work() -> Path:
         spec = specified(order["spec"], order["code"])
@@ -114,16 +110,6 @@ def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[]
     if folder.is_dir():
         return resume(folder, [], watcher, data=data)
     return train(spec, name, runs, watcher, data=data)
-
-
-def remove_husk(folder: Path, spec: Spec) -> None:
-    """A run folder that was being made when its process was killed holds nothing yet."""
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    made = MADE_FIRST | ({spec.model.code.name} if spec.model.code else set())
-    held = {path.name for path in folder.iterdir() if not path.name.endswith(".tmp")}
-    if held <= made and not any(folder.glob("*/*")):
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from improve.engine.data.prepare import PreparedData
+from improve.engine.training.watcher import Announcement
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import Ending
 from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
+from improve.experiments.auto.loop import AutoWatcher
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import Spec
 from improve.views.terminal.console import console, interval, percent
@@ -22,7 +24,7 @@ from improve.views.terminal.console import console, interval, percent
 SIGNS = {KEPT: "✓", FAILED: "!", "": "…"}
 
 
-class AutoWatcher:
+class TerminalAutoWatcher(AutoWatcher):
     """On a terminal the tree, redrawn; elsewhere one line for each step that is decided."""
 
     def __init__(self, quiet: bool = False):
@@ -31,14 +33,8 @@ class AutoWatcher:
         self.live: Live | None = None
         self.doing = ""
 
-    def reading(self, done: int, total: int) -> None:
-        pass
-
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.say(f"{folder.name}: training")
-
-    def step(self, epoch: int, step: int) -> None:
-        pass
 
     def epoch(self, row: dict[str, Any], best: int) -> None:
         self.say(f"epoch {row['epoch']}: validation error {percent(row['validation_error'])}")

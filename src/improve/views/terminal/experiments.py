@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.text import Text
 
-from improve.experiments.learning_curve import Curve, Point, span
-from improve.experiments.lr_range import METHODS, RateRange, Sweep, short
+from improve.experiments.learning_curve import Curve, CurveWatcher, Point, span
+from improve.experiments.lr_range import METHODS, RateRange, RateWatcher, Sweep, short
 from improve.views.terminal.console import console, duration, percent
 from improve.views.terminal.training import TerminalWatcher
 
 
-class CurveWatcher(TerminalWatcher):
+class TerminalCurveWatcher(TerminalWatcher, CurveWatcher):
     """One line per run on standard error; the epochs within it are not told."""
 
     def __init__(self, quiet: bool = False):
@@ -47,8 +47,12 @@ def show_curve(curve: Curve, picture: Path) -> None:
     out.print(Text(f"curve   {picture}"))
 
 
-class SweepWatcher(CurveWatcher):
-    """One line per seed."""
+class TerminalRateWatcher(TerminalWatcher, RateWatcher):
+    """One line per seed on standard error."""
+
+    def __init__(self, quiet: bool = False):
+        super().__init__(quiet=True)
+        self.told = not quiet
 
     def sweep(self, done: int, total: int, sweep: Sweep) -> None:
         if self.told:

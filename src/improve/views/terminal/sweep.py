@@ -16,9 +16,10 @@ from rich.text import Text
 
 from improve.diagnosis.comparison.compare import Comparison, Row
 from improve.errors import ImproveError, printable
-from improve.experiments.sweep.folder import pruned
 from improve.experiments.sweep.result import BEST, Verdict, measured
+from improve.experiments.sweep.trials import SweepWatcher
 from improve.figure import COLORS
+from improve.runs.begin import stop_reason
 from improve.runs.run import Run
 from improve.views.figures.sweep import short
 from improve.views.terminal.comparison import cells, columns, footnote, show_finding, show_recipes
@@ -30,14 +31,14 @@ ROWS = 20  # of the table at the end
 SHOWN = ("C1", "C2")  # of the findings; luck and edges have lines of their own
 
 
-class TrialsWatcher:
+class TerminalSweepWatcher(SweepWatcher):
     """On a terminal the best so far and the run in hand; elsewhere one plain line per run. On standard error."""
 
     def __init__(self, quiet: bool = False):
         self.out, self.quiet = console(stderr=True), quiet
         self.live: Live | None = None
         self.ranked: list[tuple[float, str]] = []
-        self.begin, self.trained = 0.0, 0  # when the first one began, and how many are done since
+        self.begin, self.ended = 0.0, 0  # when the first one began, and how many are done since
         self.bar = Progress(BarColumn(bar_width=32), TextColumn("{task.description}"), auto_refresh=False)
         self.task = self.bar.add_task("", total=None)
         self.drawn, self.done, self.doing = 0.0, 0, ""
@@ -49,23 +50,23 @@ class TrialsWatcher:
         self.begin = self.begin or time.monotonic()
         self.draw(name)
 
-    def epoch(self, name: str, row: dict[str, Any]) -> None:
+    def trial_epoch(self, name: str, row: dict[str, Any]) -> None:
         self.draw(f"{name}   epoch {row['epoch']}: {percent(row['validation_error'])}")
 
-    def member(self, done: int, total: int, name: str, made: Run | ImproveError) -> None:
-        self.trained += bool(self.begin)
+    def member(self, done: int, total: int, name: str, outcome: Run | ImproveError) -> None:
+        self.ended += bool(self.begin)
         self.done = done
         self.bar.update(self.task, total=total, completed=done)
-        part = None if isinstance(made, ImproveError) else made.summary.get("validation")
-        if part and isinstance(made, Run) and made.status == "finished":
+        part = None if isinstance(outcome, ImproveError) else outcome.summary.get("validation")
+        if part and isinstance(outcome, Run) and outcome.status == "finished":
             self.ranked = sorted([*self.ranked, (part["error"], name)])
-        self.say(done, total, name, ended(made), self.left(total - done))
+        self.say(done, total, name, ended(outcome), self.left(total - done))
 
     def left(self, missing: int) -> str:
         """Several may be trained side by side: the time between two that are done is what counts."""
-        if not self.trained or not missing:
+        if not self.ended or not missing:
             return ""
-        return f"about {duration(missing * (time.monotonic() - self.begin) / self.trained)} left"
+        return f"about {duration(missing * (time.monotonic() - self.begin) / self.ended)} left"
 
     def say(self, done: int, total: int, name: str, what: str, left: str) -> None:
         if self.quiet:
@@ -107,7 +108,7 @@ def ended(made: Run | ImproveError) -> str:
     """How it went, in few words."""
     if isinstance(made, ImproveError):
         return f"failed: {printable(made.what)}"
-    part, reason = made.summary.get("validation"), pruned(made.summary)
+    part, reason = made.summary.get("validation"), stop_reason(made.summary)
     if made.status == "diverged" or not part:
         return made.status
     error = f"validation error {percent(part['error'])}"

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from improve.engine.data.prepare import PreparedData
+from improve.engine.training.watcher import Announcement, Watcher
 from improve.runs.run import Run, read_metrics
 from improve.spec.spec import Spec
 from improve.views.terminal.console import closing, console, duration, percent, rate
@@ -27,7 +28,7 @@ class TimeLeft(ProgressColumn):
         return Text("" if task.time_remaining is None else f"{duration(task.time_remaining)} left")
 
 
-class TerminalWatcher:
+class TerminalWatcher(Watcher):
     """Writes to standard error; `train` tells it what happens."""
 
     def __init__(self, quiet: bool = False):
@@ -58,19 +59,19 @@ class TerminalWatcher:
             self.bar.update(self.task, completed=done, description=words)
             self.live.refresh()
 
-    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.close()
         if self.quiet:
             return
-        self.epochs, self.steps = spec.training.epochs, about["steps_per_epoch"]
-        self.out.print(Text(heading(folder, spec, data, about)))
+        self.epochs, self.steps = spec.training.epochs, announcement.steps_per_epoch
+        self.out.print(Text(heading(folder, spec, data, announcement)))
         if spec.model.code:
             self.out.print(Text(f"note: this runs your own code, {spec.model.code}"))
         for pair, count in data.duplicates.items():
             self.out.print(Text(f"note: {count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"))
-        for note in about["notes"]:
+        for note in announcement.notes:
             self.out.print(Text(f"note: {note}"))
-        for warning in about["warnings"]:
+        for warning in announcement.warnings:
             self.out.print(Text(f"warning: {warning}"))
         if data.skipped:
             self.out.print(Text(f"note: {len(data.skipped):,} files are no good images and were skipped"))
@@ -97,11 +98,10 @@ class TerminalWatcher:
     def warn(self, message: str) -> None:
         self.out.print(Text(f"warning: {message}"))
 
-    def trained(self, number: int, total: int, made: Run) -> None:
-        """A member of an ensemble is done, or was stopped."""
+    def trained(self, number: int, total: int, run: Run) -> None:
         self.close()
         if not self.quiet:
-            self.out.print(Text(f"member {number}/{total}  {made.name}: {closing(made)}"))
+            self.out.print(Text(f"member {number}/{total}  {run.name}: {closing(run)}"))
             self.out.print()
 
     def close(self) -> None:
@@ -112,15 +112,15 @@ class TerminalWatcher:
         self.bar = self.live = None
 
 
-def heading(folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> str:
+def heading(folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> str:
     counts = " / ".join(
         f"{len(data.parts[part]):,}" for part in ("train", "train_dev", "validation", "test") if part in data.parts
     )
     source = spec.data.source.label + (f" subset {spec.data.subset:,}" if spec.data.subset else "")
     if spec.data.target and spec.data.target.source:
         source += f" → {spec.data.target.source.label}"
-    model = f"{spec.model.name} {about['parameters']:,} parameters"
-    return f"{folder.name} → {folder}     {source} · {counts} · {model} · {about['device']}"
+    model = f"{spec.model.name} {announcement.parameters:,} parameters"
+    return f"{folder.name} → {folder}     {source} · {counts} · {model} · {announcement.device}"
 
 
 def line(row: dict[str, Any], best: int) -> str:
