@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from improve.commands.options import Json, Output, RunFolder, print_json, put
-from improve.errors import ImproveError, UsageError
-from improve.spec.identity import experiment_identity
+from improve.errors import UsageError
 
 if TYPE_CHECKING:
     from improve.runs.run import Run
@@ -32,6 +30,7 @@ def diagnose(
     from improve.diagnosis.diagnose import diagnose as diagnose_run
     from improve.diagnosis.diagnose import diagnose_numbers
     from improve.runs.run import load, write_diagnosis
+    from improve.runs.test_part import open_test
 
     if (run is None) == (errors is None):
         raise UsageError(
@@ -41,10 +40,8 @@ def diagnose(
         diagnosis = diagnose_numbers(errors)
     else:
         loaded = load(run or Path())
-        diagnosis = diagnose_run(loaded, test)
+        diagnosis = diagnose_run(loaded, open_test(loaded) if test else None)
         write_diagnosis(loaded.folder, diagnosis.as_json())
-        if test and "test" in loaded.summary:
-            opened(loaded)
     if as_json:
         print_json(diagnosis.as_json())
     else:
@@ -53,24 +50,6 @@ def diagnose(
         show_diagnosis(diagnosis)
     if strict and any(finding.status == "found" for finding in diagnosis.findings):
         raise typer.Exit(1)
-
-
-def opened(run: Run) -> None:
-    """Each look at the test set is written down."""
-    from improve.runs import ledger
-
-    digests = run.fingerprint.get("test"), experiment_identity(run.spec)
-    ledger.write_down(run.folder.parent, run.name, "test", *digests, run.summary["test"])
-
-
-def opened_if_measured(folder: Path) -> None:
-    """The same for one of many folders, which need not be a run."""
-    from improve.runs.run import load
-
-    with contextlib.suppress(ImproveError):
-        run = load(folder, history=False)
-        if "test" in run.summary:
-            opened(run)
 
 
 def next_spec(run: RunFolder, output: Output = None) -> None:
@@ -124,9 +103,6 @@ def compare(
     from improve.diagnosis.comparison.compare import compare as compare_runs
 
     comparison = compare_runs(runs, sort, where or (), test)
-    if test:
-        for run in runs:
-            opened_if_measured(run)
     if as_json:
         print_json(comparison.as_json(test))
         return

@@ -21,24 +21,19 @@ def ensemble(
     as_json: Json = False,
 ) -> None:
     """Average the probabilities of several runs: an ensemble, which is a run itself."""
-    from improve.commands.diagnose import opened
     from improve.runs.ensemble import ensemble as average
-    from improve.runs.run import load
 
-    made = load(average(runs, folder, name, greedy, test))
-    if test:
-        opened(made)
-    tell(made.folder, test, as_json)
+    tell(average(runs, folder, name, greedy, test), test, as_json)
 
 
 def tell(made: Path, test: bool, as_json: bool) -> None:
     """The ensemble beside its members."""
     from improve.diagnosis.comparison.ensembles import report
-    from improve.runs.run import load
+    from improve.runs.run import load, summary_as_written
 
     found = report(load(made), test)
     if as_json:
-        summary = {key: value for key, value in found.run.summary.items() if test or key != "test"}
+        summary = {key: value for key, value in summary_as_written(made).items() if test or key != "test"}
         print_json({"folder": str(made), **summary, "report": found.as_json()})
     else:
         from improve.views.terminal.ensemble import show_ensemble

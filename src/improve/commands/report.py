@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from improve.commands.diagnose import opened
 from improve.commands.options import Output
-from improve.errors import ImproveError, UsageError, visible
+from improve.errors import UsageError, visible
 
 
 def report(
@@ -22,8 +21,6 @@ def report(
 
     wanted = output or place(runs)
     text = report_runs([run for run in runs if run not in (wanted, place(runs))], test)
-    if test:
-        open_tests(runs)
     write(wanted, text)
     print(visible(str(wanted)))
 
@@ -41,17 +38,3 @@ def write(wanted: Path, text: str) -> None:
 def place(runs: list[Path]) -> Path:
     """In the folder of a single run; beside several."""
     return (runs[0] if len(runs) == 1 else runs[0].parent) / "report.html"
-
-
-def open_tests(runs: list[Path]) -> None:
-    """Write down the look at every test set that is shown."""
-    from improve.runs.run import load
-    from improve.views.report.auto import shown_of
-
-    for folder in (shown for one in runs for shown in shown_of(one)):
-        try:
-            run = load(folder)
-        except ImproveError:  # it is none, or damaged: the page says so
-            continue
-        if "test" in run.summary:
-            opened(run)

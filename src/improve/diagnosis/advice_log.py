@@ -19,11 +19,11 @@ from improve.statistics.paired import paired
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
     """Write down that the run's diagnosis proposed this change, which makes `spec`, and what it was to recover."""
-    validation = run.summary.get("validation", {})
+    validation = run.summary.validation
     line = {
         "spec": experiment_identity(spec), "run": run.name, "code": finding.code, "title": finding.title,
         "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
-        "error": validation.get("error"), "n": validation.get("n"),
+        "error": validation and validation.error, "n": validation and validation.n,
     }  # fmt: skip
     append(run.folder.parent / ADVICE, json.dumps(line, ensure_ascii=False))
 
@@ -32,10 +32,10 @@ def outcome(run: Run) -> dict[str, Any] | None:
     """Whether what the run was advised by came true: points of validation error recovered, with interval; None where
     nobody advised it."""
     found = run.neighbourhood.advice
-    if found is None or found.get("error") is None or "validation" not in run.summary:
+    if found is None or found.get("error") is None or run.summary.validation is None:
         return None
-    now = run.summary["validation"]
-    before, after = Rate(found["error"], found["n"]), Rate(now["error"], now["n"])
+    now = run.summary.validation
+    before, after = Rate(found["error"], found["n"]), Rate(now.error, now.n)
     recovered, (low, high) = before.value - after.value, difference(before, after)
     same = difference_on_the_same_images(run, run.advised) if run.advised else None
     if same is not None:

@@ -15,6 +15,7 @@ from improve.diagnosis.findings.rule import Case, Finding, Rule
 from improve.errors import ImproveError, UsageError, printable
 from improve.runs.ensemble import best_member
 from improve.runs.run import Run
+from improve.runs.schema import Measured
 from improve.spec.component import fraction
 from improve.statistics.intervals import Rate
 
@@ -79,28 +80,23 @@ def told(finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "changes": [{k: v for k, v in change.items() if k != "also" or v} for change in changes]}
 
 
-def diagnose(run: Run, test: bool = False) -> Diagnosis:
-    """Apply the recipe to a run's clean errors at its best epoch; the test error only if `test` is set."""
-    if run.status == "running" and "validation" not in run.summary:
+def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
+    """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives."""
+    if run.status == "running" and not run.has_result:
         raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
-    errors = errors_of(run, test) if "validation" in run.summary else None
+    errors = errors_of(run, test) if run.has_result else None
     if errors is None and run.status != "diverged":
-        reason = run.summary.get("error", "it stopped before its first epoch ended")
+        reason = run.summary.error or "it stopped before its first epoch ended"
         raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
     advised = advice.outcome(run)
     found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
     return replace(found, advised=advised)
 
 
-def errors_of(run: Run, test: bool) -> Errors:
-    """The rates that the run has measured. Raises UsageError where the test error is asked for and there is none."""
-    if test and "test" not in run.summary:
-        raise UsageError(f"{run.folder} has no test part", fix="give the split three shares, such as 60/20/20")
-    rates = {
-        name: Rate(part["error"], part["n"])
-        for name in ("train", "validation", "train_dev", *(("test",) if test else ()))
-        if (part := run.summary.get(name))
-    }
+def errors_of(run: Run, test: Measured | None = None) -> Errors:
+    """The rates that the run has measured, and that of the test part where it was opened."""
+    parts = {name: run.summary.part(name) for name in ("train", "validation", "train_dev")} | {"test": test}
+    rates = {name: Rate(part.error, part.n) for name, part in parts.items() if part}
     told = run.spec.get("diagnosis", {})
     human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
     return Errors(**rates, human=human, target=told.get("target_error"))
@@ -231,11 +227,12 @@ def _human(case: Case) -> tuple[str, ...]:
 
 def _cost(run: Run) -> list[str]:
     """The cost-weighted error, and the error of each class that has a price."""
-    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.get("validation", {})
-    if not costs or part.get("cost") is None:
+    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.validation
+    if not costs or part is None or part.cost is None:
         return []
-    told = f"validation cost {_percent(part['cost'])} [{_percent(part['cost_low'])}, {_percent(part['cost_high'])}]"
-    seen, names = run.evidence.best("validation"), run.environment.get("data", {}).get("classes", [])
+    low, high = map(_percent, part.cost_interval)
+    told = f"validation cost {_percent(part.cost)} [{low}, {high}]"
+    seen, names = run.evidence.best("validation"), run.environment.data.classes
     by_class = [
         f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
         for label, name in enumerate(names)
@@ -252,11 +249,11 @@ def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
-    if run.summary.get("members"):
-        members, best = len(run.summary["members"]), quote(str(best_member(run)))
+    if run.summary.members:
+        members, best = len(run.summary.members), quote(str(best_member(run)))
         notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
     notes += _cost(run)
-    duplicates = run.environment.get("data", {}).get("duplicates", {})
+    duplicates = run.environment.data.duplicates
     notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
               for pair, count in duplicates.items()]  # fmt: skip
     return tuple(notes)

@@ -188,7 +188,7 @@ def time_left(costs: Sequence[tuple[int, float]], sizes: Sequence[int]) -> float
 
 
 def point_of(member: Member, made: run.Run) -> Point:
-    errors = [(made.summary.get(part) or {}).get("error") for part in ("validation", "train")]
+    errors = [part.error if part else None for part in (made.summary.validation, made.summary.train)]
     return Point(member.size, member.spec.seed, str(made.folder), *errors)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from improve.runs.schema import Summary
 from improve.spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def same_code(folder: Path, spec: Spec) -> bool:
     return not file or ((folder / file.name).is_file() and (folder / file.name).read_bytes() == file.read_bytes())
 
 
-def stop_reason(summary: Mapping[str, Any]) -> str:
+def stop_reason(summary: Summary) -> str:
     """Why a run was ended before its time, on purpose; nothing where it was not."""
-    return str(summary.get("stopped_because") or "") if summary.get("status") == "stopped" else ""
+    return str(summary.stopped_because or "") if summary.status == "stopped" else ""
 
 
 def is_done(run: Run) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,14 +89,14 @@ def entry(folder: Path, runs: Path) -> str:
 
 def members(made: Run) -> tuple[list[Path], list[float]]:
     """The folders of an ensemble's members, and their weights, which add up to 1; empty for any other run."""
-    names = list(made.summary.get("members", []))
-    weights = made.summary.get("weights") or {}
+    names = made.summary.members or []
+    weights = made.summary.weights
     return [made.folder.parent / name for name in names], [weights.get(name, 1 / len(names)) for name in names]
 
 
 def best_member(made: Run) -> Path:
     """The folder of the member that is best on validation."""
-    return made.folder.parent / str(made.summary.get("best_member", ""))
+    return made.folder.parent / made.summary.best_member
 
 
 def gather(runs: Sequence[Run]) -> dict[str, Part]:
@@ -120,9 +121,9 @@ def check(runs: Sequence[Run]) -> None:
     for one, place in zip(runs, places, strict=True):
         if places.count(place) > 1:
             raise UsageError(f"{one.folder} is named twice", fix="name each run once; --greedy finds weights")
-        if one.summary.get("members"):
+        if one.summary.members:
             raise UsageError(f"{one.folder} is an ensemble already", fix="name its members, and the others")
-        if one.status == "running" or "validation" not in one.summary:
+        if one.status == "running" or not one.has_result:
             raise UsageError(f"{one.folder} has no results yet", fix=f"improve resume {one.folder}")
     for one in runs[1:]:
         for what in differences(runs[0], one):
@@ -131,8 +132,8 @@ def check(runs: Sequence[Run]) -> None:
 
 def differences(first: Run, second: Run) -> Iterator[str]:
     """What is not the same in the data of two runs, as far as they tell."""
-    classes = [one.environment.get("data", {}).get("classes") for one in (first, second)]
-    if None not in classes and classes[0] != classes[1]:
+    classes = [one.environment.data.classes for one in (first, second)]
+    if all(classes) and classes[0] != classes[1]:
         yield "classes"
     for name, words in PARTS.items():
         prints = [one.fingerprint.get(name) for one in (first, second)]
@@ -219,10 +220,10 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
             files.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
         else:
             file.unlink(missing_ok=True)  # of one that was made here before
-    if runs[0].environment:
-        files.write_json(folder / "environment.json", runs[0].environment)
+    if (runs[0].folder / "environment.json").is_file():
+        shutil.copyfile(runs[0].folder / "environment.json", folder / "environment.json")
     spec = run.load(folder).spec
-    classes = tuple(runs[0].environment.get("data", {}).get("classes", ()))
+    classes = tuple(runs[0].environment.data.classes)
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)
     reached = {name: numbers(means[name], parts[name].label, costs) for name in parts}
     chosen = [one for one, weight in zip(runs, weights, strict=True) if weight > 0]
@@ -254,5 +255,5 @@ def numbers(probability: NDArray[Any], label: NDArray[Any], costs: NDArray[Any] 
 
 def sums(runs: Sequence[Run]) -> dict[str, Any]:
     """What all members take together, where all tell."""
-    found = {key: [one.summary.get(key) for one in runs] for key in ADDED_UP}
+    found = {key: [getattr(one.summary, key) for one in runs] for key in ADDED_UP}
     return {key: sum(filter(None, values)) for key, values in found.items() if None not in values}

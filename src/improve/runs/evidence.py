@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from improve.lazy import np
 from improve.runs.files import read_arrays
 from improve.runs.predictions import DAMAGED, Predictions, predictions_of, read_predictions
-from improve.runs.schema import FieldEvaluation, Start, fault
+from improve.runs.schema import FieldEvaluation, Start, Summary, fault
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class Evidence:
         found = [json_of(file) for file in self.folder.glob("evaluations/*.json")]
         return sorted((one for one in found if not fault(FieldEvaluation, one)), key=lambda one: one["number"])
 
-    def field(self, summary: dict[str, Any]) -> Rate | None:
+    def field(self, summary: Summary) -> Rate | None:
         """The newest error from the field of the network that `summary` tells of: a run that went on has another."""
-        now = summary.get("best_epoch"), summary.get("validation", {}).get("error")
+        now = summary.best_epoch, summary.validation.error if summary.validation else None
         for one in reversed(self.evaluations):
             if (one["best_epoch"], one["validation_error"]) == now:
                 return Rate(one["error"], one["n"])

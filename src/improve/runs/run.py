@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from improve.runs import files, lock
 from improve.runs.begin import new_folder
 from improve.runs.evidence import Evidence, bounded
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
-from improve.runs.schema import Environment, Recorded, Summary, fault
+from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.validate import understood
 from improve.spec.spec import Spec
@@ -40,13 +40,16 @@ DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # n
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk. `spec` is plain data, `history` one mapping per epoch."""
+    """A run as it lies on disk. `spec` is plain data, `history` one mapping per epoch. The test error is not in
+    `summary`: `test_part.open_test` gives it, and writes the look down; `looked_at` are the parts that were opened."""
 
     folder: Path
     spec: dict[str, Any]
-    summary: dict[str, Any]
+    summary: Summary
     history: list[dict[str, float]]
-    environment: dict[str, Any]
+    environment: Environment
+    sealed_test: Measured | None = field(default=None, repr=False)
+    looked_at: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -55,7 +58,7 @@ class Run:
     @property
     def fingerprint(self) -> dict[str, str]:
         """A digest of each part's images and labels."""
-        return dict(self.environment.get("data", {}).get("fingerprint", {}))
+        return self.environment.data.fingerprint
 
     @cached_property
     def neighbourhood(self) -> Neighbourhood:
@@ -75,10 +78,25 @@ class Run:
         return self.folder.name
 
     @cached_property
-    def status(self) -> str:
+    def status(self) -> Status:
         """A run that says it is running, while no process is at it, was killed. Asked once."""
-        said = str(self.summary.get("status", "failed"))
-        return "stopped" if said == "running" and not lock.held(self.folder) else said
+        killed = self.summary.status == "running" and not lock.held(self.folder)
+        return "stopped" if killed else self.summary.status
+
+    @property
+    def has_result(self) -> bool:
+        return self.summary.validation is not None
+
+    @property
+    def has_test(self) -> bool:
+        return self.sealed_test is not None
+
+    @property
+    def validation(self) -> Measured:
+        """The clean error on the validation set. Raises ImproveError where there is none yet."""
+        if self.summary.validation is None:
+            raise ImproveError(f"{self.folder} has no results yet", fix=f"improve resume {self.folder}")
+        return self.summary.validation
 
 
 def writable(runs: Path) -> Path:
@@ -142,14 +160,24 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     files.write_json(folder / "summary.json", summary)
 
 
+def summary_as_written(folder: Path) -> dict[str, Any]:
+    """All that stands in summary.json, the test error as well: for who hands it on as it is."""
+    written: dict[str, Any] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return written
+
+
+def update_summary(folder: Path, more: Mapping[str, Any]) -> None:
+    """What stands in summary.json stays, with `more` beside it or in its place."""
+    write_summary(folder, {**summary_as_written(folder), **more})
+
+
 def write_failure(folder: Path, error: BaseException) -> None:
     """What was reached stays; where not even that can be written, the error that comes is the better message."""
     told: dict[str, Any] = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     if isinstance(error, BrokenOff):
         told |= {"status": "stopped", "signal": error.signal.name}
     with contextlib.suppress(OSError, ValueError):
-        reached = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        write_summary(folder, reached | told)
+        update_summary(folder, told)
 
 
 def load(folder: str | Path, history: bool = True) -> Run:
@@ -160,9 +188,10 @@ def load(folder: str | Path, history: bool = True) -> Run:
     if not os.path.isfile(folder / "summary.json"):
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     try:
-        spec, summary = read_spec(folder / "spec.yaml"), read_json(folder / "summary.json", Summary)
+        spec, summary = read_spec(folder / "spec.yaml"), read_record(folder / "summary.json", Summary)
         rows = read_metrics(folder / "metrics.csv") if history else []
-        return Run(folder, spec, summary, rows, read_environment(folder))
+        sealed = summary.model_copy(update={"test": None})
+        return Run(folder, spec, sealed, rows, read_environment(folder), summary.test)
     except ImproveError:
         raise
     except (OSError, ValueError) as error:
@@ -185,19 +214,17 @@ def complete(tree: yamlfile.Tree) -> dict[str, Any]:
     return understood(tree).complete()
 
 
-def read_json(file: Path, kind: type[Recorded]) -> dict[str, Any]:
+def read_record(file: Path, kind: type[Kind]) -> Kind:
+    """Raises ValueError, with the file's name, for what it should not hold."""
     try:
-        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return parsed(kind, json.loads(file.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from error
-    if wrong := fault(kind, value):
-        raise ValueError(f"{file.name}: {wrong}")
-    return value
 
 
-def read_environment(folder: Path) -> dict[str, Any]:
+def read_environment(folder: Path) -> Environment:
     file = folder / "environment.json"
-    return read_json(file, Environment) if file.is_file() else {}
+    return read_record(file, Environment) if file.is_file() else Environment()
 
 
 def read_metrics(file: Path) -> list[dict[str, float]]:

@@ -5,7 +5,7 @@ A key that is missing is missing, and keys that are not named here may hold anyt
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -33,6 +33,9 @@ class Recorded(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
+Kind = TypeVar("Kind", bound=Recorded)
+
+
 class Measured(Recorded):
     """A clean error rate."""
 
@@ -40,31 +43,60 @@ class Measured(Recorded):
     low: Share
     high: Share
     n: Some
-    majority_error: Share = 0.0
     cost: Share | None = None
     cost_low: Share | None = None
     cost_high: Share | None = None
+    cross_entropy: Any = None
+    majority_error: Annotated[Share | None, AfterValidator(given)] = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return self.model_dump(exclude_unset=True)
+
+    @property
+    def cost_interval(self) -> tuple[float, float]:
+        """The 95 % interval of `cost`."""
+        return self.cost_low or 0.0, self.cost_high or 0.0
 
 
 Part = Annotated[Measured | None, AfterValidator(given)]
 
 
-class Summary(Recorded):
-    """summary.json."""
+Status = Literal["running", "finished", "stopped", "diverged", "failed"]
 
-    status: str = ""
+
+class Summary(Recorded):
+    """summary.json. What only people read may be anything."""
+
+    name: Any = None
+    status: Status = "failed"
+    error: Any = None
+    signal: Any = None
+    stopped_because: Any = None
+    since: Any = None
+    origin: Any = Field(None, alias="from")
+    changes: Any = None
     epochs: Size = 0
+    done: Any = 0
     best_epoch: Some | None = None
     parameters: Size | None = None
     seconds: Annotated[Finite, Field(ge=0)] | None = None
+    seconds_per_image: Any = None
+    model_bytes: Any = None
+    images_per_second: Any = None
+    state_sha256: Any = None
     train: Part = None
     train_dev: Part = None
     validation: Part = None
     test: Part = None
-    members: list[str] = []
+    members: Annotated[list[str] | None, AfterValidator(given)] = None
     best_member: str = ""
     left_out: list[str] = []
     weights: dict[str, Share] = {}
+    selection: Any = None
+    snapshots: Any = None
+    snapshots_of: Any = None
+    snapshot_of: Any = None
 
     @model_validator(mode="after")
     def _measured_together(self) -> Summary:
@@ -72,8 +104,13 @@ class Summary(Recorded):
             raise ValueError("train and validation belong together")
         return self
 
+    def part(self, name: str) -> Measured | None:
+        """The clean error of train, train_dev or validation; None where it was not measured."""
+        found: Measured | None = getattr(self, name)
+        return found
 
-class Data(Recorded):
+
+class DataFacts(Recorded):
     """What is known of the images."""
 
     available: Size = 0
@@ -82,12 +119,17 @@ class Data(Recorded):
     examples: dict[str, Size] = {}
     fingerprint: dict[str, str] = {}
     duplicates: dict[str, Size] = {}
+    image: Any = None
+    type: Any = None
 
 
 class Environment(Recorded):
     """environment.json."""
 
-    data: Data = Data()
+    data: DataFacts = DataFacts()
+    normalization: Any = None
+    versions: Any = None
+    device: Any = None
 
 
 class Kernel(Recorded):
@@ -211,11 +253,19 @@ class Step(Recorded):
     change: str = ""
 
 
+def parsed(kind: type[Kind], value: Any) -> Kind:
+    """`value` as one of this kind. Raises ValueError with what keeps it from being one."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()) from error
+
+
 def fault(kind: type[Recorded], value: Any) -> str:
     """What keeps `value` from being one of this kind, or nothing."""
     try:
-        kind.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+        parsed(kind, value)
+    except ValueError as error:
+        return str(error)
     return ""

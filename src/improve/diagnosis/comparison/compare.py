@@ -23,11 +23,12 @@ from improve.diagnosis.comparison.pairwise import Family, Pair, families
 from improve.diagnosis.comparison.rules import luck, weigh
 from improve.diagnosis.findings.rule import Finding
 from improve.errors import ImproveError, UsageError
-from improve.images import npz as npzfile
 from improve.lazy import np
 from improve.runs.run import Run, load
+from improve.runs.schema import Measured
+from improve.runs.test_part import open_test
 from improve.spec.reading.flatten import MISSING, chosen_settings, varying
-from improve.statistics.paired import Paired, wrong
+from improve.statistics.paired import Paired
 
 NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
 MANY = 12  # recipes; of more, only the best are put side by side
@@ -42,9 +43,9 @@ class Row:
     name: str
     status: str
     settings: dict[str, Any]
-    validation: dict[str, Any] | None
-    train: dict[str, Any] | None
-    test: dict[str, Any] | None
+    validation: Measured | None
+    train: Measured | None
+    test: Measured | None
     best_epoch: int | None
     parameters: int | None
     seconds: float | None
@@ -55,7 +56,8 @@ class Row:
     against: Paired | Unpaired | None = None
 
     def as_json(self, test: bool) -> dict[str, Any]:
-        value = {**vars(self), "against": self.against.as_json() if self.against else None}
+        whole = {key: item.as_json() if isinstance(item, Measured) else item for key, item in vars(self).items()}
+        value = {**whole, "against": self.against.as_json() if self.against else None}
         return value if test else {key: item for key, item in value.items() if key != "test"}
 
 
@@ -110,9 +112,10 @@ class Comparison:
 
 
 def compare(
-    folders: Iterable[Path], sort: str = "validation_error", where: Sequence[str] = (), test: bool = False
+    folders: Iterable[Path | Run], sort: str = "validation_error", where: Sequence[str] = (), test: bool = False
 ) -> Comparison:
-    """Read the runs and put them side by side: those that meet the conditions `where` first, then by `sort`.
+    """Read the runs and put them side by side: those that meet the conditions `where` first, then by `sort`. With
+    `test` their test parts are opened.
 
     Raises UsageError where no run can be read, a metric is unknown, or the test part is asked for without `test`.
     """
@@ -123,7 +126,8 @@ def compare(
     check_opened([sort, *(one.subject for one in conditions)], settings, test)
     differing, names = tuple(varying(settings)), labels([run.folder for run in runs])
     rows = [
-        row(run, name, own, differing, sort, conditions) for run, name, own in zip(runs, names, settings, strict=True)
+        row(run, name, own, differing, sort, conditions, test)
+        for run, name, own in zip(runs, names, settings, strict=True)
     ]
     pairs = sorted(zip(rows, candidates(runs, names), strict=True), key=lambda pair: _rank(pair[0], sort))
     images = grouped(runs, names)
@@ -189,12 +193,12 @@ def check_opened(subjects: Iterable[str], settings: Iterable[dict[str, Any]], te
             raise UsageError(f"{subject} opens the test part", fix="choose by validation; --test opens it")
 
 
-def _loaded(folders: Iterable[Path]) -> tuple[list[Run], tuple[tuple[str, str], ...]]:
+def _loaded(folders: Iterable[Path | Run]) -> tuple[list[Run], tuple[tuple[str, str], ...]]:
     """The runs, and the folders that are none with the reason."""
     runs, skipped = [], []
     for folder in folders:
         try:
-            runs.append(load(folder, history=False))
+            runs.append(folder if isinstance(folder, Run) else load(folder, history=False))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
     if not runs:
@@ -208,15 +212,16 @@ def grouped(runs: Sequence[Run], names: Sequence[str]) -> tuple[Images, ...]:
     groups: dict[str | None, list[tuple[str, Run]]] = {}
     for name, run in zip(names, runs, strict=True):
         groups.setdefault(fingerprint(run), []).append((name, run))
-    return tuple(
-        Images(key, (group[0][1].summary.get("validation") or {}).get("n"), tuple(name for name, _ in group))
-        for key, group in groups.items()
-    )
+    return tuple(Images(key, n_of(group[0][1]), tuple(name for name, _ in group)) for key, group in groups.items())
+
+
+def n_of(run: Run) -> int | None:
+    return run.summary.validation.n if run.summary.validation else None
 
 
 def told(run: Run) -> dict[str, Any]:
     """The spec; of an ensemble with how many answer together, where the spec does not say."""
-    members = len(run.summary.get("members", ()))
+    members = len(run.summary.members or ())
     return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec
 
 
@@ -232,37 +237,45 @@ def labels(folders: Sequence[Path]) -> list[str]:
 
 def fingerprint(run: Run) -> str | None:
     """The digest of the run's validation images; None in a run that has not told."""
-    value = run.environment.get("data", {}).get("fingerprint", {}).get("validation")
+    value = run.environment.data.fingerprint.get("validation")
     return None if value is None else str(value)
 
 
 def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | None]:
     """The runs as the findings see them; None for one without results. Predictions are read only where there are
     others on the same images."""
-    measured = [run for run in runs if run.summary.get("validation")]
+    measured = [run for run in runs if run.summary.validation]
     shared = Counter(fingerprint(run) for run in measured)
     ids: dict[str | None, Any] = {}
     found: list[Candidate | None] = []
     for name, run in zip(names, runs, strict=True):
-        part = run.summary.get("validation")
+        part = run.summary.validation
         missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
-        found.append(Candidate(name, told(run), part["error"], part["n"], fingerprint(run), missed) if part else None)
+        found.append(Candidate(name, told(run), part.error, part.n, fingerprint(run), missed) if part else None)
     return found
 
 
 def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
     """Which validation images (n,) the run gets wrong, by id; None where that cannot be read or the ids are others."""
-    try:
-        own, missed = wrong(npzfile.load(run.folder / "predictions" / "validation.npz"))
-    except (*npzfile.DAMAGED, KeyError):
+    seen = run.evidence.best("validation")
+    if seen is None:
         return None
+    own, missed = seen.wrong_by_id
     return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
 
 
 def row(
-    run: Run, name: str, settings: dict[str, Any], differing: Iterable[str], sort: str, conditions: Sequence[Condition]
+    run: Run,
+    name: str,
+    settings: dict[str, Any],
+    differing: Iterable[str],
+    sort: str,
+    conditions: Sequence[Condition],
+    test: bool,
 ) -> Row:
     summary = run.summary
+    if test and run.has_test:
+        summary = summary.model_copy(update={"test": open_test(run)})
     asked = {
         one: measured(summary, one) if one in METRICS else settings.get(one)
         for one in (*(condition.subject for condition in conditions), sort)
@@ -272,7 +285,7 @@ def row(
         name,
         run.status,
         {key: settings.get(key, MISSING) for key in differing},
-        **{key: summary.get(key) for key in NUMBERS},
+        **{key: getattr(summary, key) for key in NUMBERS},
         chosen=asked,
         broken=tuple(one.text for one in conditions if not one.holds(asked[one.subject])),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from improve.errors import UsageError, printable
+from improve.runs.schema import Summary
 
 PARTS = ("validation", "train", "train_dev", "test")
 KINDS = ("error", "cross_entropy", "cost")
@@ -26,13 +27,13 @@ NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%|kB|MB|GB|k|M
 UNITS = {"%": 0.01, "kb": 1e3, "mb": 1e6, "gb": 1e9, "k": 1e3, "m": 1e6, "ms": 1e-3, "s": 1.0, "min": 60.0, "": 1.0}
 
 
-def measured(summary: Mapping[str, Any], metric: str) -> float | None:
+def measured(summary: Summary, metric: str) -> float | None:
     """The value of `metric` in a run's summary; None where it was not measured."""
     if metric in WHOLE:
-        value = summary.get(metric)
+        value = getattr(summary, metric)
     else:
         part = next(part for part in sorted(PARTS, key=len, reverse=True) if metric.startswith(f"{part}_"))
-        value = (summary.get(part) or {}).get(metric.removeprefix(f"{part}_"))
+        value = getattr(getattr(summary, part), metric.removeprefix(f"{part}_"), None)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

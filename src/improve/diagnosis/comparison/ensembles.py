@@ -14,6 +14,7 @@ from improve.lazy import np
 from improve.runs import run
 from improve.runs.ensemble import Part, Score, best_of, gather, members, score
 from improve.runs.run import Run
+from improve.runs.test_part import open_test
 from improve.statistics.intervals import Rate
 from improve.statistics.paired import Paired, paired
 from improve.statistics.significance import expected_optimism
@@ -52,7 +53,7 @@ class Report:
     @property
     def selected(self) -> bool:
         """Who answers was chosen on the validation images."""
-        return self.run.summary.get("selection") == "greedy"
+        return bool(self.run.summary.selection == "greedy")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -71,12 +72,14 @@ def report(made: Run, test: bool = False) -> Report:
     Raises UsageError where a member is gone, or there is no test part that all have.
     """
     folders, weights = members(made)
-    left_out = [made.folder.parent / name for name in made.summary.get("left_out", [])]
+    left_out = [made.folder.parent / name for name in made.summary.left_out]
     found = [run.load(folder) for folder in (*folders, *left_out)]
     weights = [*weights, *(0.0 for _ in left_out)]
     parts = gather(found)
     if test and "test" not in parts:
         raise UsageError(f"the members of {made.folder} have no test part in common", fix="leave --test out")
+    if test:
+        open_test(made)
     best = best_of(parts["validation"])
     opened = ("validation", "test") if test else ("validation",)
     standings = {name: standing(parts[name], weights, best) for name in opened}

@@ -8,6 +8,7 @@ from typing import Any
 
 from improve.diagnosis.findings.indicators import largest_update, update_ratio
 from improve.diagnosis.findings.rule import Case, Change
+from improve.runs.schema import DataFacts
 from improve.spec.datasets import DATASETS
 from improve.spec.models import MODELS
 from improve.spec.optimizers import OPTIMIZERS
@@ -87,12 +88,12 @@ def bigger(case: Case, why: str) -> Iterator[Change]:
 
 def more_data(case: Case) -> Iterator[Change]:
     """More training images, where there are some that are not used."""
-    data = case.run.environment.get("data", {}) if case.run else {}
+    data = case.data
     used, why = part_of_train(data), "more training images: the surest way"
-    size, available = case.setting("data.train_size"), data.get("train_available") or 0
+    size, available = case.setting("data.train_size"), data.train_available or 0
     if size is not None and available >= 1.5 * used > 0:
         yield Change("data.train_size", None if available <= ALL * used else 10 * used, why)
-    subset, total = case.setting("data.subset"), data.get("available", 0)
+    subset, total = case.setting("data.subset"), data.available
     if subset and 1.5 * subset <= total:
         yield Change("data.subset", min(2 * subset, total), why)
     split = case.setting("data.split")
@@ -100,8 +101,8 @@ def more_data(case: Case) -> Iterator[Change]:
         yield Change("data.split", "60/20/20" if split.count("/") == 2 else "70/30", why)
 
 
-def part_of_train(data: dict[str, Any]) -> int:
-    return int((data.get("examples") or {}).get("train") or 0)
+def part_of_train(data: DataFacts) -> int:
+    return data.examples.get("train", 0)
 
 
 def augmented(case: Case, parts: list[dict[str, Any]], why: str) -> Change:

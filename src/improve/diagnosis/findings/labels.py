@@ -11,6 +11,7 @@ from improve.diagnosis.findings.indicators import SLOW, chance_level, forgetful,
 from improve.diagnosis.findings.mismatch import colours_exchanged, other_kind
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error, fit
 from improve.lazy import np
+from improve.runs.schema import Measured
 from improve.statistics.intervals import difference
 from improve.statistics.significance import auroc, binomial_tail
 
@@ -52,28 +53,27 @@ class NoSignal(Rule):
 
     def shuffled(self, case: Case) -> Finding | None:
         part = "train_dev" if case.errors and case.errors.train_dev else "validation"
-        summary = case.run.summary if case.run else {}
-        learned, carried = (better_than_chance(summary.get(name)) for name in ("train", part))
-        if learned is None or carried is None or summary[part]["n"] < SMALL:
+        judged = case.run.summary.part(part) if case.run else None
+        learned, carried = better_than_chance(case.trained), better_than_chance(judged)
+        if learned is None or carried is None or judged is None or judged.n < SMALL:
             return None
         if learned >= CHANCE_P or carried < CHANCE_P or case.gaps is None or case.gaps.variance.low <= 0:
             return None
         return self.found(
-            f"{part} accuracy {100 * (1 - summary[part]['error']):.1f} % (n={summary[part]['n']:,}) is what guessing "
+            f"{part} accuracy {100 * (1 - judged.error):.1f} % (n={judged.n:,}) is what guessing "
             f"gives, though it fits the training labels better than that; {fit(case)}",
-            harm=summary[part]["error"],
-            evidence={"p_train": learned, f"p_{part}": carried, "n": summary[part]["n"]},
+            harm=judged.error,
+            evidence={"p_train": learned, f"p_{part}": carried, "n": judged.n},
             rivals=("M1",) if part == "validation" else (),
             confirm="look at 20 training images with their labels",
         )
 
     def useless(self, case: Case) -> Finding | None:
         train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
-        guess, part = chance_level(case), (case.run.summary.get("validation") or {}) if case.run else {}
-        moved, weak = largest_update(case), 1 - FEEBLE * (1 - part.get("majority_error", 0.0))
+        guess, part, moved = chance_level(case), case.validated, largest_update(case)
         if not train or not new or moved is None or moved > CALM or forgetful(case):  # it would learn no labels
             return None
-        if part.get("error", 0.0) < weak or not case.fits_badly:
+        if part is None or part.error < 1 - FEEBLE * (1 - (part.majority_error or 0.0)) or not case.fits_badly:
             return None
         if case.errors is None or case.errors.train_dev or not train[-1] < LEARNED * guess or not new[-1] > guess:
             return None
@@ -82,8 +82,8 @@ class NoSignal(Rule):
         return self.found(
             f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on "
             f"validation images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit(case)}",
-            harm=part["error"],
-            evidence={"train_cross_entropy": train[-1], "validation_cross_entropy": new[-1], "n": part["n"]},
+            harm=part.error,
+            evidence={"train_cross_entropy": train[-1], "validation_cross_entropy": new[-1], "n": part.n},
             rivals=("T3",),
             confirm="look at 20 training images with their labels",
         )
@@ -105,11 +105,11 @@ class NoSignal(Rule):
         )
 
 
-def better_than_chance(part: dict[str, Any] | None) -> float | None:
+def better_than_chance(part: Measured | None) -> float | None:
     """The p of the one-sided test against always answering the commonest class."""
-    if not part or "majority_error" not in part:
+    if part is None or part.majority_error is None:
         return None
-    return binomial_tail(round(part["n"] * (1 - part["error"])), part["n"], 1 - part["majority_error"])
+    return binomial_tail(round(part.n * (1 - part.error)), part.n, 1 - part.majority_error)
 
 
 def exchanged(label: Any, predicted: Any, classes: int) -> tuple[float, dict[int, int]]:
@@ -245,5 +245,5 @@ class ClassNeverPredicted(Rule):
 
 
 def names(case: Case, classes: list[int]) -> str:
-    known = (case.run.environment.get("data", {}).get("classes") if case.run else None) or []
+    known = case.data.classes
     return ", ".join(f"'{known[k]}'" if k < len(known) else f"class {k}" for k in classes[:5])

@@ -36,7 +36,7 @@ class NotFinite(Rule):
         if case.run is None or case.run.status != "diverged":
             return None
         rate = case.setting("optimizer.learning_rate")
-        epoch = int(case.run.summary.get("epochs", 0)) + 1
+        epoch = case.run.summary.epochs + 1
         return self.found(
             f"in epoch {epoch}, at a learning rate of {rate:g}",
             harm=1.0,
@@ -128,15 +128,13 @@ class NoBetterThanChance(Rule):
 def at_chance(case: Case) -> dict[str, dict[str, float]] | None:
     """The test on both parts, where neither is better than chance."""
     evidence = {}
-    for name in ("train", "validation"):
-        part = case.run.summary.get(name) if case.run else None
-        if not part or "majority_error" not in part:
+    for name, part in (("train", case.trained), ("validation", case.validated)):
+        if part is None or part.majority_error is None:
             return None
-        right = round(part["n"] * (1 - part["error"]))
-        p = binomial_tail(right, part["n"], 1 - part["majority_error"])
+        p = binomial_tail(round(part.n * (1 - part.error)), part.n, 1 - part.majority_error)
         if p < CHANCE_P:
             return None
-        evidence[name] = {"error": part["error"], "n": part["n"], "majority_error": part["majority_error"], "p": p}
+        evidence[name] = {"error": part.error, "n": part.n, "majority_error": part.majority_error, "p": p}
     return evidence
 
 
@@ -152,7 +150,7 @@ class Interrupted(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.run is None or case.run.status not in ("stopped", "failed", "running"):
             return None
-        done, planned = int(case.run.summary.get("epochs", 0)), int(case.setting("training.epochs"))
+        done, planned = case.run.summary.epochs, int(case.setting("training.epochs"))
         if done >= 0.9 * planned:
             return None
         return self.found(

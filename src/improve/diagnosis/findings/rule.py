@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from improve.diagnosis.bias_variance import Components, Errors, Gap
 from improve.runs.evidence import Evidence
 from improve.runs.run import Run
+from improve.runs.schema import DataFacts, Measured
 from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
@@ -66,6 +67,21 @@ class Case:
     def evidence(self) -> Evidence:
         return self.run.evidence if self.run else NOTHING
 
+    @property
+    def data(self) -> DataFacts:
+        """What the run knows of its images; nothing where there is no run."""
+        return self.run.environment.data if self.run else DataFacts()
+
+    @property
+    def trained(self) -> Measured | None:
+        """The clean error on the training set, where a run has measured it."""
+        return self.run.summary.train if self.run else None
+
+    @property
+    def validated(self) -> Measured | None:
+        """The clean error on the validation set, where a run has measured it."""
+        return self.run.summary.validation if self.run else None
+
     def setting(self, path: str) -> Any:
         """A value of the run's spec by its dotted path; None where there is no run or no such key."""
         return setting(self.run.spec, path) if self.run else None
@@ -108,10 +124,10 @@ class Case:
     @property
     def at_chance(self) -> bool:
         """The training error is no better than always answering the commonest class, or nearly so."""
-        part = self.run.summary.get("train") if self.run else None
-        if self.errors is None or not part or "majority_error" not in part:
+        part = self.trained
+        if self.errors is None or part is None or part.majority_error is None:
             return False
-        return bool(self.errors.train.interval()[1] >= 0.97 * part["majority_error"])
+        return self.errors.train.interval()[1] >= 0.97 * part.majority_error
 
 
 class Rule:

@@ -139,8 +139,8 @@ class DataLimited(Rule):
         return self.foretold(case) or self.unused(case)
 
     def unused(self, case: Case) -> Finding | None:
-        data = case.run.environment.get("data", {}) if case.run else {}
-        used, available = part_of_train(data), data.get("train_available") or 0
+        data = case.data
+        used, available = part_of_train(data), data.train_available or 0
         if case.gaps is None or case.errors is None or not available >= 2 * used > 0:
             return None
         if case.gaps.variance.value < case.errors.tau - SLACK:

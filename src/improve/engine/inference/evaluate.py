@@ -21,6 +21,7 @@ from improve.runs.evidence import Evidence
 from improve.runs.predictions import Predictions
 from improve.runs.run import Run
 from improve.runs.schema import LOOKS
+from improve.runs.test_part import open_test
 from improve.spec.identity import experiment_identity
 from improve.statistics.intervals import Rate
 
@@ -86,8 +87,8 @@ class Evaluation:
             "part": self.part,
             "known": as_json(self.known),
             "difference": self.gap._asdict(),
-            "best_epoch": self.run.summary.get("best_epoch"),
-            "validation_error": self.run.summary["validation"]["error"],
+            "best_epoch": self.run.summary.best_epoch,
+            "validation_error": self.run.validation.error,
             "on_known_classes": as_json(self.on_known_classes),
             "unknown_classes": self.unknown,
             "missing_classes": self.missing,
@@ -117,7 +118,7 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     be opened without `test`, or where there is no test part to open.
     """
     found, evidence = predictor.run, evidence_of(predictor)
-    errors = errors_of(found, test)
+    errors = errors_of(found, open_test(found) if test else None)
     field, also_in = new_images(field, evidence, data, test)
     wrong = predictor.probabilities(field.images).argmax(axis=1) != field.labels
     error, part = Rate(float(wrong.mean()), len(wrong)), "test" if test else "validation"
@@ -128,7 +129,7 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
         found, data, field, error, part, known, judge(error, known, errors, share=False), also_in,
         looks_apart({what: looks.arrays()[what] for what in LOOKS}, measured),
         classes_apart(field.class_names, field.labels, judged.label, judged.wrong) if judged else None,
-        list(by_class(field, wrong, judged)), len(predictor.form.class_names), write_down(found, looks, error, test),
+        list(by_class(field, wrong, judged)), len(predictor.form.class_names), write_down(found, looks, error),
     )  # fmt: skip
 
 
@@ -166,12 +167,9 @@ def rate_of(wrong: NDArray[Any], where: NDArray[Any]) -> Rate | None:
     return Rate(float(wrong[where].mean()), int(where.sum())) if where.any() else None
 
 
-def write_down(found: Run, looks: Census, error: Rate, test: bool) -> int:
-    """In the ledger: that these images judged the run, and that its test part was opened; how many experiments they
-    have judged."""
+def write_down(found: Run, looks: Census, error: Rate) -> int:
+    """In the ledger: that these images judged the run; how many experiments they have judged."""
     runs, digest = found.folder.parent, experiment_identity(found.spec)
-    if test:
-        ledger.write_down(runs, found.name, "test", found.fingerprint.get("test"), digest, found.summary["test"])
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})
     return ledger.tried(runs, "field", looks.digest)
 

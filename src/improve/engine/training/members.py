@@ -47,8 +47,8 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
     Raises UsageError where the members are done, or where their settings should change on the way.
     """
     found = run.load(folder)
-    if "members" in found.summary:
-        origin = found.summary.get("snapshots_of")
+    if found.summary.members is not None:
+        origin = found.summary.snapshots_of
         fix = f"improve resume {folder.parent / origin}" if origin else "improve resume a member, then improve ensemble"
         raise UsageError(f"{folder} is an ensemble, and its members are done", fix=fix)
     if found.spec["training"]["members"] == 1:
@@ -58,7 +58,7 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
         raise UsageError("members cannot change on the way: they would not be alike", fix="train a new ensemble")
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
-    weights = found.summary.get("from")
+    weights = found.summary.origin
     with locked(folder), failing(folder):
         data = prepare(spec, watcher.reading)
         go(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
@@ -97,8 +97,8 @@ def go(
         one = trained(member(spec, number), folder / FOLDER, data, watcher, weights, overrides)
         watcher.trained(number + 1, total, one)
         if one.status == "stopped":
-            told = {"status": "stopped", "signal": one.summary.get("signal"), "done": number}
-            run.write_summary(folder, run.load(folder).summary | told)
+            told = {"status": "stopped", "signal": one.summary.signal, "done": number}
+            run.update_summary(folder, told)
             return
         made.append(one)
     combine(folder, made)
@@ -126,7 +126,7 @@ def trained(
 
 def combine(folder: Path, made: list[run.Run]) -> None:
     """Those that have a result answer together. Raises ImproveError where they are fewer than two."""
-    have = [one for one in made if "validation" in one.summary]
+    have = [one for one in made if one.summary.validation is not None]
     if len(have) < 2:
         raise ImproveError(f"{len(made) - len(have)} of {len(made)} members diverged in their first epoch",
                            fix=f"improve diagnose {made[0].folder}")  # fmt: skip

@@ -55,7 +55,7 @@ def resume(
     change cannot.
     """
     found = run.load(folder)
-    if found.summary.get("snapshot_of"):
+    if found.summary.snapshot_of:
         raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
     load_spec(found.folder / "spec.yaml", code=code)
     with locked(folder) as owner:
@@ -71,7 +71,7 @@ def resume(
         line = moved(saved, spec, edits, data)
         with failing(folder, spec) as interrupt:
             work = taken_up(spec, data, folder, line, owner, saved)
-            work.checkpoints.summary |= {key: found.summary[key] for key in ("from",) if key in found.summary}
+            work.checkpoints.summary |= {"from": found.summary.origin} if found.summary.origin else {}
             notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
             work.announcement = replace(work.announcement, notes=notes)
             note_down(work, saved, edits, reason)
@@ -87,7 +87,7 @@ def start_over(
         raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
     if overrides:
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
-    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
+    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.origin
     data = data or prepare(spec, watcher.reading)
     with failing(found.folder, spec) as interrupt:
         go(begin(spec, data, found.folder, owner, Path(weights) if weights else None), interrupt, watcher)

@@ -84,7 +84,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
     if "test" in data.parts:
         for one in kept:
             restore(model, best_weights(one))
-            run.write_summary(one, run.load(one).summary | {"test": open_test(model, data, one)})
+            run.update_summary(one, {"test": open_test(model, data, one)})
     found = [run.load(one) for one in kept]
     made = before(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
@@ -102,6 +102,6 @@ def before(folder: Path) -> Path | None:
         if not made.name.startswith(f"{folder.name}-snapshots"):
             continue
         with suppress(ImproveError):
-            if run.load(made).summary.get("snapshots_of") == folder.name:
+            if run.load(made).summary.snapshots_of == folder.name:
                 return made
     return None

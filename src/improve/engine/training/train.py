@@ -89,8 +89,8 @@ def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weight
 
 def not_stopped(made: run.Run) -> run.Run:
     """The same. Raises BrokenOff where a signal has stopped it, for who trains several."""
-    if made.status == "stopped" and "signal" in made.summary:
-        raise BrokenOff(Signals[made.summary["signal"]])
+    if made.status == "stopped" and made.summary.signal is not None:
+        raise BrokenOff(Signals[made.summary.signal])
     return made
 
 

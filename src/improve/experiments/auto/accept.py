@@ -32,7 +32,7 @@ def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget:
     doubtful = HOPE <= better < CLEAR and len(made) == 1
     if doubtful and (cost <= budget.left(story)):
         one, other = ([*runs, second(story, runs[0], clock)] for runs in (made, parents))
-        if "validation" in one[1].summary and "validation" in other[1].summary:
+        if one[1].summary.validation is not None and other[1].summary.validation is not None:
             return weigh(story, step, one, other, budget, clock)
     verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
     return replace(
@@ -43,7 +43,7 @@ def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget:
 def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: BudgetWatcher) -> Step | None:
     """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
     epochs, half = spec.training.epochs, spec.training.epochs // 2
-    if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
+    if half < int(parent.spec["training"]["epochs"]) or parent.summary.validation is None:
         return None
     made = trained(story, step.run, spec, clock, half)
     if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half

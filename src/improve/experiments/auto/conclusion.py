@@ -14,7 +14,8 @@ from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs import files, ledger
 from improve.runs.run import Run
-from improve.spec.identity import experiment_identity
+from improve.runs.schema import Measured
+from improve.runs.test_part import open_test
 from improve.spec.reading import yaml as yamlfile
 
 
@@ -24,6 +25,7 @@ class Ending:
     to look too good; `left`: changes that need a person, because they move what the runs are judged by."""
 
     best: Run
+    test: Measured | None
     doubt: str
     tried: int
     came_true: int
@@ -35,8 +37,8 @@ class Ending:
         return {
             "best": self.best.name,
             "doubt": self.doubt,
-            "validation": self.best.summary.get("validation"),
-            "test": self.best.summary.get("test"),
+            "validation": self.best.validation.as_json(),
+            "test": self.test.as_json() if self.test else None,
             "tried": self.tried,
             "came_true": self.came_true,
             "epochs": self.epochs,
@@ -50,13 +52,13 @@ class Ending:
 def ending(story: Story) -> Ending:
     """Raises ImproveError where not even the start has a result."""
     winner = story.winner
-    if winner is None or "validation" not in (best := story.load(winner.run)).summary:
+    if winner is None or not (best := story.load(winner.run)).has_result:
         raise ImproveError(f"nothing in {story.folder} has a result", fix="improve diagnose says why its runs failed")
-    opened(story, best)
     tried = [step for step in story.decided if step.parent is not None]
     write_best(story, best)
     return Ending(
         best,
+        test_of(story, best) if best.has_test else None,
         doubt(winner),
         len(tried),
         sum(step.verdict == KEPT for step in tried),
@@ -73,11 +75,9 @@ def doubt(winner: Step) -> str:
     return f"likelier better than {winner.parent} than not (P(better) {winner.better:.3f}), which is no proof"
 
 
-def opened(story: Story, best: Run) -> None:
+def test_of(story: Story, best: Run) -> Measured:
     """Written down once, however often the end is looked at."""
-    digest = experiment_identity(best.spec)
-    if "test" in best.summary and not ledger.tried(story.folder, "test", best.fingerprint.get("test")):
-        ledger.write_down(story.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
+    return open_test(best, again=bool(ledger.tried(story.folder, "test", best.fingerprint.get("test"))))
 
 
 def optimism(story: Story) -> float:
@@ -88,10 +88,10 @@ def optimism(story: Story) -> float:
 
 def write_best(story: Story, best: Run) -> None:
     """best.yaml, in the form of configs/: its receipt on top; it trains to the same result."""
-    reached = best.summary["validation"]
+    reached = best.validation
     head = [
-        f"validation error {100 * reached['error']:.1f} % [{100 * reached['low']:.1f}, {100 * reached['high']:.1f}] "
-        f"(n={reached['n']:,}, 1 seed), {best.summary.get('epochs')} epochs, {best.summary.get('seconds') or 0:.0f} s",
+        f"validation error {100 * reached.error:.1f} % [{100 * reached.low:.1f}, {100 * reached.high:.1f}] "
+        f"(n={reached.n:,}, 1 seed), {best.summary.epochs} epochs, {best.summary.seconds or 0:.0f} s",
         f"  improve train {story.folder / 'best.yaml'}",
     ]
     text = "".join(f"# {line}\n" for line in head) + yamlfile.write(best.spec)

@@ -111,17 +111,17 @@ class Story:
     @property
     def epochs(self) -> int:
         """Spent so far, second seeds and range tests counted."""
-        return sum(step.spent for step in self.steps) + sum(int(one.summary.get("epochs", 0)) for one in self.runs())
+        return sum(step.spent for step in self.steps) + sum(int(one.summary.epochs) for one in self.runs())
 
     @property
     def seconds(self) -> float:
-        return sum(float(one.summary.get("seconds") or 0.0) for one in self.runs())
+        return sum(float(one.summary.seconds or 0.0) for one in self.runs())
 
     @property
     def seconds_per_epoch(self) -> float:
         """Of the longest so far, to be on the safe side."""
-        paces = [float(one.summary["seconds"]) / one.summary["epochs"] for one in self.runs()
-                 if one.summary.get("epochs") and one.summary.get("seconds")]  # fmt: skip
+        paces = [float(one.summary.seconds) / one.summary.epochs for one in self.runs()
+                 if one.summary.epochs and one.summary.seconds]  # fmt: skip
         return max(paces, default=0.0)
 
     @property

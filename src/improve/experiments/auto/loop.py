@@ -134,9 +134,9 @@ def decide(story: Story, step: Step, budget: Budget, clock: BudgetWatcher) -> St
     if given_up := behind_half_way(story, step, spec, parent, clock):
         return given_up
     made = trained(story, step.run, spec, clock)
-    if made.status == "failed" or "validation" not in made.summary:
-        return replace(step, verdict=FAILED, why=str(made.summary.get("error", made.status)))
-    if "validation" not in parent.summary:
+    if made.status == "failed" or not made.has_result:
+        return replace(step, verdict=FAILED, why=str(made.summary.error or made.status))
+    if not parent.has_result:
         return replace(step, verdict=KEPT, why="its parent had no result at all")
     return weigh(story, step, [made], [parent], budget, clock)
 

@@ -73,5 +73,5 @@ def reached(one: Run, rung: int) -> tuple[float, float]:
 
 def given_up(step: Step, one: Run, rung: int, epochs: int) -> Step:
     if one.status == FAILED:
-        return replace(step, verdict=FAILED, why=str(one.summary.get("error", one.status)))
+        return replace(step, verdict=FAILED, why=str(one.summary.error or one.status))
     return replace(step, verdict=DROPPED, why=f"behind after {rung} of {epochs} epochs")

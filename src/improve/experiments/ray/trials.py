@@ -110,9 +110,9 @@ class RayTrials:
         folder = self.runs / run.checked_name(name)
         folder_unpacked(contents, folder)
         made = run.load(folder)
-        if "validation" in made.summary:
+        if made.summary.validation is not None:
             digests = made.fingerprint.get("validation"), experiment_identity(made.spec)
-            ledger.write_down(self.runs, name, "validation", *digests, made.summary["validation"])
+            ledger.write_down(self.runs, name, "validation", *digests, made.summary.validation.as_json())
         return folder
 
     def log(self, name: str, what: str, node: str) -> None:

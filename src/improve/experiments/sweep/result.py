@@ -17,9 +17,10 @@ from improve.errors import ImproveError, visible
 from improve.experiments.sweep.importance import Importance, importance
 from improve.experiments.sweep.plan import Plan
 from improve.experiments.sweep.sweep import Result
-from improve.runs import files, ledger
+from improve.runs import files
 from improve.runs.run import Run
-from improve.spec.identity import experiment_identity
+from improve.runs.schema import Measured
+from improve.runs.test_part import open_test
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space import Knob
 from improve.statistics.student_t import students_t
@@ -101,16 +102,15 @@ def conclude(plan: Plan, folder: Path, results: Sequence[Result]) -> Verdict:
     ranked = sorted((one for one in results if one.status == "finished"), key=lambda one: one.error or 0.0)
     if not ranked:
         raise ImproveError(f"no trial of {len(results)} has a result: {why(results)}", fix="improve diagnose says more")
-    best, test = ranked[0], [made.summary.get("test") for made in ranked[0].runs]
-    known = seen(results)
+    best, known = ranked[0], seen(results)
+    test = open_tests(folder, best) if all(made.has_test for made in best.runs) else ()
     tried, equals, optimism = chance(best, known)
     verdict = Verdict(
-        plan, tuple(results), best, spread([made.summary["validation"] for made in best.runs]),
-        spread(test) if all(test) else None, tried, equals, optimism, tuple(edges(plan, best, known)),
+        plan, tuple(results), best, spread([made.validation for made in best.runs]),
+        spread(test) if test else None, tried, equals, optimism, tuple(edges(plan, best, known)),
         importance(plan.knobs, [(one.values, one.error) for one in results if one.error is not None and
                                 one.status in ("finished", "diverged")]),
     )  # fmt: skip
-    open_test(folder, best)
     files.write_json(folder / RESULT, verdict.as_json())
     write_best(verdict, folder)
     return verdict
@@ -121,12 +121,12 @@ def why(results: Sequence[Result]) -> str:
     return max(set(causes), key=causes.count) if causes else "there is none"
 
 
-def spread(parts: Sequence[Any]) -> Spread:
+def spread(parts: Sequence[Measured]) -> Spread:
     """Of the same part of each seed's run."""
-    errors, first = [part["error"] for part in parts], parts[0]
-    mean, n = fmean(errors), sum(part["n"] for part in parts)
+    errors, first = [part.error for part in parts], parts[0]
+    mean, n = fmean(errors), sum(part.n for part in parts)
     if len(parts) == 1:
-        return Spread(mean, first["low"], first["high"], n, 1)
+        return Spread(mean, first.low, first.high, n, 1)
     half = students_t(len(parts) - 1) * stdev(errors) / math.sqrt(len(parts))
     return Spread(mean, max(0.0, mean - half), min(1.0, mean + half), n, len(parts))
 
@@ -182,16 +182,13 @@ def in_range(knob: Knob, value: float, made: Run) -> Edge | None:
     return None if beyond is None else Edge(knob.key, value, "lower" if share < 0.5 else "upper", beyond)
 
 
-def open_test(folder: Path, best: Result) -> None:
-    """Each look is written down; the same command once more shows what it has shown."""
+def open_tests(folder: Path, best: Result) -> list[Measured]:
+    """The test errors of the winner's runs; the same command once more shows what it has shown."""
     try:
         shown = json.loads((folder / RESULT).read_text(encoding="utf-8"))["best"]["runs"]
     except (OSError, ValueError, KeyError, TypeError):
         shown = []
-    for made in best.runs:
-        if "test" in made.summary and made.name not in shown:
-            digests = made.fingerprint.get("test"), experiment_identity(made.spec)
-            ledger.write_down(folder, made.name, "test", *digests, made.summary["test"])
+    return [open_test(made, again=made.name in shown) for made in best.runs]
 
 
 def write_best(verdict: Verdict, folder: Path) -> None:

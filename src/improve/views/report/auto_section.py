@@ -10,6 +10,8 @@ from improve.experiments.auto.conclusion import doubt, optimism
 from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs.run import Run
+from improve.runs.schema import Measured
+from improve.runs.test_part import open_test
 from improve.spec.reading import yaml as yamlfile
 from improve.statistics.intervals import Rate
 from improve.views.figures import auto as plot_story
@@ -51,17 +53,16 @@ def verdict(told: Told) -> str:
     return f"validation error {begun}{error(last)} at the end; {changes}"
 
 
-def measured(run: Run | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = run.summary.get("validation") if run else None
-    return found
+def measured(run: Run | None) -> Measured | None:
+    return run.summary.validation if run else None
 
 
-def error(part: dict[str, Any]) -> str:
-    return f"{percent(part['error'])} {interval(part['low'], part['high'])}"
+def error(part: Measured) -> str:
+    return f"{percent(part.error)} {interval(part.low, part.high)}"
 
 
-def rate(part: dict[str, Any]) -> Rate:
-    return Rate(part["error"], part["n"])
+def rate(part: Measured) -> Rate:
+    return Rate(part.error, part.n)
 
 
 def facts(told: Told) -> Iterator[tuple[str, str]]:
@@ -102,8 +103,8 @@ def ends(told: Told, opened: bool) -> str:
     both = {"start, validation": measured(told.start), "best, validation": measured(told.best)}
     if told.best is told.start:
         del both["start, validation"]
-    if opened and told.best:
-        both["best, test"] = told.best.summary.get("test")
+    if opened and told.best and told.best.has_test:
+        both["best, test"] = open_test(told.best, again=True)
     bars = [Bar(name, rate(part)) for name, part in both.items() if part]
     says = "; ".join(f"{bar.name} {percent(bar.rate.value)}" for bar in bars)
     return inline(plot_story.ends(bars), "story-ends", f"Errors of the start and of the best: {says}") if bars else ""

@@ -11,6 +11,7 @@ from improve import __version__
 from improve.diagnosis.comparison.compare import compare, labels
 from improve.errors import ImproveError, UsageError, printable, visible
 from improve.experiments.auto.journal import read
+from improve.runs.run import Run
 from improve.views.figures import report as plot_report
 from improve.views.figures.svg import inline
 from improve.views.report.auto import BEST, Told, is_story
@@ -45,7 +46,7 @@ def report_story(told: Told, test: bool) -> str:
     shown, skipped = [], []
     for name, folder in told.ends.items():
         try:
-            shown.append(portrait(folder, name, test or (bool(told.opened) and name == BEST)))
+            shown.append(portrait(folder, name, test or (bool(told.opened) and name == BEST), again=not test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
     return page(told.story.folder.absolute().name, shown, skipped, test, chapters(told, test))
@@ -60,7 +61,7 @@ def page(
 ) -> str:
     runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
     names = [run["name"] if story is None else one.run.name for run, one in zip(runs, shown, strict=True)]
-    whole = [one.run.folder for one in shown if not one.damage]
+    whole = [one.run for one in shown if not one.damage]
     return environment().get_template("report.html.j2").render(
         title=title,
         story=story,
@@ -69,7 +70,7 @@ def page(
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
         overlay=overlay(shown) if len(shown) > 1 else "",
         skipped=skipped,
-        sealed=any("test" in one.run.summary for one in shown) and not any(one.test for one in shown),
+        sealed=any(one.run.has_test for one in shown) and not any(one.test for one in shown),
         version=__version__,
     )  # fmt: skip
 
@@ -86,9 +87,9 @@ def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list
     return shown, skipped
 
 
-def side_by_side(folders: Sequence[Path], test: bool) -> dict[str, Any]:
+def side_by_side(runs: Sequence[Run], test: bool) -> dict[str, Any]:
     """The table of `improve compare`, what was reached before what was set, and what it says of these runs."""
-    found = compare(folders, test=test)
+    found = compare(runs, test=test)
     rows = list(comparison_rows(found, test))
     first = rows[0].index(REACHED)
     head, *body = ([*row[:1], *row[first:], *row[1:first]] for row in rows)

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError, UsageError
-from improve.runs.run import Run, load, read_environment, read_json, read_metrics, read_spec
-from improve.runs.schema import Summary
+from improve.runs.run import Run, load, read_environment, read_metrics, read_record, read_spec
+from improve.runs.schema import Environment, Summary
+from improve.runs.test_part import open_test
 from improve.spec.reading import yaml as yamlfile
 from improve.statistics.intervals import Rate
 from improve.views.terminal.console import duration, interval, percent, size
@@ -52,7 +53,7 @@ class Portrait:
     @cached_property
     def changes(self) -> list[dict[str, Any]]:
         """What was changed on the way, where it can be read: after how many epochs, which setting, from, to."""
-        told = self.run.summary.get("changes")
+        told = self.run.summary.changes
         found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
         return [one for one in found if _number(one.get("epoch")) and {"path", "to"} <= one.keys()]
 
@@ -66,14 +67,14 @@ class Portrait:
     @property
     def uncurved(self) -> str:
         """Why there is nothing to draw."""
-        if self.run.summary.get("members"):
+        if self.run.summary.members:
             return "an ensemble is put together, not trained"
         return "the rows of metrics.csv cannot all be read" if self.run.history else "no epoch was recorded"
 
     @property
     def best(self) -> int:
         """The best epoch; the one with the lowest validation error where the run has not told."""
-        told = self.run.summary.get("best_epoch")
+        told = self.run.summary.best_epoch
         if told and told <= len(self.rows):
             return int(told)
         return 1 + min(range(len(self.rows)), key=lambda place: self.rows[place]["validation_error"])
@@ -85,11 +86,11 @@ class Portrait:
 
     @property
     def classes(self) -> list[str]:
-        return list(self.run.environment.get("data", {}).get("classes", []))
+        return list(self.run.environment.data.classes)
 
 
-def portrait(folder: Path, label: str, test: bool) -> Portrait:
-    """Raises UsageError where `folder` is no run at all."""
+def portrait(folder: Path, label: str, test: bool, again: bool = False) -> Portrait:
+    """`test` opens the test part; `again`: it was shown before. Raises UsageError where `folder` is no run at all."""
     if os.path.isdir(folder) and not os.path.isfile(folder / "summary.json"):
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     damage = ""
@@ -102,7 +103,8 @@ def portrait(folder: Path, label: str, test: bool) -> Portrait:
     if damage:
         return Portrait(run, label, damage, None, "", test)
     try:
-        return Portrait(run, label, "", diagnose(run, test and "test" in run.summary), "", test)
+        opened = open_test(run, again) if test and run.has_test else None
+        return Portrait(run, label, "", diagnose(run, opened), "", test)
     except ImproveError as error:
         return Portrait(run, label, "", None, f"{error.what}; {error.fix}", test)
 
@@ -112,9 +114,9 @@ def salvaged(folder: Path) -> Run:
     return Run(
         folder,
         _or(lambda: read_spec(folder / "spec.yaml"), {}),
-        _or(lambda: read_json(folder / "summary.json", Summary), {}),
+        _or(lambda: read_record(folder / "summary.json", Summary), Summary()),
         _or(lambda: read_metrics(folder / "metrics.csv"), []),
-        _or(lambda: read_environment(folder), {}),
+        _or(lambda: read_environment(folder), Environment()),
     )
 
 
@@ -153,21 +155,21 @@ def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
     summary = shown.run.summary
     if shown.run.spec:
         yield from _settings(shown.run)
-    if isinstance(summary.get("members"), list):
-        yield "members", ", ".join(map(str, summary["members"]))
-    if summary.get("epochs") is not None:
+    if summary.members is not None:
+        yield "members", ", ".join(summary.members)
+    if "epochs" in summary.model_fields_set:
         yield "epochs", _epochs(shown.run)
-    if summary.get("seconds"):
-        yield "time", duration(summary["seconds"])
-    if shown.run.environment.get("device"):
-        yield "device", str(shown.run.environment["device"])
-    if summary.get("from"):
-        yield "weights from", str(summary["from"])
+    if summary.seconds:
+        yield "time", duration(summary.seconds)
+    if shown.run.environment.device:
+        yield "device", str(shown.run.environment.device)
+    if summary.origin:
+        yield "weights from", str(summary.origin)
 
 
 def _settings(run: Run) -> Iterator[tuple[str, str]]:
-    spec, parameters = run.spec, run.summary.get("parameters")
-    found = run.environment.get("data", {}).get("examples", {})
+    spec, parameters = run.spec, run.summary.parameters
+    found = run.environment.data.examples
     sizes = " / ".join(f"{found[part]:,}" for part in ("train", "validation", "test") if part in found)
     yield "data", spec["data"]["source"]["name"] + (f", {sizes} images" if sizes else "")
     yield "network", spec["model"]["name"] + (f", {size(parameters)} parameters" if parameters else "")
@@ -176,9 +178,9 @@ def _settings(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _epochs(run: Run) -> str:
-    best = run.summary.get("best_epoch")
+    best = run.summary.best_epoch
     planned = f" of {run.spec['training']['epochs']}" if run.spec else ""
-    return f"{run.summary['epochs']}{planned}" + (f", best {best}" if best else "")
+    return f"{run.summary.epochs}{planned}" + (f", best {best}" if best else "")
 
 
 def steps(shown: Portrait) -> Iterator[Step]:
@@ -216,7 +218,7 @@ def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
 def _missing(name: str, run: Run) -> str:
     if name == "human":
         return "not known: set diagnosis.human_error"
-    return "not opened" if "test" in run.summary else "there is none"
+    return "not opened" if run.has_test else "there is none"
 
 
 def plain(value: Any) -> str:

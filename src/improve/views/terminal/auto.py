@@ -17,6 +17,7 @@ from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import Ending
 from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
 from improve.experiments.auto.loop import AutoWatcher
+from improve.runs.schema import Measured
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import Spec
 from improve.views.terminal.console import console, interval, percent
@@ -74,8 +75,8 @@ def what(step: Step) -> str:
 def line(story: Story, step: Step) -> str:
     """One step: its sign, run, change, error, what it won with interval, and on how many seeds that rests."""
     run = story.load(step.run) if (story.folder / step.run / "summary.json").is_file() else None
-    part = run.summary.get("validation") if run else None
-    reached = f"{percent(part['error'])} {interval(part['low'], part['high'])}" if part else ""
+    part = run.summary.validation if run else None
+    reached = f"{percent(part.error)} {interval(part.low, part.high)}" if part else ""
     words = (f"{SIGNS.get(step.verdict, '✗')} {step.run}", what(step), reached, won(step))
     return "   ".join(word for word in words if word)
 
@@ -102,7 +103,7 @@ def tree(story: Story) -> Tree:
 def show_ending(story: Story, end: Ending, budget: Budget) -> None:
     out, best = console(), end.best
     out.print(tree(story))
-    part, test = best.summary["validation"], best.summary.get("test")
+    part, test = best.validation, end.test
     spent = f"{end.epochs} epochs" + (f" of {budget.epochs}" if budget.epochs else "")
     runs = len(list(story.runs()))
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))
@@ -118,8 +119,8 @@ def show_ending(story: Story, end: Ending, budget: Budget) -> None:
     out.print(Text(f"spec     {story.folder / 'best.yaml'}"))
 
 
-def error(part: dict[str, Any]) -> str:
-    return f"{percent(part['error'])} {interval(part['low'], part['high'])} (n={part['n']:,})"
+def error(part: Measured) -> str:
+    return f"{percent(part.error)} {interval(part.low, part.high)} (n={part.n:,})"
 
 
 def as_json(story: Story, end: Ending) -> dict[str, Any]:

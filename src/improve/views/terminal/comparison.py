@@ -56,13 +56,13 @@ def _paired(comparison: Comparison) -> bool:
 def cells(row: Row, comparison: Comparison, test: bool) -> list[str]:
     errors = [row.validation, *([row.test] if test else [])]
     measured = [
-        f"{percent(part['error'])} {interval(part['low'], part['high'])}" if part else row.status for part in errors
+        f"{percent(part.error)} {interval(part.low, part.high)}" if part else row.status for part in errors
     ]
     return [
         title(row),
         *(str(row.settings[key]) for key in comparison.settings),
         *measured,
-        percent(row.train["error"]) if row.train else MISSING,
+        percent(row.train.error) if row.train else MISSING,
         str(row.best_epoch or MISSING),
         size(row.parameters) if row.parameters else MISSING,
         duration(row.seconds) if row.seconds else MISSING,
@@ -212,7 +212,7 @@ def table_rows(comparison: Comparison, test: bool) -> Iterable[list[str]]:
     judged = ["difference", "difference_low", "difference_high", "p", "verdict"]
     yield ["run", "status", *comparison.settings, *errors, *numbers, *more(comparison), "broken", *judged]
     for row in comparison.rows:
-        measured = [(getattr(row, part) or {}).get(key) for part in parts for key in ("error", "low", "high", "n")]
+        measured = [getattr(getattr(row, part), key, None) for part in parts for key in ("error", "low", "high", "n")]
         seen = row.against
         versus = [seen.value, seen.low, seen.high, seen.p, seen.verdict] if seen else [None] * len(judged)
         asked = [row.chosen[name] for name in more(comparison)]

@@ -94,11 +94,11 @@ def show_trained(run: Run) -> None:
     """The closing lines: what was reached, where the picture is, what to type next."""
     out, summary = console(), run.summary
     out.print(Text(closing(run)))
-    if summary.get("best_epoch"):
+    if summary.best_epoch:
         out.print(Text(f"curves  {run.folder / 'curves.png'}"))
     if run.status in ("stopped", "diverged"):
         out.print(Text(f"go on   {going_on(run)}"))
-    if summary.get("best_epoch") or run.status == "diverged":
+    if summary.best_epoch or run.status == "diverged":
         out.print(Text(f"next    improve diagnose {quote(str(run.folder))}"))
 
 
@@ -112,9 +112,9 @@ def going_on(run: Run) -> str:
 
 
 def closing(run: Run) -> str:
-    epochs, best = run.summary.get("epochs", 0), run.summary.get("best_epoch")
+    epochs, best = run.summary.epochs, run.summary.best_epoch
     if run.spec["training"]["members"] > 1:
-        return f"{run.status} after {run.summary.get('done', 0)} of {run.spec['training']['members']} members"
+        return f"{run.status} after {run.summary.done} of {run.spec['training']['members']} members"
     planned = run.spec["training"]["epochs"]
     early = run.status == "finished" and epochs < planned
     how = {
@@ -125,9 +125,9 @@ def closing(run: Run) -> str:
     }.get(run.status, run.status)  # fmt: skip
     if not best:
         return how
-    part = run.summary["validation"]
-    reached = f"{percent(part['error'])} {interval(part['low'], part['high'])} (n={part['n']:,})"
-    cost = f" · cost {percent(part['cost'])} {interval(part['cost_low'], part['cost_high'])}" if "cost" in part else ""
+    part = run.validation
+    reached = f"{percent(part.error)} {interval(part.low, part.high)} (n={part.n:,})"
+    cost = f" · cost {percent(part.cost)} {interval(*part.cost_interval)}" if part.cost is not None else ""
     return f"{how} · best epoch {best}: validation error {reached}{cost}"
 
 
