@@ -33,7 +33,7 @@ class Claim(NamedTuple):
 
 
 def feasible(run: Run) -> bool:
-    return run.summary["model_bytes"] <= MOST_BYTES and run.summary["seconds_per_image"] <= MOST_SECONDS
+    return run.summary.model_bytes <= MOST_BYTES and run.summary.seconds_per_image <= MOST_SECONDS
 
 
 def one_number(runs: Path) -> Claim:
@@ -42,7 +42,7 @@ def one_number(runs: Path) -> Claim:
     best = min(candidates, key=error)
     chosen = min(filter(feasible, candidates), key=error, default=best)
     says = (
-        f"{best.name} errs least ({percent(error(best))}) but takes {best.summary['model_bytes'] / 1e6:.1f} MB; of "
+        f"{best.name} errs least ({percent(error(best))}) but takes {best.summary.model_bytes / 1e6:.1f} MB; of "
         f"those that may be built {chosen.name} errs least ({percent(error(chosen))})"
     )
     return Claim(best.name == "large" and chosen.name == "both", says)
@@ -147,11 +147,11 @@ def overfitted(runs: Path) -> Claim:
     tried = trials(runs)
     best = min(tried, key=error)
     mean = [sum(error(run, part) for run in tried) / len(tried) for part in ("validation", "test")]
-    promised = optimism(tried, best.summary["validation"]["n"])
+    promised = optimism(tried, best.summary.validation.n)
     says = (
-        f"the best of {len(tried)} errs on {percent(error(best))} of {best.summary['validation']['n']} validation "
-        f"images, on {percent(error(best, 'test'))} of {best.summary['test']['n']:,} test images; all of them on "
-        f"{percent(mean[0])} and {percent(mean[1])} on average: how hard these {best.summary['validation']['n']} "
+        f"the best of {len(tried)} errs on {percent(error(best))} of {best.summary.validation.n} validation "
+        f"images, on {percent(error(best, 'test'))} of {best.sealed_test.n:,} test images; all of them on "
+        f"{percent(mean[0])} and {percent(mean[1])} on average: how hard these {best.summary.validation.n} "
         f"happen to be. Over {DRAWS:,} draws of so many test images, the best by them promises {100 * promised:.1f} "
         "points too much on average, by the choice among trials alone"
     )
@@ -187,7 +187,7 @@ def iteration(runs: Path) -> Claim:
     """A fifth of the images tells the same candidate. The time is told and not judged: machines are noisy."""
     whole, quick = [[load(runs / f"{kind}{name}") for name in ("tiny", "both")] for kind in ("", "quick_")]
     same = (error(whole[0]) > error(whole[1])) == (error(quick[0]) > error(quick[1]))
-    seconds = [sum(run.summary["seconds"] for run in pair) for pair in (whole, quick)]
+    seconds = [sum(run.summary.seconds for run in pair) for pair in (whole, quick)]
     says = (
         f"all images: {percent(error(whole[0]))} against {percent(error(whole[1]))} in {seconds[0]:.0f} s; a fifth of "
         f"them: {percent(error(quick[0]))} against {percent(error(quick[1]))} in {seconds[1]:.0f} s"

@@ -69,7 +69,7 @@ def averaged(folder: Path, members: list[str]) -> Path:
     folder.mkdir()
     for name in ("spec.yaml", "environment.json"):
         (folder / name).write_bytes((first.folder / name).read_bytes())
-    run.write_summary(folder, {**first.summary, "name": folder.name, "members": members})
+    run.write_summary(folder, run.summary_as_written(first.folder) | {"name": folder.name, "members": members})
     return folder
 
 

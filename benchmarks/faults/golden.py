@@ -48,7 +48,7 @@ def keep(source: Path, target: Path) -> None:
     if spec["model"]["name"] == "python":
         spec["model"] |= {"target": f"nets.py:{spec['model']['target'].rpartition(':')[2]}"}
     files.write_text(target / "spec.yaml", yamlfile.write(spec))
-    about = found.environment | {"data": found.environment["data"] | {"found": data}, "platform": "Linux"}
+    about = found.environment | {"data": found.environment.data | {"found": data}, "platform": "Linux"}
     files.write_json(target / "environment.json", about)
 
 

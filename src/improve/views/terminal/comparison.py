@@ -55,9 +55,7 @@ def _paired(comparison: Comparison) -> bool:
 
 def cells(row: Row, comparison: Comparison, test: bool) -> list[str]:
     errors = [row.validation, *([row.test] if test else [])]
-    measured = [
-        f"{percent(part.error)} {interval(part.low, part.high)}" if part else row.status for part in errors
-    ]
+    measured = [f"{percent(part.error)} {interval(part.low, part.high)}" if part else row.status for part in errors]
     return [
         title(row),
         *(str(row.settings[key]) for key in comparison.settings),
