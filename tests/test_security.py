@@ -19,8 +19,8 @@ from PIL import Image
 
 from improve.diagnosis.findings.rule import Change
 from improve.diagnosis.next_spec import revise
+from improve.engine.preview import Row
 from improve.errors import UsageError, visible
-from improve.figure import Row, draw_preview
 from improve.images import cache as imagecache
 from improve.images import npz as npzfile
 from improve.images.folder import listing
@@ -31,6 +31,7 @@ from improve.spec.datasets.arrays import Npz
 from improve.spec.datasets.known import read_idx
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.spec import Spec
+from improve.views.figures.preview import draw_preview
 from improve.views.terminal import console as show
 from improve.views.terminal.comparison import csv_cell, markdown_cell
 from improve.views.terminal.training import TerminalWatcher

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from improve import figure as plots
+from improve.engine.training import curves
 from improve.errors import ImproveError
 from improve.runs import run
 from improve.spec.reading import load as specfile
@@ -74,7 +74,7 @@ def one_thread() -> None:
         os.environ[name] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    plots.draw_curves = lambda *arguments, **keywords: None
+    curves.draw_curves = lambda *arguments, **keywords: None
 
 
 def train(job: Job) -> tuple[str, str, float]:

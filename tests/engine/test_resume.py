@@ -139,7 +139,6 @@ KILLS = """\
 import os, signal, sys
 from improve.runs import generations as store, run
 from improve.engine.training import checkpoint as keeping, curves
-from improve import figure as plots
 import improve.engine.data.prepare, improve.engine.training.train
 prepare, train = sys.modules["improve.engine.data.prepare"], sys.modules["improve.engine.training.train"]
 real, left = {module}.{name}, {count}
@@ -164,7 +163,7 @@ main()
     [
         ("store", "write", 8),  # while the third generation is written
         ("run", "write_arrays", 4),  # between a state and its predictions
-        ("plots", "save", 3),  # while a picture is drawn
+        ("curves", "save", 3),  # while a picture is drawn
         ("run", "write_summary", 4),
         ("train", "open_test", 1),  # after the last epoch
         ("prepare", "census", 1),  # before the first

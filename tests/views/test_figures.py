@@ -2,7 +2,9 @@
 
 import pytest
 
-from improve.figure import Row, draw_curves, draw_preview, gaps
+from improve.engine.preview import Row
+from improve.engine.training.curves import draw_curves, gaps
+from improve.views.figures.preview import draw_preview
 
 
 def history(*errors, **more):

@@ -56,15 +56,17 @@ def preview(
     from improve.spec.reading.load import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.engine.preview import draw
     from improve.engine.preview import preview as preview_spec
+    from improve.engine.preview import sample_rows
+    from improve.views.figures.preview import draw_preview
 
     found = preview_spec(experiment)
     if as_json:
         print_json(vars(found))
     if not as_json or output is not None:
         picture = output or Path(f"{spec.stem}_preview.png")
-        draw(experiment, found, picture)
+        rates = experiment.rates(found.steps_per_epoch).tolist()
+        draw_preview(picture, rates, found.steps_per_epoch, sample_rows(experiment))
         print(visible(str(picture)), file=sys.stderr if as_json else sys.stdout)
 
 

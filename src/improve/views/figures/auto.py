@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from improve.errors import printable
-from improve.figure import COLORS, GREY, figure, tidy
+from improve.figure import BLACK, COLORS, GREY, figure, tidy
 from improve.statistics.intervals import Rate
-from improve.views.figures.report import BLACK, WIDTH, whole_numbers
+from improve.views.figures.report import WIDTH, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from improve.experiments.learning_curve import Curve, span
 from improve.experiments.lr_range import RateRange, short
-from improve.figure import COLORS, GREY, figure, save
+from improve.figure import COLORS, GREY, figure, save, tidy
 from improve.lazy import np
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _sizes(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set_xlim(min(sizes) / 1.25, max(sizes) * 1.25)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
     axes.set_xticks([], minor=True)
-    _plain(axes)
+    tidy(axes, label_size=9)
 
 
 def draw_rate_range(file: Path, found: RateRange) -> None:
@@ -101,11 +101,5 @@ def draw_rate_range(file: Path, found: RateRange) -> None:
     axes.axvline(found.own, color=COLOR, linewidth=1.5, linestyle="--")
     axes.annotate(f" the spec's {found.own:g}", (found.own, 0.95), xycoords=axes.get_xaxis_transform(), fontsize=9,
                   color=COLOR)  # fmt: skip
-    _plain(axes)
+    tidy(axes, label_size=9)
     save(made, file)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.tick_params(labelsize=9)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.diagnosis.error_analysis import Calibration
+from improve.engine.training.curves import draw_changes, draw_errors, draw_rate
 from improve.errors import printable
-from improve.figure import COLORS, GREY, draw_changes, draw_errors, draw_rate, figure, tidy
+from improve.figure import BLACK, COLORS, GREY, PURPLE, figure, tidy
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.7  # inches
-BLACK = "#000000"
 #: of more runs than these the rest is drawn in grey
-HUES = (COLORS["train"], COLORS["validation"], COLORS["train_dev"], "#7F3C8D", BLACK)
+HUES = (COLORS["train"], COLORS["validation"], COLORS["train_dev"], PURPLE, BLACK)
 SHORT = 20  # letters of a name: two such fit beside each other
 DASHES = ("-", "--", ":")
 
@@ -32,7 +32,7 @@ class Rung(NamedTuple):
     verdict: str = ""
 
 
-RUNG_COLORS = {"human": GREY, "training": COLORS["train"], "train-dev": COLORS["validation"], "test": "#7F3C8D"}
+RUNG_COLORS = {"human": GREY, "training": COLORS["train"], "train-dev": COLORS["validation"], "test": PURPLE}
 
 
 def curves(

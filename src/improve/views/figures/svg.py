@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from improve.errors import printable
-from improve.figure import COLORS, GREY
+from improve.figure import BLACK, COLORS, GREY, GRID, PURPLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +19,15 @@ DROPPED = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
 SMALLEST = 9  # points: on a phone the figure is shown at about this size
 #: what the page calls the colours that are drawn with; it has other ones in the dark
 VARIABLES = {
-    COLORS["train"]: "var(--train)", COLORS["validation"]: "var(--validation)", COLORS["train_dev"]: "var(--train-dev)",
-    "#7F3C8D": "var(--change)", GREY: "var(--muted)", "#dddddd": "var(--grid)", "#ffffff": "var(--paper)",
-    "#000000": "currentColor",
-}  # fmt: skip
+    COLORS["train"]: "var(--train)",
+    COLORS["validation"]: "var(--validation)",
+    COLORS["train_dev"]: "var(--train-dev)",
+    PURPLE: "var(--change)",
+    GREY: "var(--muted)",
+    GRID: "var(--grid)",
+    "#ffffff": "var(--paper)",
+    BLACK: "currentColor",
+}
 BY_CODE = {code.lower(): name for code, name in VARIABLES.items()}
 COLOR = re.compile("#[0-9a-f]{6}")
 FAMILY = re.compile(r"font-family:[^;]*;?\s*")
