@@ -21,17 +21,17 @@ def ensemble(
     as_json: Json = False,
 ) -> None:
     """Average the probabilities of several runs: an ensemble, which is a run itself."""
-    from improve.commands.diagnose import opened
-    from improve.runs.ensemble import ensemble as average
+    from improve.commands.diagnose import record_test_opening
+    from improve.runs.ensemble import ensemble as average_runs
     from improve.runs.run import load
 
-    made = load(average(runs, folder, name, greedy, test))
+    made = load(average_runs(runs, folder, name, greedy, test))
     if test:
-        opened(made)
-    tell(made.folder, test, as_json)
+        record_test_opening(made)
+    print_ensemble(made.folder, test, as_json)
 
 
-def tell(made: Path, test: bool, as_json: bool) -> None:
+def print_ensemble(made: Path, test: bool, as_json: bool) -> None:
     """The ensemble beside its members."""
     from improve.diagnosis.comparison.ensembles import report
     from improve.runs.run import load

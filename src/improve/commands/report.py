@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from improve.commands.diagnose import opened
+from improve.commands.diagnose import record_test_opening
 from improve.commands.options import Output
 from improve.errors import ImproveError, UsageError, visible
 
@@ -20,15 +20,15 @@ def report(
     """One self-contained HTML page: what is wrong with each run, and how they compare."""
     from improve.views.report.page import report as report_runs
 
-    wanted = output or place(runs)
-    text = report_runs([run for run in runs if run not in (wanted, place(runs))], test)
+    wanted = output or page_file(runs)
+    text = report_runs([run for run in runs if run not in (wanted, page_file(runs))], test)
     if test:
         open_tests(runs)
-    write(wanted, text)
+    write_page(wanted, text)
     print(visible(str(wanted)))
 
 
-def write(wanted: Path, text: str) -> None:
+def write_page(wanted: Path, text: str) -> None:
     from improve.runs.run import write_text
 
     try:
@@ -38,7 +38,7 @@ def write(wanted: Path, text: str) -> None:
         raise UsageError(f"{wanted} cannot be written: {error.strerror}", fix="give another file with -o") from error
 
 
-def place(runs: list[Path]) -> Path:
+def page_file(runs: list[Path]) -> Path:
     """In the folder of a single run; beside several."""
     return (runs[0] if len(runs) == 1 else runs[0].parent) / "report.html"
 
@@ -46,12 +46,12 @@ def place(runs: list[Path]) -> Path:
 def open_tests(runs: list[Path]) -> None:
     """Write down the look at every test set that is shown."""
     from improve.runs.run import load
-    from improve.views.report.auto import shown_of
+    from improve.views.report.auto import detailed_runs
 
-    for folder in (shown for one in runs for shown in shown_of(one)):
+    for folder in (shown for one in runs for shown in detailed_runs(one)):
         try:
             run = load(folder)
         except ImproveError:  # it is none, or damaged: the page says so
             continue
         if "test" in run.summary:
-            opened(run)
+            record_test_opening(run)

@@ -234,18 +234,15 @@ def _cost(run: Run) -> list[str]:
     costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.get("validation", {})
     if not costs or part.get("cost") is None:
         return []
-    told = f"validation cost {_percent(part['cost'])} [{_percent(part['cost_low'])}, {_percent(part['cost_high'])}]"
+    cost, low, high = (100 * part[key] for key in ("cost", "cost_low", "cost_high"))
+    told = f"validation cost {cost:.1f} % [{low:.1f} %, {high:.1f} %]"
     seen, names = run.evidence.best("validation"), run.environment.get("data", {}).get("classes", [])
     by_class = [
-        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
+        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {100 * seen.wrong[seen.label == label].mean():.1f} %"
         for label, name in enumerate(names)
         if seen is not None and (seen.label == label).any()
     ]
     return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
