@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve.engine.data.prepare import Data, Examples, prepare, training_size
+from improve.engine.data.prepare import Examples, PreparedData, prepare, training_size
 from improve.engine.model.build import assemble
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch
@@ -73,7 +73,7 @@ def sample_rows(spec: Spec) -> list[Row]:
     return rows
 
 
-def sample_row(label: str, part: Examples, data: Data) -> Row:
+def sample_row(label: str, part: Examples, data: PreparedData) -> Row:
     return Row(label, scaled(part.images[:], data.pixels), [data.class_names[label] for label in part.labels])
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from improve.engine.training import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.spec import Spec, spec_digest
 from improve.statistics.power_law import Trend, trend
 
@@ -107,7 +107,7 @@ def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Cu
     points = tuple(trained(members, folder, watcher))
     diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
     curve = conclude(points, spec_digest(spec.complete()), (*left_out, *diverged))
-    run.write_json(folder / "learning_curve.json", curve.as_json())
+    files.write_json(folder / "learning_curve.json", curve.as_json())
     return curve
 
 

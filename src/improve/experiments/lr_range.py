@@ -21,7 +21,7 @@ from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.interrupt import goes_on
 from improve.lazy import np
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.schedules import Constant
 from improve.spec.spec import Spec
 
@@ -94,7 +94,7 @@ def rate_range(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> RateRa
     folder = run.writable(folder)
     sweeps = tuple(swept(spec, folder, seeds, watcher))
     found = conclude(sweeps, spec)
-    run.write_json(folder / "lr_range.json", found.as_json())
+    files.write_json(folder / "lr_range.json", found.as_json())
     return found
 
 
@@ -107,7 +107,7 @@ def swept(spec: Spec, folder: Path, seeds: int, watcher: Watcher) -> Iterator[Sw
         if sweep is None:
             with goes_on(f"{number} of {seeds} seeds are done; the same command goes on"):
                 sweep = range_test(member, watcher)
-            run.write_json(file, {"digest": digest(member), **asdict(sweep)})
+            files.write_json(file, {"digest": digest(member), **asdict(sweep)})
         watcher.sweep(number + 1, seeds, sweep)
         yield sweep
 

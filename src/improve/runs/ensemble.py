@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.errors import ImproveError, UsageError, visible
 from improve.images import npz as npzfile
 from improve.lazy import np
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.evidence import predictions
 from improve.runs.run import Run
 from improve.spec.spec import Spec
@@ -65,7 +65,7 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
     runs = run.writable(runs)
     folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in found])
     head = f"# an ensemble of {len(found)} runs; this is the spec of the best of them, {visible(found[best].name)}\n"
-    run.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
+    files.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
     write(folder, found, parts, weights, **({"selection": "greedy"} if greedy else {}))
     return folder
 
@@ -216,11 +216,11 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
     for name in PARTS:
         file = folder / "predictions" / f"{name}.npz"
         if name in means:
-            run.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
+            files.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
         else:
             file.unlink(missing_ok=True)  # of one that was made here before
     if runs[0].environment:
-        run.write_json(folder / "environment.json", runs[0].environment)
+        files.write_json(folder / "environment.json", runs[0].environment)
     spec = run.load(folder).spec
     classes = tuple(runs[0].environment.get("data", {}).get("classes", ()))
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)

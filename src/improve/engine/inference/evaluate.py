@@ -16,7 +16,7 @@ from improve.engine.inference.field_data import Field
 from improve.engine.inference.predictor import Predictor
 from improve.errors import UsageError
 from improve.lazy import np
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.evidence import Evidence, Predictions
 from improve.runs.run import Run
 from improve.runs.schema import LOOKS
@@ -181,5 +181,5 @@ def keep(evaluation: Evaluation, name: str | None = None) -> Path:
     folder = run.writable(evaluation.run.folder / "evaluations")
     before = [one["number"] for one in Evidence(evaluation.run.folder).evaluations]
     file = folder / f"{run.checked_name(name or stem)}.json"
-    run.write_json(file, {"number": max(before, default=0) + 1, **evaluation.as_json()})
+    files.write_json(file, {"number": max(before, default=0) + 1, **evaluation.as_json()})
     return file

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from improve import __version__
-from improve.runs import run
+from improve.runs import files
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.dotted import flat
@@ -77,7 +77,7 @@ class MLflow:
             run_name=found.name,
             tags={"mlflow.source.name": "improve"} | {f"improve.{key}": value for key, value in tags.items()},
         )
-        run.write_json(found.folder / KEPT, {"mlflow": made.info.run_id})
+        files.write_json(found.folder / KEPT, {"mlflow": made.info.run_id})
         return str(made.info.run_id)
 
     def experiment(self, name: str) -> str:
@@ -119,7 +119,7 @@ class MLflow:
         if changes := found.summary.get("changes"):
             self.client.set_tag(self.id, "improve.changes", yamlfile.inline(changes)[:LONGEST_VALUE])
         self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
-        self.client.log_dict(self.id, run.finite(without_test(found.summary)), "summary.json")
+        self.client.log_dict(self.id, files.finite(without_test(found.summary)), "summary.json")
         for name in ("spec.yaml", "curves.png"):
             if (found.folder / name).is_file():
                 self.client.log_artifact(self.id, str(found.folder / name))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.trackers.mlflow import MLflow
 from improve.engine.trackers.tensorboard import TensorBoard
 from improve.engine.training.members import Watcher
@@ -111,7 +111,7 @@ class Tee:
     def reading(self, done: int, total: int) -> None:
         self.watcher.reading(done, total)
 
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
         self.watcher.started(folder, spec, data, about)
         for follower in self.followers:
             follower.follow(folder)

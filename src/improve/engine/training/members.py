@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.training import resume, train
 from improve.engine.training.resources import OutOfMemoryError
@@ -92,7 +92,7 @@ def under_way(folder: Path) -> bool:
 
 
 def go(
-    spec: Spec, folder: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+    spec: Spec, folder: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
 ) -> None:  # fmt: skip
     """Each member that is not done, one after the other, then their ensemble; ends earlier where one is stopped."""
     begun = {"status": "running", "name": folder.name}
@@ -118,7 +118,7 @@ def member(spec: Spec, number: int) -> Spec:
 
 
 def trained(
-    spec: Spec, runs: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+    spec: Spec, runs: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
 ) -> run.Run:
     """The member, from where it stands; `overrides` are for one that is under way."""
     folder = runs / f"seed{spec.seed}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore_state
@@ -17,7 +17,7 @@ from improve.engine.training.checkpoint import Kept
 from improve.engine.training.train import Watcher, Work, begin, failing, go, make
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
-from improve.runs import run
+from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load as load_spec
@@ -46,7 +46,12 @@ class Edit(NamedTuple):
 
 
 def resume(
-    folder: Path, overrides: list[str], watcher: Watcher, reason: str = "", code: bool = True, data: Data | None = None
+    folder: Path,
+    overrides: list[str],
+    watcher: Watcher,
+    reason: str = "",
+    code: bool = True,
+    data: PreparedData | None = None,
 ) -> Path:
     """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change. Without
     `code` a model of the user's own is refused. `data`: what `prepare` gives for the spec, where it is at hand.
@@ -79,7 +84,7 @@ def resume(
 
 
 def start_over(
-    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: Data | None
+    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: PreparedData | None
 ) -> Path:
     """It died before anything was saved, so it begins once more."""
     if found.status == "finished":
@@ -133,14 +138,14 @@ def check_work_left(found: run.Run, kept: Kept, spec: Spec, edits: list[Edit]) -
         raise UsageError(f"{found.folder} diverged, and would do so again", fix=fix)
 
 
-def check_same_data(found: run.Run, data: Data) -> None:
+def check_same_data(found: run.Run, data: PreparedData) -> None:
     before = found.fingerprint
     other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
     if other:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 
 
-def moved(kept: Kept, spec: Spec, edits: list[Edit], data: Data) -> Timeline:
+def moved(kept: Kept, spec: Spec, edits: list[Edit], data: PreparedData) -> Timeline:
     """The run's timeline with what the changes move."""
     line, history = Timeline(**kept.about["timeline"]), kept.about["history"]
     epoch, done = len(history["rows"]), sum(len(part.loss) for part in kept.passes)
@@ -150,7 +155,7 @@ def moved(kept: Kept, spec: Spec, edits: list[Edit], data: Data) -> Timeline:
     return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
 
 
-def taken_up(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], kept: Kept) -> Work:
+def taken_up(spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], kept: Kept) -> Work:
     """The run as it was when `kept` was saved."""
     work = make(spec, data, folder, line, owner, kept.about["tables"])
     work.history.take_up(kept.about["history"], kept.passes)
@@ -173,7 +178,7 @@ def note_down(work: Work, kept: Kept, edits: list[Edit], reason: str) -> None:
     lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
              f"{yamlfile.inline(change['to'])}\n" for change in work.keeper.changes]  # fmt: skip
     # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
-    run.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
+    files.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
     work.keeper.save()
 
 

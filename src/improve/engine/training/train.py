@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.build import assemble, deliverable
 from improve.engine.model.instrument import step_callback, steps_of
@@ -33,7 +33,7 @@ from improve.engine.training.resources import FULL, OutOfMemoryError, check_room
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.lock import locked
 from improve.spec.spec import Spec
 
@@ -44,7 +44,7 @@ class Watcher(Protocol):
     """Told what happens while it happens; the terminal implements it."""
 
     def reading(self, done: int, total: int) -> None: ...
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
     def step(self, epoch: int, step: int) -> None: ...
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         """The run ends with this epoch where a reason is returned."""
@@ -55,7 +55,7 @@ class Work:
     """What trains: all that the steps of a run need."""
 
     spec: Spec
-    data: Data
+    data: PreparedData
     folder: Path
     model: Any
     batches: Any
@@ -67,7 +67,7 @@ class Work:
 
 
 def train(
-    spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None, data: Data | None = None
+    spec: Spec, name: str, runs: Path, watcher: Watcher, weights: Path | None = None, data: PreparedData | None = None
 ) -> Path:
     """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
     folder of a run whose best epoch it starts from; `data`: what `prepare` gives for this spec, where it is at hand.
@@ -85,7 +85,7 @@ def train(
     return folder
 
 
-def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
+def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
     with locked(folder) as owner, failing(folder, spec) as interrupt:
         go(begin(spec, data, folder, owner, weights), interrupt, watcher)
@@ -116,7 +116,7 @@ def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
         raise
 
 
-def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+def begin(spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
     """All that is done before the first step."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     work = make(spec, data, folder, timeline(spec, steps), owner)
@@ -132,14 +132,19 @@ def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: 
 
 
 def make(
-    spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], sizes: dict[str, int] | None = None
+    spec: Spec,
+    data: PreparedData,
+    folder: Path,
+    line: Timeline,
+    owner: dict[str, Any],
+    sizes: dict[str, int] | None = None,
 ) -> Work:
     """The model and all that is around it; `sizes` of the tables of a run that goes on."""
     if spec.training.deterministic:
         make_deterministic()
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
     environment = describe(spec, data)
-    run.write_json(folder / "environment.json", environment)
+    files.write_json(folder / "environment.json", environment)
     history = History(spec, folder, data, line, sizes)
     probes = Probes(spec, model, data, folder, line, sizes)
     tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}
@@ -269,7 +274,7 @@ def write_down(work: Work) -> None:
         ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 
 
-def seconds_per_image(model: Any, data: Data) -> float:
+def seconds_per_image(model: Any, data: PreparedData) -> float:
     """Median wall time to classify one image, after a warm-up."""
     one = data.parts["validation"].images[:1]
     times = []

@@ -12,7 +12,7 @@ from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
 from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
 from improve.experiments.auto.proposals import advice_for_people
-from improve.runs import ledger, run
+from improve.runs import files, ledger
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
 
@@ -94,4 +94,4 @@ def write_best(story: Story, best: Run) -> None:
         f"  improve train {story.folder / 'best.yaml'}",
     ]
     text = "".join(f"# {line}\n" for line in head) + yamlfile.write(best.spec)
-    run.write_text(story.folder / "best.yaml", text)
+    files.write_text(story.folder / "best.yaml", text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import Tally
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs import schema as recorded
 from improve.runs.run import Run
 
@@ -145,7 +145,7 @@ class Story:
     def write_all(self, steps: Sequence[Step]) -> list[Step]:
         """On disk when this returns, in one write."""
         if steps:
-            written = "\n".join(json.dumps(run.finite(asdict(step)), ensure_ascii=False) for step in steps)
+            written = "\n".join(json.dumps(files.finite(asdict(step)), ensure_ascii=False) for step in steps)
             ledger.append(self.folder / FILE, written)
         new = {step.run: step for step in steps}
         self.steps = [*(new.pop(one.run, one) for one in self.steps), *new.values()]

@@ -20,7 +20,7 @@ from improve.experiments.auto.journal import FAILED, KEPT, Step, Story, Tried, c
 from improve.experiments.auto.proposals import Proposal, edited, guesses, proposals
 from improve.experiments.auto.rate_check import probed
 from improve.interrupt import goes_on
-from improve.runs import run
+from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
@@ -71,7 +71,7 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
         folder = runs / (name if number == 1 else f"{name}-{number}")
         try:
             folder.mkdir()
-            run.write_text(folder / "start.yaml", text)
+            files.write_text(folder / "start.yaml", text)
             if spec.model.code:
                 run.bring_code(spec.model.code, folder)
             return folder
@@ -142,5 +142,5 @@ def spec_of(story: Story, step: Step) -> Spec:
     made = edited(story.load(step.parent).spec, step.edits)
     assert made is not None, "a step was begun whose spec is not valid"
     file = story.folder / f"{step.run}.yaml"
-    run.write_text(file, f"# {visible(f'{step.code} {step.title}: {step.because}')}\n{yamlfile.write(made)}")
+    files.write_text(file, f"# {visible(f'{step.code} {step.title}: {step.because}')}\n{yamlfile.write(made)}")
     return load_spec(file, [])

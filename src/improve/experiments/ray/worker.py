@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.training.environment import versions
 from improve.experiments.ray.transfer import folder_packed, unpacked
 from improve.experiments.sweep.worker_process import outcome, specified, trial
@@ -63,7 +63,7 @@ class Reporter:
         self.post, self.order = post, order
 
     def reading(self, done: int, total: int) -> None: ...
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
     def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
@@ -107,10 +107,10 @@ def trained(order: Order, place: Path, reporter: Reporter) -> Path:
     return trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
 
 
-SHELF: list[tuple[str, Data]] = []  # of the trial before
+SHELF: list[tuple[str, PreparedData]] = []  # of the trial before
 
 
-def data_of(reference: Any) -> Data:
+def data_of(reference: Any) -> PreparedData:
     """The arrays lie in the node's object store, and are mapped from there."""
     if not SHELF or SHELF[0][0] != reference.hex():
         SHELF[:] = [(reference.hex(), unpacked(got(reference), got))]

@@ -16,7 +16,7 @@ from improve.errors import ImproveError, visible
 from improve.experiments.sweep.importance import Importance, importance
 from improve.experiments.sweep.plan import Plan
 from improve.experiments.sweep.sweep import Result
-from improve.runs import ledger, run
+from improve.runs import files, ledger
 from improve.runs.run import Run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space import Knob
@@ -110,7 +110,7 @@ def conclude(plan: Plan, folder: Path, results: Sequence[Result]) -> Verdict:
                                 one.status in ("finished", "diverged")]),
     )  # fmt: skip
     open_test(folder, best)
-    run.write_json(folder / RESULT, verdict.as_json())
+    files.write_json(folder / RESULT, verdict.as_json())
     write_best(verdict, folder)
     return verdict
 
@@ -201,7 +201,7 @@ def write_best(verdict: Verdict, folder: Path) -> None:
         lines.append(f"test error {measured(verdict.test)}, opened once, for this one")
     lines.append(f"  improve train {folder / BEST}")
     head = "".join(f"# {visible(line)}\n" for line in lines)
-    run.write_text(folder / BEST, head + yamlfile.write(spec.complete()))
+    files.write_text(folder / BEST, head + yamlfile.write(spec.complete()))
 
 
 def measured(found: Spread) -> str:

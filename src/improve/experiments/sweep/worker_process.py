@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from improve.engine.data.prepare import Data, LastPrepared
+from improve.engine.data.prepare import LastPrepared, PreparedData
 from improve.engine.training.resume import resume
 from improve.engine.training.train import Watcher, train
 from improve.errors import ImproveError
@@ -59,7 +59,7 @@ class Reporter:
     def reading(self, done: int, total: int) -> None:
         self.line.say("reading", done=done, total=total)
 
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None: ...
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None: ...
     def step(self, epoch: int, step: int) -> None: ...
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
@@ -107,7 +107,7 @@ def specified(plain: dict[str, Any], code: str | None) -> Spec:
     return Spec.model_validate(plain)
 
 
-def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], Data]) -> Path:
+def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], PreparedData]) -> Path:
     """Train it, or go on with it; as in a process of its own, whatever was trained before. `read` gives its data."""
     data, folder = read(), runs / checked_name(name)
     remove_husk(folder, spec)

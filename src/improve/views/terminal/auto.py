@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import Ending
@@ -34,7 +34,7 @@ class AutoWatcher:
     def reading(self, done: int, total: int) -> None:
         pass
 
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
         self.say(f"{folder.name}: training")
 
     def step(self, epoch: int, step: int) -> None:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.runs.run import Run, read_metrics
 from improve.spec.spec import Spec
 from improve.views.terminal.console import console
@@ -60,7 +60,7 @@ class TerminalWatcher:
             self.bar.update(self.task, completed=done, description=words)
             self.live.refresh()
 
-    def started(self, folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> None:
         self.close()
         if self.quiet:
             return
@@ -114,7 +114,7 @@ class TerminalWatcher:
         self.bar = self.live = None
 
 
-def heading(folder: Path, spec: Spec, data: Data, about: dict[str, Any]) -> str:
+def heading(folder: Path, spec: Spec, data: PreparedData, about: dict[str, Any]) -> str:
     counts = " / ".join(
         f"{len(data.parts[part]):,}" for part in ("train", "train_dev", "validation", "test") if part in data.parts
     )
