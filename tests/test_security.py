@@ -34,9 +34,9 @@ from improve.spec.datasets.known import read_idx
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.spec import Spec
 from improve.views.figures.preview import draw_preview
-from improve.views.terminal import console as show
-from improve.views.terminal.comparison import csv_cell, markdown_cell
+from improve.views.terminal import console
 from improve.views.terminal.training import TerminalWatcher
+from improve.views.text.comparison import csv_cell, markdown_cell
 
 HOSTILE = {
     "HTML": "<script>alert(1)</script>",
@@ -143,9 +143,9 @@ def test_a_files_name_is_shown_and_no_more(improve, tmp_path, text):
 
 
 def test_there_is_one_console_and_it_is_the_careful_one():
-    package = Path(show.__file__).parents[2]
+    package = Path(console.__file__).parents[2]
     assert [file.name for file in package.rglob("*.py") if " Console(" in file.read_text()] == []
-    assert type(show.console()) is type(show.console(stderr=True)) is show.Terminal
+    assert type(console.console()) is type(console.console(stderr=True)) is console.Terminal
 
 
 @pytest.mark.parametrize("name", ["link.yaml", "p" * 5000])

@@ -10,43 +10,29 @@ import typer
 
 from improve import __version__
 from improve.commands import (
-    auto as looping,
-)
-from improve.commands import (
-    diagnose as judging,
-)
-from improve.commands import (
-    ensemble as ensembles,
-)
-from improve.commands import (
+    auto,
+    compare,
+    diagnose,
+    ensemble,
     experiments,
-)
-from improve.commands import (
-    explain as shelves,
-)
-from improve.commands import (
-    inference as handover,
-)
-from improve.commands import (
-    report as reporting,
-)
-from improve.commands import (
-    spec as specs,
-)
-from improve.commands import (
-    sweep as sweeping,
-)
-from improve.commands import (
-    train as training,
+    explain,
+    inference,
+    report,
+    spec,
+    sweep,
+    train,
 )
 from improve.commands.options import STOPPED, TERMINATED
 from improve.errors import ImproveError, visible
 from improve.interrupt import BrokenOff, interruptible
 
 app = typer.Typer(
-    add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 
 def main() -> None:
@@ -82,25 +68,25 @@ def improve(
     """Why is my image classifier bad, and what should I change next? With proof."""
 
 
-app.command()(training.train)
-app.command()(training.resume)
-app.command()(judging.diagnose)
-app.command(name="next")(judging.next_spec)
-app.command()(judging.compare)
-app.command()(reporting.report)
-app.command()(ensembles.ensemble)
-app.command()(sweeping.sweep)
-app.command()(looping.auto)
+app.command()(train.train)
+app.command()(train.resume)
+app.command()(diagnose.diagnose)
+app.command(name="next")(diagnose.next_spec)
+app.command()(compare.compare)
+app.command()(report.report)
+app.command()(ensemble.ensemble)
+app.command()(sweep.sweep)
+app.command()(auto.auto)
 app.command(name="learning-curve")(experiments.learning_curve)
 app.command(name="lr")(experiments.learning_rate)
-app.command()(handover.predict)
-app.command()(handover.evaluate)
-app.command()(handover.export)
-app.command()(specs.check)
-app.command()(specs.show)
-app.command(name="list")(shelves.list_shelf)
-app.command()(shelves.explain)
-app.command()(shelves.selftest)
-app.command()(specs.init)
-app.command()(specs.preview)
-app.command()(specs.schema)
+app.command()(inference.predict)
+app.command()(inference.evaluate)
+app.command()(inference.export)
+app.command()(spec.check)
+app.command()(spec.show)
+app.command(name="list")(explain.list_shelf)
+app.command()(explain.explain)
+app.command()(explain.selftest)
+app.command()(spec.init)
+app.command()(spec.preview)
+app.command()(spec.schema)

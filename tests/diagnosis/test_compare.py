@@ -10,7 +10,7 @@ import pytest
 from conftest import part
 from improve.diagnosis.comparison.compare import compare
 from improve.errors import UsageError
-from improve.views.terminal.comparison import against, comparison_rows, footnote
+from improve.views.text.comparison import difference_text, footnote, text_rows
 
 
 def test_only_settings_that_differ_are_shown(make_run):
@@ -97,18 +97,18 @@ def test_runs_on_the_same_images_are_compared_with_the_first_image_by_image(make
     assert [row.name for row in rows] == ["best", "close", "clear"]
     assert rows[0].against is None
     assert rows[1].against[:1] == pytest.approx((0.01,))
-    assert against(rows[1].against) == "not distinguishable (+1.0 [-0.4, 2.4]; 2.0 needed at this n)"
-    assert against(rows[2].against) == "worse +5.0 [3.1, 6.8] p < 0.001"
+    assert difference_text(rows[1].against) == "not distinguishable (+1.0 [-0.4, 2.4]; 2.0 needed at this n)"
+    assert difference_text(rows[2].against) == "worse +5.0 [3.1, 6.8] p < 0.001"
     upwards = compare([clear, close, best], "name").rows
-    assert against({row.name: row for row in upwards}["clear"].against).startswith("worse +5.0")
+    assert difference_text({row.name: row for row in upwards}["clear"].against).startswith("worse +5.0")
 
 
 def test_the_first_is_the_first_of_the_table(make_run):
     a = predicting(make_run("a", validation=0.15), range(150))
     b = predicting(make_run("b", validation=0.1, spec={"seed": 1}), range(100))
     by_name = compare([b, a], "name")
-    assert [against(row.against) for row in by_name.rows] == ["–", "better -5.0 [-6.4, -3.6] p < 0.001"]
-    head, first, second = comparison_rows(by_name, test=False)
+    assert [difference_text(row.against) for row in by_name.rows] == ["–", "better -5.0 [-6.4, -3.6] p < 0.001"]
+    head, first, second = text_rows(by_name, test=False)
     assert (head[-1], first[-1], second[-1].split()[0]) == ("against the first", "–", "better")
 
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_compared_image_by_image_is_not(make_run, damage):
         np.savez(file, id=np.arange(1000))
     found = compare([a, other.folder])
     assert [row.against for row in found.rows] == [None, None]
-    assert next(comparison_rows(found, test=False))[-1] == "time"
+    assert next(text_rows(found, test=False))[-1] == "time"
 
 
 def test_predictions_are_read_only_where_others_have_the_same_images(make_run, monkeypatch):
@@ -173,7 +173,7 @@ def test_what_satisfies_the_conditions_comes_first_then_the_best(make_run):
     assert [(row.name, row.broken) for row in found.rows] == [
         ("good", ()), ("poor", ()), ("slow", ("seconds_per_image<=10ms",)),
     ]  # fmt: skip
-    head, first, _, third = comparison_rows(found, test=False)
+    head, first, _, third = text_rows(found, test=False)
     assert head[-2:] == ["seconds_per_image", "model_bytes"]
     assert first[-2:] == ["4 ms", "2 MB"]
     assert third[0] == "slow  ✗ seconds_per_image<=10ms"
@@ -272,7 +272,7 @@ def test_runs_of_the_same_name_are_told_apart_by_what_they_lie_in(make_run, tmp_
         folder.rename(tmp_path / parent / "seed0")
     found = compare([tmp_path / "one" / "seed0", tmp_path / "two" / "seed0"])
     assert [row.name for row in found.rows] == ["one/seed0", "two/seed0"]
-    assert against(found.rows[1].against).startswith("worse +5.0")
+    assert difference_text(found.rows[1].against).startswith("worse +5.0")
 
 
 def test_the_same_recipe_with_two_seeds_is_not_distinguishable_though_its_images_are_others(make_run):
@@ -280,8 +280,8 @@ def test_the_same_recipe_with_two_seeds_is_not_distinguishable_though_its_images
     runs = [make_run(name, validation=error, fingerprint=name, spec={"seed": seed})
             for seed, (name, error) in enumerate([("a", 0.1), ("b", 0.12), ("c", 0.2)])]  # fmt: skip
     rows = compare([run.folder for run in runs]).rows
-    assert against(rows[1].against) == "not distinguishable (+2.0 [-0.7, 4.8]; on other images)"
-    assert against(rows[2].against) == "worse +10.0 [6.9, 13.1], on other images"
+    assert difference_text(rows[1].against) == "not distinguishable (+2.0 [-0.7, 4.8]; on other images)"
+    assert difference_text(rows[2].against) == "worse +10.0 [6.9, 13.1], on other images"
 
 
 def test_runs_on_other_data_are_not_compared_at_all(make_run):
@@ -299,7 +299,7 @@ def test_an_ensemble_is_another_recipe_than_the_run_whose_snapshots_it_averages(
     assert [(row.name, row.settings) for row in found.rows] == [
         ("run-snapshots", {"members": 2}), ("run", {"members": "–"}),
     ]  # fmt: skip
-    assert against(found.rows[1].against).startswith("worse +1.0")
+    assert difference_text(found.rows[1].against).startswith("worse +1.0")
 
 
 def test_the_seed_of_the_split_makes_no_other_recipe(make_run):

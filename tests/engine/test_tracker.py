@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from improve.commands import train as training
+from improve.commands import train
 from improve.engine.trackers import tracker as tracking
 from improve.engine.trackers.tracker import Follower, ends, wanted
 from improve.engine.training.resources import OutOfMemoryError
@@ -175,13 +175,13 @@ def wanted_install(name):
 
 def test_a_process_that_goes_on_with_smaller_batches_tells_the_same_trackers(monkeypatch, tmp_path):
     flags = []
-    monkeypatch.setattr(training, "start_smaller", lambda error, given: flags.extend(given))
+    monkeypatch.setattr(train, "start_smaller", lambda error, given: flags.extend(given))
 
     def work(watcher):
         raise OutOfMemoryError(tmp_path, Spec())
 
     with pytest.raises(OutOfMemoryError):
-        training.show_run(work, [Recorder()], as_json=False, quiet=True)
+        train.train_and_show(work, [Recorder()], as_json=False, quiet=True)
     assert flags == ["--quiet", "--recorder"]
 
 

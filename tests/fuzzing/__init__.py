@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, assume, settings
 from fuzzing.runs import Files, before, lay_out
 from fuzzing.specs import MODULE
 from fuzzing.texts import BENT, configs
-from improve.commands import diagnose as judging
+from improve.commands.compare import compare
+from improve.commands.diagnose import diagnose, next_spec
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load
@@ -100,13 +101,13 @@ def told(error: UsageError) -> bool:
 
 def commands(run: Path, other: Path) -> Iterator[tuple[str, Any]]:
     """Everything that reads run folders."""
-    yield "diagnose", lambda: judging.diagnose(run)
-    yield "diagnose --json", lambda: judging.diagnose(run, test=True, as_json=True)
-    yield "next", lambda: judging.next_spec(run)
-    yield "compare", lambda: judging.compare([run, other])
-    yield "compare --json", lambda: judging.compare([run, other], sort="test_error", test=True, as_json=True)
-    yield "compare --csv", lambda: judging.compare([run, other], sort="seconds", as_csv=True)
-    yield "compare --md", lambda: judging.compare([run, other], sort="name", markdown=True)
+    yield "diagnose", lambda: diagnose(run)
+    yield "diagnose --json", lambda: diagnose(run, test=True, as_json=True)
+    yield "next", lambda: next_spec(run)
+    yield "compare", lambda: compare([run, other])
+    yield "compare --json", lambda: compare([run, other], sort="test_error", test=True, as_json=True)
+    yield "compare --csv", lambda: compare([run, other], sort="seconds", as_csv=True)
+    yield "compare --md", lambda: compare([run, other], sort="name", markdown=True)
 
 
 def is_read_or_refused(name: str, files: Files) -> None:

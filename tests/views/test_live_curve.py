@@ -9,9 +9,8 @@ import pytest
 
 from improve.engine.training.watcher import Announcement
 from improve.spec.spec import Spec
-from improve.views.terminal import live_curve as show_curve
-from improve.views.terminal import training as progress
-from improve.views.terminal.braille import BRAILLE, PLAIN, Curve, chart, nice, round_epochs
+from improve.views.terminal import live_curve, training
+from improve.views.terminal.braille import BRAILLE, PLAIN, Curve, chart, next_short_number, round_epochs
 from improve.views.terminal.console import Terminal
 from improve.views.terminal.live_curve import LiveCurve, style_for
 from improve.views.terminal.training import TerminalWatcher
@@ -79,7 +78,7 @@ def test_where_nothing_is_wrong_the_curve_lies_on_the_floor():
     ("most", "top"), [(0, 0.01), (0.001, 0.001), (0.011, 0.012), (0.35, 0.4), (0.51, 0.6), (0.81, 1.0), (1.0, 1.0)]
 )
 def test_the_top_of_the_axis_is_a_short_number_not_below_what_is_drawn(most, top):
-    assert nice(most) == top
+    assert next_short_number(most) == top
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_an_encoding_without_braille_gets_plain_characters(monkeypatch):
 
 def test_it_is_drawn_anew_for_a_new_epoch_or_another_width_only(monkeypatch):
     drawn = []
-    monkeypatch.setattr(show_curve, "chart", lambda *arguments, **options: drawn.append(arguments) or [])
+    monkeypatch.setattr(live_curve, "chart", lambda *arguments, **options: drawn.append(arguments) or [])
     curve, console = LiveCurve(None, rows_of([0.4, 0.2])), terminal()
     for _ in range(3):
         printed(console, curve)
@@ -196,7 +195,7 @@ def watched(monkeypatch, tmp_path):
         "epoch,train_error,validation_error,validation_cross_entropy\n1,0.5,0.6,2\n2,0.3,0.4,1\n"
     )
     out = terminal(width=90)
-    monkeypatch.setattr(progress, "console", lambda stderr: out)
+    monkeypatch.setattr(training, "console", lambda stderr: out)
     watcher = TerminalWatcher()
     data = SimpleNamespace(parts={}, duplicates={}, skipped=())
     watcher.started(tmp_path, Spec(), data, Announcement(9, "CPU", steps_per_epoch=4))

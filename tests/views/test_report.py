@@ -22,7 +22,7 @@ from improve.runs import ledger
 from improve.runs.predictions import Predictions
 from improve.spec.spec import Spec
 from improve.views.report.page import labels, report
-from improve.views.report.run import plain, portrait
+from improve.views.report.run import evidence_text, portrait
 from test_security import HOSTILE
 
 GOLDEN = FIXTURES / "runs"
@@ -323,8 +323,8 @@ def test_no_name_speaks_for_the_page(make_run, text):
 
 
 def test_values_of_evidence_are_told_in_a_few_digits():
-    assert plain({"a": 0.123456, "b": [1, 2.0], "c": None, "d": {}}) == "a 0.1235, b [1, 2], c –, d –"
-    assert plain(list(range(20))).endswith("11, …]")
+    assert evidence_text({"a": 0.123456, "b": [1, 2.0], "c": None, "d": {}}) == "a 0.1235, b [1, 2], c –, d –"
+    assert evidence_text(list(range(20))).endswith("11, …]")
 
 
 def test_a_portrait_needs_no_epoch_and_no_best(make_run):

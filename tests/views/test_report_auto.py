@@ -14,8 +14,15 @@ from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story,
 from improve.runs import ledger
 from improve.runs.run import load
 from improve.spec.identity import experiment_identity
-from improve.spec.reading import yaml as yamlfile
-from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
+from improve.spec.reading import yaml
+from improve.views.report.auto import (
+    Told,
+    advice_by_finding,
+    difference_from_start,
+    epochs_spent,
+    tree,
+    untried_proposals,
+)
 from improve.views.report.page import report
 from improve.views.terminal.auto import show_ending
 from test_security import HOSTILE
@@ -103,7 +110,7 @@ def test_a_winner_that_was_not_kept_is_told_as_one(walk, capsys):
 
 
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):
-    found = still_open(Told(read(walk.folder)))
+    found = untried_proposals(Told(read(walk.folder)))
     assert found
     assert not [one for one in found if one.spec in walk.tried]
     text = page_of(walk).text
@@ -116,9 +123,9 @@ def test_what_a_bigger_budget_would_try_was_not_tried(walk):
 
 
 def test_each_run_stands_where_its_epochs_ended_in_the_order_of_their_beginning(walk):
-    assert spending(Told(walk)) == {"00": 5, "01": 10, "01-seed1": 15, "02": 20}
+    assert epochs_spent(Told(walk)) == {"00": 5, "01": 10, "01-seed1": 15, "02": 20}
     walk.write(replace(walk.steps[1], spent=2))
-    assert spending(Told(walk)) == {"00": 5, "01": 12, "01-seed1": 17, "02": 22}
+    assert epochs_spent(Told(walk)) == {"00": 5, "01": 12, "01-seed1": 17, "02": 22}
     assert Told(walk).epochs == walk.epochs == 22
 
 
@@ -130,16 +137,16 @@ def test_the_tree_sets_each_run_below_the_one_that_it_changes():
 
 def test_advice_is_counted_by_finding_and_steps_to_the_side_come_last(walk):
     walk.write(Step("04", "01", "", "a step to the side", verdict=KEPT, recovered=0.01, expected=0.01))
-    found = [(one.code, one.tried, one.true, one.recovered) for one in advice(Told(walk))]
+    found = [(one.code, one.tried, one.true, one.recovered) for one in advice_by_finding(Told(walk))]
     assert found == [("V1", 2, 0, -0.05), ("T2", 1, 1, 0.3), ("", 1, 1, 0.01)]
     assert "What came true of the advice: 1 of 3" in page_of(walk).text
 
 
 def test_the_best_is_paired_with_the_start_where_both_have_the_same_images(walk):
-    seen = against_the_start(Told(walk))
+    seen = difference_from_start(Told(walk))
     assert (seen.value, seen.n, seen.verdict) == (pytest.approx(-0.3), 1000, "better")
     wrong_on(load(walk.folder / "00"), 400, n=900)
-    assert against_the_start(Told(read(walk.folder))) is None
+    assert difference_from_start(Told(read(walk.folder))) is None
 
 
 # what is not there
@@ -174,7 +181,7 @@ def test_a_start_without_a_result_still_gives_a_page(tmp_path, make_run):
     run = make_run("00", spec=MLP)
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
     story = Story(run.folder.parent)
-    (story.folder / "start.yaml").write_text(yamlfile.write(run.spec))
+    (story.folder / "start.yaml").write_text(yaml.write(run.spec))
     story.write(Step("00", title="the start", verdict=KEPT))
     text = page_of(story).text
     assert "no run that can be read has a result" in text

@@ -6,9 +6,9 @@ import pytest
 
 from improve.diagnosis.diagnose import diagnose, diagnose_numbers
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.views.terminal.console import duration, rate, size
 from improve.views.terminal.diagnosis import show_diagnosis
-from improve.views.terminal.training import blocks, line
+from improve.views.terminal.training import blocks, epoch_line
+from improve.views.text.numbers import duration, rate, size
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_an_epoch_is_one_line_that_says_where_the_best_was():
         "learning_rate": 0.0051,
         "seconds": 3.9,
     }
-    assert line(row, 18).split() == [
+    assert epoch_line(row, 18).split() == [
         "23",
         "0.710",
         "21.4",
@@ -59,7 +59,7 @@ def test_an_epoch_is_one_line_that_says_where_the_best_was():
         "best",
         "18",
     ]
-    assert "best" not in line(row, 23)
+    assert "best" not in epoch_line(row, 23)
 
 
 def finding(code="T3", status="found", harm=0.09, name="rate_too_high", **more):

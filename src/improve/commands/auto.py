@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from improve.commands.options import RUNS, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
-from improve.commands.report import write
+from improve.commands.report import write_page
 from improve.errors import UsageError, visible
 
 
@@ -37,20 +37,20 @@ def auto(
         )
     from improve.experiments.auto.budget import Budget
     from improve.experiments.auto.conclusion import ending
-    from improve.experiments.auto.loop import auto as improved
+    from improve.experiments.auto.loop import auto as improve_spec
     from improve.views.report.page import report
     from improve.views.terminal.auto import TerminalAutoWatcher, show_ending
-    from improve.views.terminal.auto import as_json as told
+    from improve.views.text.auto import ending_json
 
     budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), TerminalAutoWatcher(quiet)
     try:
-        story = improved(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
+        story = improve_spec(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
     finally:
         watcher.close()
     end, page = ending(story), story.folder / "report.html"
-    write(page, report([story.folder]))
+    write_page(page, report([story.folder]))
     if as_json:
-        print_json({**told(story, end), "page": str(page)})
+        print_json({**ending_json(story, end), "page": str(page)})
     else:
         show_ending(story, end, budget)
         print(visible(f"page     {page}"))

@@ -1,15 +1,13 @@
-"""Commands that look at runs: what is wrong, what to change, which one is better."""
+"""Commands that look at a run: what is wrong with it, what to change next."""
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from improve.commands.options import Json, Output, RunFolder, print_json, put
+from improve.commands.options import Json, Output, RunFolder, print_json, print_or_write
 from improve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
     out.print(f"{finding.code} {finding.title}: {change.path}: {change.because}")
     for line in edit(loaded.spec, text).splitlines():
         out.print(line)
-    put(text, output)
+    print_or_write(text, output)
 
 
 def bring_own_code(run: Run, folder: Path) -> None:
@@ -83,37 +81,3 @@ def bring_own_code(run: Run, folder: Path) -> None:
     if not file.is_file():
         raise UsageError(f"there is no {file.name} in {run.folder}", fix="put it back")
     bring_code(file, folder)
-
-
-def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders, such as runs/*")],
-    sort: Annotated[
-        str, typer.Option(metavar="METRIC", help="such as validation_error, seconds_per_image, model_bytes or name")
-    ] = "validation_error",
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CONDITION", help="what has to hold, such as 'model_bytes<=10MB'; can be repeated"),
-    ] = None,
-    test: Annotated[bool, typer.Option("--test", help="open the test sets, and write that down")] = False,
-    as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
-    markdown: Annotated[bool, typer.Option("--md", help="print a Markdown table")] = False,
-) -> None:
-    """Put runs side by side: only the settings that differ, and what they brought."""
-    from improve.diagnosis.comparison.compare import compare as compare_runs
-
-    comparison = compare_runs(runs, sort, where or (), test)
-    if as_json:
-        print_json(comparison.as_json(test))
-        return
-    from improve.views.terminal.comparison import comparison_rows, csv_cell, markdown_cell, show_comparison, table_rows
-
-    if as_csv:
-        rows = ([csv_cell(cell) for cell in cells] for cells in table_rows(comparison, test))
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
-    elif markdown:
-        head, *body = ([markdown_cell(cell) for cell in cells] for cells in comparison_rows(comparison, test))
-        for cells in (head, ["---"] * len(head), *body):
-            print(f"| {' | '.join(cells)} |")
-    else:
-        show_comparison(comparison, test)

@@ -21,12 +21,12 @@ def ensemble(
     as_json: Json = False,
 ) -> None:
     """Average the probabilities of several runs: an ensemble, which is a run itself."""
-    from improve.runs.ensemble import ensemble as average
+    from improve.runs.ensemble import ensemble as average_runs
 
-    tell(average(runs, folder, name, greedy, test), test, as_json)
+    print_ensemble(average_runs(runs, folder, name, greedy, test), test, as_json)
 
 
-def tell(made: Path, test: bool, as_json: bool) -> None:
+def print_ensemble(made: Path, test: bool, as_json: bool) -> None:
     """The ensemble beside its members."""
     from improve.diagnosis.comparison.ensembles import report
     from improve.runs.run import load, summary_as_written

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from improve.commands.options import RUNS, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
 
+if TYPE_CHECKING:
+    from improve.experiments.learning_curve import Curve
+    from improve.experiments.lr_range import RateRange
+
+Answer = TypeVar("Answer", "Curve", "RateRange")
 Seeds = Annotated[int, typer.Option("--seeds", min=2, max=100, metavar="N", help="how often each is repeated")]
 
 
@@ -32,12 +39,7 @@ def learning_curve(
 
     folder = runs / checked_name(f"{name or spec.stem}_learning_curve")
     curve = measure_curve(experiment, folder, seeds, TerminalCurveWatcher(quiet))
-    picture = folder / "learning_curve.png"
-    draw_learning_curve(picture, curve)
-    if as_json:
-        print_json({"folder": str(folder), **curve.as_json()})
-    else:
-        show_curve(curve, picture)
+    show_answer(curve, folder, "learning_curve.png", draw_learning_curve, show_curve, as_json)
 
 
 def learning_rate(
@@ -60,10 +62,21 @@ def learning_rate(
     from improve.views.terminal.experiments import TerminalRateWatcher, show_rates
 
     folder = runs / checked_name(f"{name or spec.stem}_lr")
-    found = rate_range(experiment, folder, seeds, TerminalRateWatcher(quiet))
-    picture = folder / "lr_range.png"
-    draw_rate_range(picture, found)
+    rates = rate_range(experiment, folder, seeds, TerminalRateWatcher(quiet))
+    show_answer(rates, folder, "lr_range.png", draw_rate_range, show_rates, as_json)
+
+
+def show_answer(
+    answer: Answer,
+    folder: Path,
+    picture: str,
+    draw: Callable[[Path, Answer], None],
+    show: Callable[[Answer, Path], None],
+    as_json: bool,
+) -> None:
+    """Its picture in the folder, and on standard output what it says."""
+    draw(folder / picture, answer)
     if as_json:
-        print_json({"folder": str(folder), **found.as_json()})
+        print_json({"folder": str(folder), **answer.as_json()})
     else:
-        show_rates(found, picture)
+        show(answer, folder / picture)

@@ -37,14 +37,14 @@ def predict(
     """Classify images: class and probability. A bad file is named, and the others go on."""
     from improve.engine.inference.classify import classify
     from improve.engine.inference.image_files import files_of
-    from improve.views.terminal.inference import Told, note, print_csv, show_answers
+    from improve.views.terminal.inference import Told, print_csv, print_note, show_answers
 
     files, others = files_of(images)
     if not files:
         raise UsageError("there is no image in what was given", fix="PNG, JPEG, WebP, BMP, GIF or TIFF")
     classifier, look = classifier_of(run, trust, not no_code)
-    note(look.rule)
-    note(f"{others:,} other file{'s' if others > 1 else ''} left out: no image by the name" if others else "")
+    print_note(look.rule)
+    print_note(f"{others:,} other file{'s' if others > 1 else ''} left out: no image by the name" if others else "")
     answers = Told(classify(classifier, look, files, top))
     if as_json:
         print_json({"run": str(run), "images": [answer.as_json() for answer in answers]})
@@ -58,12 +58,12 @@ def predict(
 
 def classifier_of(run: Path, trust: bool, code: bool) -> tuple[Classifier, Look]:
     """A run's, or that of a model file."""
-    from improve.engine.inference import external_model as foreign
+    from improve.engine.inference import external_model
     from improve.engine.inference.image_files import look_of
 
     if run.is_file():
-        foreign.check(run, trust)
-        theirs = foreign.load(run)
+        external_model.check(run, trust)
+        theirs = external_model.load(run)
         return theirs, look_of(None, theirs.form)
     mine = predictor_of(run, code)
     return mine, look_of(mine.spec, mine.form)
@@ -72,11 +72,11 @@ def classifier_of(run: Path, trust: bool, code: bool) -> tuple[Classifier, Look]
 def predictor_of(run: Path, code: bool) -> Predictor:
     """What code of the user's own it runs is told."""
     from improve.engine.inference.predictor import load
-    from improve.views.terminal.inference import note
+    from improve.views.terminal.inference import print_note
 
     found = load(run, code)
     for file in found.code:
-        note(f"this runs your own code, {file}")
+        print_note(f"this runs your own code, {file}")
     return found
 
 
@@ -91,7 +91,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Does it work where it is used? The error on images from the field, and in what they differ."""
-    from improve.engine.inference import evaluate as evaluation
+    from improve.engine.inference.evaluate import evaluate as evaluate_predictor
+    from improve.engine.inference.evaluate import keep
     from improve.engine.inference.field_data import read
     from improve.runs.run import checked_name
     from improve.views.terminal.inference import show_evaluation
@@ -104,8 +105,8 @@ def evaluate(
         field = read(data, predictor.spec, predictor.form, watcher.reading)
     finally:
         watcher.close()
-    found = evaluation.evaluate(predictor, data, field, test)
-    file = evaluation.keep(found, name)
+    found = evaluate_predictor(predictor, data, field, test)
+    file = keep(found, name)
     if as_json:
         print_json({"file": str(file), **found.as_json()})
     else:
@@ -121,13 +122,14 @@ def export(
     as_json: Json = False,
 ) -> None:
     """A file for others to run: raw images in, probabilities out; checked by its own runtime."""
-    from improve.engine.inference import export as exporting
+    from improve.engine.inference.export import export as export_predictor
+    from improve.engine.inference.export import wanted
     from improve.runs.run import load
     from improve.views.terminal.inference import show_exported
 
-    chosen, file = exporting.wanted(format_name, output, load(run), force)
+    chosen, file = wanted(format_name, output, load(run), force)
     predictor = predictor_of(run, not no_code)
-    exported = exporting.export(predictor, format_name, chosen, file)
+    exported = export_predictor(predictor, format_name, chosen, file)
     if as_json:
         print_json(exported.as_json())
     else:

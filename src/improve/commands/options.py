@@ -35,7 +35,7 @@ def print_json(value: Any) -> None:
     print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 
-def put(text: str, output: Path | None) -> None:
+def print_or_write(text: str, output: Path | None) -> None:
     """To the file, or to standard output."""
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")

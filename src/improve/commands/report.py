@@ -19,13 +19,13 @@ def report(
     """One self-contained HTML page: what is wrong with each run, and how they compare."""
     from improve.views.report.page import report as report_runs
 
-    wanted = output or place(runs)
-    text = report_runs([run for run in runs if run not in (wanted, place(runs))], test)
-    write(wanted, text)
+    wanted = output or page_file(runs)
+    text = report_runs([run for run in runs if run not in (wanted, page_file(runs))], test)
+    write_page(wanted, text)
     print(visible(str(wanted)))
 
 
-def write(wanted: Path, text: str) -> None:
+def write_page(wanted: Path, text: str) -> None:
     from improve.runs.files import write_text
 
     try:
@@ -35,6 +35,6 @@ def write(wanted: Path, text: str) -> None:
         raise UsageError(f"{wanted} cannot be written: {error.strerror}", fix="give another file with -o") from error
 
 
-def place(runs: list[Path]) -> Path:
+def page_file(runs: list[Path]) -> Path:
     """In the folder of a single run; beside several."""
     return (runs[0] if len(runs) == 1 else runs[0].parent) / "report.html"

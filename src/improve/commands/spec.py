@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from improve.commands.options import Json, NoCode, Output, Overrides, SpecFile, print_json, put
+from improve.commands.options import Json, NoCode, Output, Overrides, SpecFile, print_json, print_or_write
 from improve.errors import UsageError, visible
 
 
@@ -46,7 +46,7 @@ def init(
     text = starter(model)
     if output is not None and os.path.lexists(output):
         raise UsageError(f"{output} is there already", fix="give another name, or remove it")
-    put(text, output)
+    print_or_write(text, output)
 
 
 def preview(
@@ -74,4 +74,4 @@ def schema(output: Output = None) -> None:
     """JSON Schema (draft-07) of the spec, for editors."""
     from improve.spec.reading.template import schema as spec_schema
 
-    put(json.dumps(spec_schema(), indent=2, ensure_ascii=False) + "\n", output)
+    print_or_write(json.dumps(spec_schema(), indent=2, ensure_ascii=False) + "\n", output)

@@ -79,7 +79,7 @@ def sweep(
         results = sweep_plan(planned, folder, watcher, trains)
     finally:
         watcher.close()
-    shown(conclude(planned, folder, results), folder, as_json)
+    show_result(conclude(planned, folder, results), folder, as_json)
 
 
 def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable[[Path, SweepWatcher], Trials]:
@@ -98,7 +98,7 @@ def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable
     return partial(RayTrials, cluster=Cluster(address, planned.cpus, planned.gpus))
 
 
-def shown(verdict: Verdict, folder: Path, as_json: bool) -> None:
+def show_result(verdict: Verdict, folder: Path, as_json: bool) -> None:
     from improve.diagnosis.comparison.compare import compare
     from improve.views.figures.sweep import draw_sweep
     from improve.views.terminal.sweep import show_sweep

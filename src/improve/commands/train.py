@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from improve.commands.ensemble import tell
+from improve.commands.ensemble import print_ensemble
 from improve.commands.options import (
     RUNS,
     STOPPED,
@@ -58,7 +58,9 @@ def train(
     from improve.engine.training.members import begin
 
     trackers = wanted(tensorboard, mlflow)
-    show_run(lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet)
+    train_and_show(
+        lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet
+    )
 
 
 def resume(
@@ -76,7 +78,7 @@ def resume(
     from improve.engine.training.members import go_on
 
     trackers = wanted(tensorboard, mlflow)
-    show_run(lambda watcher: go_on(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
+    train_and_show(lambda watcher: go_on(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
 
 
 def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
@@ -98,7 +100,7 @@ def start_smaller(error: OutOfMemoryError, flags: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, *command])
 
 
-def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: bool, quiet: bool) -> None:
+def train_and_show(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: bool, quiet: bool) -> None:
     """Train, and say what came of it."""
     from improve.engine.trackers.tracker import Tee
     from improve.engine.training.resources import OutOfMemoryError
@@ -128,14 +130,14 @@ def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: 
 def show_outcome(made: Run, as_json: bool) -> None:
     """The closing lines; of an ensemble, and of the snapshots of a run, the table."""
     from improve.runs.run import summary_as_written
-    from improve.views.terminal.console import show_trained
+    from improve.views.terminal.training import show_trained
 
     if made.summary.members:
-        tell(made.folder, test=False, as_json=as_json)
+        print_ensemble(made.folder, test=False, as_json=as_json)
     elif as_json:
         print_json({"folder": str(made.folder), **summary_as_written(made.folder)})
     else:
         show_trained(made)
         if made.summary.snapshots is not None:
             print()
-            tell(made.folder.parent / str(made.summary.snapshots), test=False, as_json=False)
+            print_ensemble(made.folder.parent / str(made.summary.snapshots), test=False, as_json=False)

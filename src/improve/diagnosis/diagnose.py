@@ -230,19 +230,15 @@ def _cost(run: Run) -> list[str]:
     costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.validation
     if not costs or part is None or part.cost is None:
         return []
-    low, high = map(_percent, part.cost_interval)
-    told = f"validation cost {_percent(part.cost)} [{low}, {high}]"
+    cost, low, high = (100 * share for share in (part.cost, *part.cost_interval))
+    told = f"validation cost {cost:.1f} % [{low:.1f} %, {high:.1f} %]"
     seen, names = run.evidence.best("validation"), run.environment.data.classes
     by_class = [
-        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
+        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {100 * seen.wrong[seen.label == label].mean():.1f} %"
         for label, name in enumerate(names)
         if seen is not None and (seen.label == label).any()
     ]
     return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.errors import printable
 from improve.figure import BLACK, COLORS, GREY, figure, tidy
@@ -34,7 +34,7 @@ class Bar(NamedTuple):
     rate: Rate
 
 
-def path(points: Sequence[Point], total: int) -> Figure:
+def error_path(points: Sequence[Point], total: int) -> Figure:
     """Every run's error with its 95 % interval; kept ones are dots, joined by the best so far, the others crosses."""
     made: Figure = figure(4.0, WIDTH)
     axes = made.add_axes((0.13, 0.13, 0.84, 0.78))
@@ -45,8 +45,8 @@ def path(points: Sequence[Point], total: int) -> Figure:
         axes.plot([one.spent], [100 * one.rate.value], mark, color=color, markersize=6, zorder=4)
     _best_so_far(axes, [one for one in points if one.kept], total)
     top = max(100 * one.rate.interval()[1] for one in points)
-    axes.set(xlim=(0, 1.04 * max(total, 1)), ylim=(0, 1.08 * top), xlabel="epochs spent in all",
-             ylabel="validation error, %")  # fmt: skip
+    axes.set(xlim=(0, 1.04 * max(total, 1)), xlabel="epochs spent in all")
+    axes.set(ylim=(0, 1.08 * top), ylabel="validation error, %")
     made.text(0.13, 0.95, "● kept, — the best so far", fontsize=10, color=LINE)
     made.text(0.97, 0.95, "× not kept", fontsize=10, color=GREY, ha="right")
     whole_numbers(axes)
@@ -59,12 +59,12 @@ def _best_so_far(axes: Axes, kept: Sequence[Point], total: int) -> None:
         return
     spent, errors = [one.spent for one in kept], [100 * one.rate.value for one in kept]
     axes.step([*spent, max(total, spent[-1])], [*errors, errors[-1]], where="post", color=LINE, linewidth=1.8)
-    for one in kept[-NAMED:]:
-        axes.annotate(printable(one.name, 10), (one.spent, 100 * one.rate.value), (6, 5), textcoords="offset points",
-                      fontsize=9, color=LINE)  # fmt: skip
+    for run in kept[-NAMED:]:
+        place = (run.spent, 100 * run.rate.value)
+        axes.annotate(printable(run.name, 10), place, (6, 5), textcoords="offset points", fontsize=9, color=LINE)
 
 
-def ends(bars: Sequence[Bar]) -> Figure:
+def start_and_best(bars: Sequence[Bar]) -> Figure:
     """The errors as bars with their 95 % intervals, one below the other."""
     height = 0.6 + 0.5 * len(bars)
     made: Figure = figure(height, WIDTH)
@@ -74,8 +74,8 @@ def ends(bars: Sequence[Bar]) -> Figure:
         axes.barh(place, value, height=0.5, color=GREY if place == 0 else LINE, linewidth=0)
         axes.plot([100 * low, 100 * high], [place, place], color=BLACK, linewidth=1.4)
         axes.plot([100 * low, 100 * high], [place, place], "|", color=BLACK, markersize=7)
-        axes.annotate(f"{value:.1f} %", (100 * high, place), (6, 0), textcoords="offset points", va="center",
-                      fontsize=10)  # fmt: skip
+        beside: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 10}
+        axes.annotate(f"{value:.1f} %", (100 * high, place), (6, 0), **beside)
     top = max(100 * bar.rate.interval()[1] for bar in bars)
     axes.set(xlim=(0, 1.25 * top or 1.0), ylim=(len(bars) - 0.5, -0.5), xlabel="error, %")
     axes.set_yticks(range(len(bars)), [printable(bar.name, 24) for bar in bars])

@@ -66,8 +66,8 @@ def _forecasts(axes: Axes, curve: Curve, largest: int) -> None:
         axes.annotate(words, (largest, 1.0), xycoords=axes.get_xaxis_transform(), ha=side, fontsize=8, color=GREY)
     for forecast in curve.forecasts:
         axes.plot([forecast.size] * 2, [100 * forecast.low, 100 * forecast.high], color=COLOR, linewidth=2.5)
-        axes.annotate(span(forecast), (forecast.size, 100 * forecast.high), (0, 6), textcoords="offset points",
-                      ha="center", fontsize=9, color=COLOR)  # fmt: skip
+        place = (forecast.size, 100 * forecast.high)
+        axes.annotate(span(forecast), place, (0, 6), textcoords="offset points", ha="center", fontsize=9, color=COLOR)
 
 
 def _sizes(axes: Axes, sizes: Sequence[int]) -> None:
@@ -92,14 +92,13 @@ def draw_rate_range(file: Path, found: RateRange) -> None:
     axes.set(xscale="log", ylim=(0, top), ylabel="loss of the batch", xlabel="learning rate")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
     axes.set_title("The loss while the rate rises, one curve per seed", loc="left", fontsize=11, y=1.03)
+    across = axes.get_xaxis_transform()
     if found.low is not None and found.high is not None:
         axes.axvspan(found.low, found.high, color=COLORS["train_dev"], alpha=0.18, linewidth=0)
         words = f"{short(found.low)} to {short(found.high)}"
         middle = (found.low * found.high) ** 0.5
-        axes.annotate(words, (middle, 0.04), xycoords=axes.get_xaxis_transform(), ha="center", fontsize=9,
-                      color=COLORS["train_dev"])  # fmt: skip
+        axes.annotate(words, (middle, 0.04), xycoords=across, ha="center", fontsize=9, color=COLORS["train_dev"])
     axes.axvline(found.own, color=COLOR, linewidth=1.5, linestyle="--")
-    axes.annotate(f" the spec's {found.own:g}", (found.own, 0.95), xycoords=axes.get_xaxis_transform(), fontsize=9,
-                  color=COLOR)  # fmt: skip
+    axes.annotate(f" the spec's {found.own:g}", (found.own, 0.95), xycoords=across, fontsize=9, color=COLOR)
     tidy(axes, label_size=9)
     save(made, file)

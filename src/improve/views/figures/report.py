@@ -88,8 +88,8 @@ def _bar(axes: Axes, place: int, before: float, rung: Rung, color: str) -> None:
     if rung.rate.n is not None:
         axes.plot([100 * low, 100 * high], [place, place], color=BLACK, linewidth=1.4)
         axes.plot([100 * low, 100 * high], [place, place], "|", color=BLACK, markersize=7)
-    axes.annotate(f"{value:.1f} %", (max(100 * high, before), place), (6, 0), textcoords="offset points", va="center",
-                  fontsize=10)  # fmt: skip
+    style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 10}
+    axes.annotate(f"{value:.1f} %", (max(100 * high, before), place), (6, 0), **style)
 
 
 def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> None:
@@ -97,8 +97,8 @@ def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> 
     value = 100 * rung.rate.value
     middle = (before + value) / 2 > 0.45 * axes.get_xlim()[1]
     text = f"{rung.gap} {value - before:+.1f}" + (f": {rung.verdict}" if rung.verdict else "")
-    axes.annotate(text, (max(before, value) if middle else min(before, value), place - 0.29), fontsize=9,
-                  color=color, ha="right" if middle else "left", va="bottom")  # fmt: skip
+    side, x = ("right", max(before, value)) if middle else ("left", min(before, value))
+    axes.annotate(text, (x, place - 0.29), fontsize=9, color=color, ha=side, va="bottom")
 
 
 def reliability(found: Calibration) -> Figure:
@@ -133,8 +133,8 @@ def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     for number, (name, points) in enumerate(histories.items()):
         color, dash = hue(number)
         epochs, errors = zip(*((epoch, 100 * error) for epoch, error in points), strict=True)
-        axes.plot(epochs, errors, dash, color=color, linewidth=1.6, label=printable(name, 2 * SHORT),
-                  marker="o" if len(points) < 3 else None, markersize=4)  # fmt: skip
+        style: dict[str, Any] = {"linewidth": 1.6, "marker": "o" if len(points) < 3 else None, "markersize": 4}
+        axes.plot(epochs, errors, dash, color=color, label=printable(name, 2 * SHORT), **style)
     axes.set(xlabel="epoch", ylabel="validation error, %")
     axes.set_ylim(bottom=0)
     whole_numbers(axes)

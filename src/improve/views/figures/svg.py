@@ -34,7 +34,7 @@ FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 REFERENCE = re.compile(r"url\(#([^)]*)\)")
 
 
-def inline(made: Figure, name: str, says: str) -> str:
+def svg_element(made: Figure, name: str, says: str) -> str:
     """The figure as an SVG element for a page of HTML. `name` is unlike that of every other figure of the page; `says`
     is read out instead of it. The same figure gives the same text."""
     root = ElementTree.fromstring(_drawn(made))

@@ -37,10 +37,10 @@ def draw_slices(file: Path, verdict: Verdict) -> None:
     knobs = verdict.plan.knobs
     columns = min(COLUMNS, len(knobs))
     rows = -(-len(knobs) // columns)
-    made = figure(0.6 + 2.9 * rows, 1.2 + 3.1 * columns)
-    height = 0.6 + 2.9 * rows
-    grid = made.add_gridspec(rows, columns, left=0.75 / (1.2 + 3.1 * columns), right=0.98, top=1 - 0.75 / height,
-                             bottom=0.55 / height, hspace=0.5, wspace=0.12)  # fmt: skip
+    height, width = 0.6 + 2.9 * rows, 1.2 + 3.1 * columns
+    made = figure(height, width)
+    sides = {"left": 0.75 / width, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.55 / height}
+    grid = made.add_gridspec(rows, columns, **sides, hspace=0.5, wspace=0.12)
     made.suptitle(title(verdict), x=0.02, y=1 - 0.1 / height, ha="left", va="top", fontsize=11)
     made.text(0.98, 1 - 0.12 / height, legend(verdict), ha="right", va="top", fontsize=8, color=GREY)
     top, bottom = limits(verdict)
@@ -83,13 +83,12 @@ def draw_slice(axes: Axes, verdict: Verdict, place: int, knob: Knob) -> None:
         x, error = position(knob, one.values[place]), 100.0 if one.error is None else 100 * one.error
         if one.status == "failed":
             continue
-        full = one.status == "finished"
         beyond = error > top
-        axes.plot([x], [min(error, top)], "^" if beyond else "o", color=GREY, markersize=5, alpha=0.75,
-                  fillstyle="full" if full else "none", clip_on=not beyond, markeredgewidth=1)  # fmt: skip
-    best = verdict.best
-    axes.plot([position(knob, best.values[place])], [100 * verdict.validation.error], "o", color=BEST, markersize=9,
-              zorder=5, markeredgecolor="white")  # fmt: skip
+        style: dict[str, Any] = {"color": GREY, "markersize": 5, "alpha": 0.75, "markeredgewidth": 1}
+        style |= {"fillstyle": "full" if one.status == "finished" else "none", "clip_on": not beyond}
+        axes.plot([x], [min(error, top)], "^" if beyond else "o", **style)
+    best = [position(knob, verdict.best.values[place])], [100 * verdict.validation.error]
+    axes.plot(*best, "o", color=BEST, markersize=9, zorder=5, markeredgecolor="white")
     share = verdict.importance.shares.get(knob.key) if verdict.importance else None
     matters = "" if share is None else f"   matters {100 * share:.0f} %"
     axes.set_title(printable(knob.key, 34) + matters, loc="left", fontsize=9)
@@ -111,13 +110,14 @@ def scale(axes: Axes, knob: Knob) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     values = knob.listed
     if not knob.numeric or 0 < len(values) <= NAMED:
-        axes.set_xticks([position(knob, value) for value in values], [printable(short(value), 14) for value in values])
+        names = [printable(short_value(value), 14) for value in values]
+        axes.set_xticks([position(knob, value) for value in values], names)
         axes.set_xticks([], minor=True)
     if not knob.numeric:
         axes.set_xlim(-0.5, len(values) - 0.5)
 
 
-def short(value: Any) -> str:
+def short_value(value: Any) -> str:
     if isinstance(value, dict) and "name" in value:
         return str(value["name"])
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else inline(value)
@@ -139,8 +139,8 @@ def draw_parallel(file: Path, verdict: Verdict) -> None:
         label_axis(axes, place, knob)
     label_error(axes, len(knobs), errors)
     axes.set(xlim=(-0.2, len(knobs) + 0.4), ylim=(-0.02, 1.02), yticks=[])
-    axes.set_xticks(range(len(knobs) + 1), [*(printable(str(knob.path[-1]), 18) for knob in knobs), "validation error"],
-                    rotation=20, ha="right", fontsize=8)  # fmt: skip
+    names = [*(printable(str(knob.path[-1]), 18) for knob in knobs), "validation error"]
+    axes.set_xticks(range(len(knobs) + 1), names, rotation=20, ha="right", fontsize=8)
     axes.spines[:].set_visible(False)
     save(made, file)
 
@@ -163,8 +163,8 @@ def label_axis(axes: Axes, place: int, knob: Knob) -> None:
     axes.axvline(place, color=GREY, linewidth=0.8)
     values: Sequence[Any] = knob.listed if 0 < len(knob.listed) <= NAMED else (min(knob.ends), max(knob.ends))
     for value in values:
-        axes.annotate(printable(short(value), 12), (place, height(knob, value)), (3, 2), textcoords="offset points",
-                      fontsize=7, zorder=6)  # fmt: skip
+        text, at = printable(short_value(value), 12), (place, height(knob, value))
+        axes.annotate(text, at, (3, 2), textcoords="offset points", fontsize=7, zorder=6)
 
 
 def label_error(axes: Axes, place: int, errors: Any) -> None:

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import Trust
 from improve.experiments.auto.journal import FILE, KEPT, Step, Story, came_true, read
 from improve.experiments.auto.proposals import Proposal, proposals
-from improve.images import npz as npzfile
 from improve.runs import ledger
 from improve.runs.run import Run
-from improve.statistics.paired import Paired, paired, wrong
+from improve.statistics.paired import Paired, paired
 
 START, BEST = "the start", "the best"
 PLENTY = 10**9  # epochs: a budget that anything fits
@@ -28,7 +27,7 @@ def is_story(folder: Path) -> bool:
     return all(os.path.isfile(folder / name) for name in (FILE, "start.yaml"))
 
 
-def shown_of(folder: Path) -> list[Path]:
+def detailed_runs(folder: Path) -> list[Path]:
     """The runs of which a page shows more than a line: of a story its start and its best."""
     return list(Told(read(folder)).ends.values()) if is_story(folder) else [folder]
 
@@ -116,7 +115,7 @@ class Told:
         return [step.run for step in self.story.decided if step.run not in self.runs]
 
 
-def spending(told: Told) -> dict[str, int]:
+def epochs_spent(told: Told) -> dict[str, int]:
     """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
     they were begun, or gone on with last."""
     total, found = 0, {}
@@ -140,7 +139,7 @@ def tree(story: Story) -> Iterator[Place]:
         yield place
 
 
-def advice(told: Told) -> list[Advice]:
+def advice_by_finding(told: Told) -> list[Advice]:
     """By finding, the most tried first; what no finding had proposed comes last."""
     groups: dict[str, list[Step]] = {}
     for step in told.tried:
@@ -161,23 +160,19 @@ def advice_of(code: str, steps: list[Step]) -> Advice:
     )
 
 
-def still_open(told: Told) -> list[Proposal]:
+def untried_proposals(told: Told) -> list[Proposal]:
     """What is found in the run kept last and was not tried: it did not fit the budget any more."""
     if told.diagnosis is None:
         return []
     return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), told.story.tried, PLENTY)
 
 
-def against_the_start(told: Told) -> Paired | None:
+def difference_from_start(told: Told) -> Paired | None:
     """The best's error − the start's, image by image; None where that cannot be told."""
     if told.best is None or told.start is None or told.best is told.start:
         return None
-    try:
-        first, second = (missed(run) for run in (told.best, told.start))
-    except (*npzfile.DAMAGED, KeyError):
+    best, start = (run.evidence.best("validation") for run in (told.best, told.start))
+    if best is None or start is None:
         return None
+    first, second = best.wrong_by_id, start.wrong_by_id
     return paired(first[1], second[1]) if first[0].tolist() == second[0].tolist() else None
-
-
-def missed(run: Run) -> Any:
-    return wrong(npzfile.load(run.folder / "predictions" / "validation.npz"))

@@ -12,15 +12,21 @@ from improve.experiments.auto.proposals import advice_for_people
 from improve.runs.run import Run
 from improve.runs.schema import Measured
 from improve.runs.test_part import open_test
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.statistics.intervals import Rate
-from improve.views.figures import auto as plot_story
-from improve.views.figures.auto import Bar, Point
-from improve.views.figures.svg import inline
-from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
-from improve.views.terminal.auto import won
-from improve.views.terminal.comparison import against
-from improve.views.terminal.console import duration, interval, percent
+from improve.views.figures.auto import Bar, Point, error_path, start_and_best
+from improve.views.figures.svg import svg_element
+from improve.views.report.auto import (
+    Told,
+    advice_by_finding,
+    difference_from_start,
+    epochs_spent,
+    tree,
+    untried_proposals,
+)
+from improve.views.text.auto import gain_text
+from improve.views.text.comparison import difference_text
+from improve.views.text.numbers import duration, interval, percent
 
 SIGNS = {KEPT: "✓ kept", DROPPED: "✗ not kept", FAILED: "! failed", "": "… in hand"}
 CLASSES = {KEPT: "kept", FAILED: "failed"}
@@ -29,16 +35,24 @@ OPEN = 8  # proposals that are told
 LOST = 20  # runs that are named
 
 
-def chapters(told: Told, test: bool) -> dict[str, Any]:
+def story_section(told: Told, test: bool) -> dict[str, Any]:
     """What the template shows. `test`: the test error of the best may be told, though it was not opened before."""
     opened = told.opened or int(test)
     return {
-        "verdict": verdict(told), "facts": list(facts(told)), "notes": list(notes(told)), "path": path(told),
-        "ends": ends(told, opened > 0), "change": change(told), "opened": opened,
+        "verdict": verdict(told),
+        "facts": list(facts(told)),
+        "notes": list(notes(told)),
+        "path": path_svg(told),
+        "ends": ends_svg(told, opened > 0),
+        "change": change(told),
+        "opened": opened,
         "steps": [shown(place.step, place.depth, told) for place in tree(told.story)],
-        "advice": advice(told), "spec": final_spec(told),
-        "diff": diff(told), "open": open_proposals(told), "people": people(told),
-    }  # fmt: skip
+        "advice": advice_by_finding(told),
+        "spec": final_spec(told),
+        "diff": diff(told),
+        "open": open_proposals(told),
+        "people": people(told),
+    }
 
 
 def verdict(told: Told) -> str:
@@ -85,20 +99,26 @@ def notes(told: Told) -> Iterator[str]:
         yield f"Not there, or damaged: {', '.join(told.lost[:LOST])}{' …' if len(told.lost) > LOST else ''}"
 
 
-def path(told: Told) -> str:
+def path_svg(told: Told) -> str:
     """Errors against epochs, of the runs that the steps are about."""
-    spent = spending(told)
-    points = [Point(step.run, spent[step.run], rate(part), step.verdict == KEPT)
-              for step in told.story.steps if (part := measured(told.runs.get(step.run)))]  # fmt: skip
+    spent = epochs_spent(told)
+    points = [
+        Point(step.run, spent[step.run], rate(part), step.verdict == KEPT)
+        for step in told.story.steps
+        if (part := measured(told.runs.get(step.run)))
+    ]
     if not points:
         return ""
-    points.sort(key=lambda one: one.spent)
-    says = "; ".join(f"{one.name} {percent(one.rate.value)} after {one.spent}, {'' if one.kept else 'not '}kept"
-                     for one in points)  # fmt: skip
-    return inline(plot_story.path(points, told.epochs), "story-path", f"Validation error by epochs spent: {says}")
+    points.sort(key=lambda point: point.spent)
+    says = "; ".join(point_text(point) for point in points)
+    return svg_element(error_path(points, told.epochs), "story-path", f"Validation error by epochs spent: {says}")
 
 
-def ends(told: Told, opened: bool) -> str:
+def point_text(point: Point) -> str:
+    return f"{point.name} {percent(point.rate.value)} after {point.spent}, {'' if point.kept else 'not '}kept"
+
+
+def ends_svg(told: Told, opened: bool) -> str:
     """The start against the best; the test error where it was opened."""
     both = {"start, validation": measured(told.start), "best, validation": measured(told.best)}
     if told.best is told.start:
@@ -107,25 +127,33 @@ def ends(told: Told, opened: bool) -> str:
         both["best, test"] = open_test(told.best, again=True)
     bars = [Bar(name, rate(part)) for name, part in both.items() if part]
     says = "; ".join(f"{bar.name} {percent(bar.rate.value)}" for bar in bars)
-    return inline(plot_story.ends(bars), "story-ends", f"Errors of the start and of the best: {says}") if bars else ""
+    return (
+        svg_element(start_and_best(bars), "story-ends", f"Errors of the start and of the best: {says}") if bars else ""
+    )
 
 
 def change(told: Told) -> str:
     """The best against the start."""
-    seen = against_the_start(told)
-    return f"On the same {seen.n:,} images the best is {against(seen)}" if seen else ""
+    seen = difference_from_start(told)
+    return f"On the same {seen.n:,} images the best is {difference_text(seen)}" if seen else ""
 
 
 def shown(step: Step, depth: int, told: Told) -> dict[str, Any]:
     """A line of the tree."""
     part = measured(told.runs.get(step.run))
     return {
-        "run": step.run, "depth": min(depth, DEEPEST), "sign": SIGNS.get(step.verdict, step.verdict),
+        "run": step.run,
+        "depth": min(depth, DEEPEST),
+        "sign": SIGNS.get(step.verdict, step.verdict),
         "kind": CLASSES.get(step.verdict, "open" if not step.verdict else "dropped"),
-        "edits": edits_of(step.edits), "why": why(step),
-        "error": error(part) if part else "", "won": won(step) if step.verdict else "", "spent": step.spent,
-        "expected": f"{100 * step.expected:.1f}" if step.code and step.expected else "", "parent": step.parent,
-    }  # fmt: skip
+        "edits": edits_of(step.edits),
+        "why": why(step),
+        "error": error(part) if part else "",
+        "won": gain_text(step) if step.verdict else "",
+        "spent": step.spent,
+        "expected": f"{100 * step.expected:.1f}" if step.code and step.expected else "",
+        "parent": step.parent,
+    }
 
 
 def why(step: Step) -> str:
@@ -134,7 +162,7 @@ def why(step: Step) -> str:
 
 
 def edits_of(edits: tuple[tuple[str, Any], ...]) -> str:
-    return ", ".join(f"{path}: {yamlfile.inline(value)}" for path, value in edits)
+    return ", ".join(f"{path}: {yaml.inline(value)}" for path, value in edits)
 
 
 def final_spec(told: Told) -> dict[str, Any]:
@@ -145,7 +173,7 @@ def final_spec(told: Told) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        file, text = told.best.folder / "spec.yaml", yamlfile.write(told.best.spec)
+        file, text = told.best.folder / "spec.yaml", yaml.write(told.best.spec)
     return {"file": str(file), "lines": text.splitlines()}
 
 
@@ -157,7 +185,7 @@ def diff(told: Told) -> list[str] | None:
         before = (told.story.folder / "start.yaml").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return None
-    after = yamlfile.write(told.best.spec).splitlines()
+    after = yaml.write(told.best.spec).splitlines()
     lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
     return ["⋯" if line.startswith("@@") else line for line in lines]
 
@@ -165,10 +193,16 @@ def diff(told: Told) -> list[str] | None:
 def open_proposals(told: Told) -> list[dict[str, Any]]:
     """What a bigger budget would try next."""
     return [
-        {"finding": f"{one.code} {one.title}", "edits": edits_of(one.edits), "because": one.because,
-         "epochs": one.epochs, "expected": f"{100 * one.expected:.1f}", "chance": f"{100 * one.chance:.0f} %"}
-        for one in still_open(told)[:OPEN]
-    ]  # fmt: skip
+        {
+            "finding": f"{one.code} {one.title}",
+            "edits": edits_of(one.edits),
+            "because": one.because,
+            "epochs": one.epochs,
+            "expected": f"{100 * one.expected:.1f}",
+            "chance": f"{100 * one.chance:.0f} %",
+        }
+        for one in untried_proposals(told)[:OPEN]
+    ]
 
 
 def people(told: Told) -> list[dict[str, Any]]:
@@ -178,4 +212,4 @@ def people(told: Told) -> list[dict[str, Any]]:
     return [
         {"finding": f"{finding.code} {finding.title}", "edits": edits_of(one.edits), "because": one.because}
         for finding, one in advice_for_people(told.diagnosis)
-    ]  # fmt: skip
+    ]

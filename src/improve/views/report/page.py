@@ -12,14 +12,14 @@ from improve.diagnosis.comparison.compare import compare, labels
 from improve.errors import ImproveError, UsageError, printable, visible
 from improve.experiments.auto.journal import read
 from improve.runs.run import Run
-from improve.views.figures import report as plot_report
-from improve.views.figures.svg import inline
+from improve.views.figures.report import overlay
+from improve.views.figures.svg import svg_element
 from improve.views.report.auto import BEST, Told, is_story
-from improve.views.report.auto_section import chapters
+from improve.views.report.auto_section import story_section
 from improve.views.report.run import Portrait, portrait
 from improve.views.report.run_section import section
-from improve.views.terminal.comparison import comparison_rows, footnote, recipe_rows
-from improve.views.terminal.console import interval, percent
+from improve.views.text.comparison import footnote, recipe_rows, text_rows
+from improve.views.text.numbers import interval, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -49,7 +49,7 @@ def report_story(told: Told, test: bool) -> str:
             shown.append(portrait(folder, name, test or (bool(told.opened) and name == BEST), again=not test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
-    return page(told.story.folder.absolute().name, shown, skipped, test, chapters(told, test))
+    return page(told.story.folder.absolute().name, shown, skipped, test, story_section(told, test))
 
 
 def page(
@@ -62,17 +62,18 @@ def page(
     runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
     names = [run["name"] if story is None else one.run.name for run, one in zip(runs, shown, strict=True)]
     whole = [one.run for one in shown if not one.damage]
-    return environment().get_template("report.html.j2").render(
+    template = environment().get_template("report.html.j2")
+    return template.render(
         title=title,
         story=story,
         runs=runs,
         anchors={name: run["anchor"] for name, run in zip(names, runs, strict=True)},
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
-        overlay=overlay(shown) if len(shown) > 1 else "",
+        overlay=overlay_svg(shown) if len(shown) > 1 else "",
         skipped=skipped,
         sealed=any(one.run.has_test for one in shown) and not any(one.test for one in shown),
         version=__version__,
-    )  # fmt: skip
+    )
 
 
 def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list[tuple[str, str]]]:
@@ -90,20 +91,20 @@ def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list
 def side_by_side(runs: Sequence[Run], test: bool) -> dict[str, Any]:
     """The table of `improve compare`, what was reached before what was set, and what it says of these runs."""
     found = compare(runs, test=test)
-    rows = list(comparison_rows(found, test))
+    rows = list(text_rows(found, test))
     first = rows[0].index(REACHED)
     head, *body = ([*row[:1], *row[first:], *row[1:first]] for row in rows)
     recipes = list(recipe_rows(found.recipes))
     return {"head": head, "rows": body, "findings": found.findings, "recipes": recipes, "note": footnote(found)}
 
 
-def overlay(shown: Sequence[Portrait]) -> str:
+def overlay_svg(shown: Sequence[Portrait]) -> str:
     """The validation errors of all runs that have any."""
     drawn = {one.label: [(int(row["epoch"]), row["validation_error"]) for row in one.rows] for one in shown if one.rows}
     if not drawn:
         return ""
     ends = "; ".join(f"{name} ends at {percent(points[-1][1])}" for name, points in drawn.items())
-    return inline(plot_report.overlay(drawn), "overlay", f"Validation error over the epochs: {ends}")
+    return svg_element(overlay(drawn), "overlay", f"Validation error over the epochs: {ends}")
 
 
 @cache
@@ -123,9 +124,13 @@ def environment() -> Environment:
         return value if isinstance(value, Markup) else visible(str(value))
 
     made = Environment(
-        loader=PackageLoader("improve.views.report"), autoescape=True, undefined=StrictUndefined, finalize=harmless,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("improve.views.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "short": short, "svg": Markup, "sentence": sentence}
     made.filters |= filters
     made.globals["interval"] = interval

@@ -16,10 +16,10 @@ from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run, load, read_environment, read_metrics, read_record, read_spec
 from improve.runs.schema import Environment, Summary
 from improve.runs.test_part import open_test
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.statistics.intervals import Rate
-from improve.views.terminal.console import duration, interval, percent, size
-from improve.views.terminal.diagnosis import GAP_WORDS, GAPS, VERDICTS
+from improve.views.text.diagnosis import GAP_WORDS, GAPS, VERDICTS
+from improve.views.text.numbers import duration, interval, percent, size
 
 Value = TypeVar("Value")
 CURVES = ("train_error", "validation_error", "learning_rate")  # what every row must have to be drawn
@@ -131,7 +131,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def verdict(shown: Portrait) -> str:
+def verdict_sentence(shown: Portrait) -> str:
     """The run in one sentence: what is wrong with it, its error, and what to change first."""
     if shown.damage:
         return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
@@ -146,7 +146,7 @@ def verdict(shown: Portrait) -> str:
     first = next((one for one in shown.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
     if first is None:
         return said
-    edits = ", ".join(f"{path}: {yamlfile.inline(value)}" for path, value in first.changes[0].edits)
+    edits = ", ".join(f"{path}: {yaml.inline(value)}" for path, value in first.changes[0].edits)
     return f"{said}; to change first: {edits}"
 
 
@@ -221,12 +221,12 @@ def _missing(name: str, run: Run) -> str:
     return "not opened" if run.has_test else "there is none"
 
 
-def plain(value: Any) -> str:
+def evidence_text(value: Any) -> str:
     """A number, text or list of a finding's evidence, in a few digits."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {plain(item)}" for key, item in value.items()) or "–"
+        return ", ".join(f"{key} {evidence_text(item)}" for key, item in value.items()) or "–"
     if isinstance(value, list | tuple):
-        shown = ", ".join(plain(item) for item in value[:12])
+        shown = ", ".join(evidence_text(item) for item in value[:12])
         return f"[{shown}{', …' if len(value) > 12 else ''}]"
     if isinstance(value, float):
         return f"{value:.4g}"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from improve.diagnosis import next_spec as revise
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, names_of, surest_mistakes
 from improve.diagnosis.findings.rule import Change, Finding
+from improve.diagnosis.next_spec import edit, revise
 from improve.runs.predictions import Predictions
-from improve.spec.reading import yaml as yamlfile
-from improve.views.figures import report as plot_report
-from improve.views.figures.svg import inline
-from improve.views.report.run import Portrait, facts, levels, plain, steps, verdict
-from improve.views.report.thumbnails import pictures
-from improve.views.terminal.console import percent
-from improve.views.terminal.diagnosis import GAPS, checks, label, unseen, waiting
+from improve.spec.reading import yaml
+from improve.views.figures.report import Rung, curves, ladder, reliability
+from improve.views.figures.svg import svg_element
+from improve.views.report.run import Portrait, evidence_text, facts, levels, steps, verdict_sentence
+from improve.views.report.thumbnails import thumbnails
+from improve.views.text.diagnosis import GAPS, checks_text, unchecked_line, waiting_line, worth_text
+from improve.views.text.numbers import percent
 
 MISTAKES = 12
 TABLE = 20  # classes: of more, a table of confusions cannot be read
@@ -26,49 +26,64 @@ LISTED = 10  # pairs of classes
 def section(shown: Portrait, anchor: str) -> dict[str, Any]:
     """What the template shows of one run."""
     return {
-        "anchor": anchor, "name": shown.label, "status": shown.status, "verdict": verdict(shown),
-        "facts": list(facts(shown)), "changes": shown.changes, "curves": curves(shown, anchor),
+        "anchor": anchor,
+        "name": shown.label,
+        "status": shown.status,
+        "verdict": verdict_sentence(shown),
+        "facts": list(facts(shown)),
+        "changes": shown.changes,
+        "curves": curves_svg(shown, anchor),
         "uncurved": shown.uncurved,
-        "spec": yamlfile.write(shown.run.spec).splitlines() if shown.run.spec else [],
+        "spec": yaml.write(shown.run.spec).splitlines() if shown.run.spec else [],
         **(said(shown, shown.diagnosis, anchor) if shown.diagnosis else UNSAID),
         "answers": answers(shown, anchor),
-    }  # fmt: skip
+    }
 
 
 UNSAID: dict[str, Any] = {
-    "ladder": "", "steps": [], "notes": (), "chain": (), "findings": [], "checks": "", "more": [],
-}  # fmt: skip
+    "ladder": "",
+    "steps": [],
+    "notes": (),
+    "chain": (),
+    "findings": [],
+    "checks": "",
+    "more": [],
+}
 
 
 def said(shown: Portrait, told: Diagnosis, anchor: str) -> dict[str, Any]:
     """The diagnosis."""
     return {
-        "ladder": ladder(told, anchor), "steps": list(steps(shown)), "notes": told.notes, "chain": told.chain,
+        "ladder": ladder_svg(told, anchor),
+        "steps": list(steps(shown)),
+        "notes": told.notes,
+        "chain": told.chain,
         "findings": [finding_of(shown, one) for one in told.findings if one.status != "cannot_tell_yet"],
-        "checks": checks(told), "more": [line for line in (waiting(told), unseen(told)) if line],
-    }  # fmt: skip
+        "checks": checks_text(told),
+        "more": [line for line in (waiting_line(told), unchecked_line(told)) if line],
+    }
 
 
-def ladder(told: Diagnosis, anchor: str) -> str:
+def ladder_svg(told: Diagnosis, anchor: str) -> str:
     drawn = list(rungs(told))
     if not drawn:
         return ""
     says = "; ".join(f"{rung.name} {percent(rung.rate.value)}" for rung in drawn)
-    return inline(plot_report.ladder(drawn), f"{anchor}-ladder", f"Errors from human level to test: {says}")
+    return svg_element(ladder(drawn), f"{anchor}-ladder", f"Errors from human level to test: {says}")
 
 
-def rungs(told: Diagnosis) -> Iterator[plot_report.Rung]:
+def rungs(told: Diagnosis) -> Iterator[Rung]:
     """The errors that are known; the first one has nothing above it to be compared with."""
     first = True
     for name, rate, gap_name in levels(told):
         if rate is not None:
             gap = getattr(told.gaps, gap_name) if gap_name and not first else None
             word = gap.verdict if gap and gap.verdict in ("high", "low") else ""
-            yield plot_report.Rung(name, rate, GAPS[gap_name] if gap else "", word)
+            yield Rung(name, rate, GAPS[gap_name] if gap else "", word)
             first = False
 
 
-def curves(shown: Portrait, anchor: str) -> str:
+def curves_svg(shown: Portrait, anchor: str) -> str:
     if not shown.rows:
         return ""
     best = shown.rows[shown.best - 1]
@@ -76,24 +91,26 @@ def curves(shown: Portrait, anchor: str) -> str:
         f"Training and validation error and the learning rate over {len(shown.rows)} epochs; at the best epoch, "
         f"{shown.best}: training {percent(best['train_error'])}, validation {percent(best['validation_error'])}"
     )
-    return inline(plot_report.curves(shown.rows, shown.best, shown.human, shown.changes), f"{anchor}-curves", says)
+    return svg_element(curves(shown.rows, shown.best, shown.human, shown.changes), f"{anchor}-curves", says)
 
 
 def finding_of(shown: Portrait, finding: Finding) -> dict[str, Any]:
     return {
         "finding": finding,
-        "worth": label(finding) if shown.diagnosis and shown.diagnosis.errors else "",
-        "evidence": [(key.replace("_", " "), plain(value)) for key, value in finding.evidence.items()],
-        "changes": [(", ".join(f"{path}: {yamlfile.inline(value)}" for path, value in change.edits), change.because)
-                    for change in finding.changes],
+        "worth": worth_text(finding) if shown.diagnosis and shown.diagnosis.errors else "",
+        "evidence": [(key.replace("_", " "), evidence_text(value)) for key, value in finding.evidence.items()],
+        "changes": [
+            (", ".join(f"{path}: {yaml.inline(value)}" for path, value in change.edits), change.because)
+            for change in finding.changes
+        ],
         "diff": edit_of(shown, finding.changes[0]) if finding.changes else [],
-    }  # fmt: skip
+    }
 
 
 def edit_of(shown: Portrait, change: Change) -> list[str]:
     """What the change does to the spec, line by line; nothing where it does not make a valid one."""
     try:
-        lines = revise.edit(shown.run.spec, revise.revise(shown.run.spec, change)).splitlines()[3:]
+        lines = edit(shown.run.spec, revise(shown.run.spec, change)).splitlines()[3:]
     except ValueError:  # of Pydantic
         return []
     return ["⋯" if line.startswith("@@") else line for line in lines]
@@ -107,12 +124,17 @@ def answers(shown: Portrait, anchor: str) -> dict[str, Any]:
     names, counts, sure = names_of(seen, shown.classes), confusions(seen), calibration(seen)
     says = f"Share of right answers against confidence; expected calibration error {percent(sure.error)}"
     return {
-        "n": len(seen.label), "wrong": int(seen.wrong.sum()), "names": names, "small": len(names) <= TABLE,
+        "n": len(seen.label),
+        "wrong": int(seen.wrong.sum()),
+        "names": names,
+        "small": len(names) <= TABLE,
         "counts": [(names[row], int(line.sum()), line.tolist()) for row, line in enumerate(counts)],
-        "confused": list(most_confused(counts, names, LISTED)), "by_class": by_class(counts, names)[: 2 * TABLE],
-        "sure": sure, "reliability": inline(plot_report.reliability(sure), f"{anchor}-calibration", says),
+        "confused": list(most_confused(counts, names, LISTED)),
+        "by_class": by_class(counts, names)[: 2 * TABLE],
+        "sure": sure,
+        "reliability": svg_element(reliability(sure), f"{anchor}-calibration", says),
         **mistakes(shown, seen, names),
-    }  # fmt: skip
+    }
 
 
 def mistakes(shown: Portrait, seen: Predictions, names: list[str]) -> dict[str, Any]:
@@ -120,5 +142,5 @@ def mistakes(shown: Portrait, seen: Predictions, names: list[str]) -> dict[str, 
     missed = surest_mistakes(seen, names, seen.id, MISTAKES)
     if not missed or not shown.run.spec:
         return {"mistakes": [(one, "") for one in missed], "missing": "the spec cannot be read" if missed else ""}
-    found = pictures(shown.run, "validation", [one.place for one in missed])
+    found = thumbnails(shown.run, "validation", [one.place for one in missed])
     return {"mistakes": list(zip(missed, found.addresses or [""] * len(missed), strict=True)), "missing": found.missing}

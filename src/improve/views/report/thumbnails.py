@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.errors import ImproveError
-from improve.images import npz as npzfile
+from improve.images import npz
 from improve.lazy import np
 from improve.runs.run import Run
 from improve.spec.spec import Spec
@@ -29,7 +29,7 @@ class Pictures(NamedTuple):
     missing: str = ""
 
 
-def pictures(run: Run, part: str, places: Sequence[int]) -> Pictures:
+def thumbnails(run: Run, part: str, places: Sequence[int]) -> Pictures:
     """The images at these places of a part of the run's data.
 
     They are read as the spec says and shown only where their digest is the one that the run has written down: a spec
@@ -39,13 +39,14 @@ def pictures(run: Run, part: str, places: Sequence[int]) -> Pictures:
     sources = [spec.data.source] + ([spec.data.target.source] if spec.data.target and spec.data.target.source else [])
     away = [source.label for source in sources if not source.at_hand]
     if away:
-        return Pictures((), f"{' and '.join(away)} is not on this machine where it can be read without Keras; "
-                            "put it into $IMPROVE_DATA")  # fmt: skip
+        names = " and ".join(away)
+        missing = f"{names} is not on this machine where it can be read without Keras; put it into $IMPROVE_DATA"
+        return Pictures((), missing)
     if not run.fingerprint.get(part):
         return Pictures((), "the run has not written down which images they were")
     try:
         data = _prepared(json.dumps({"seed": spec.seed, "data": run.spec["data"], "training": _training(spec)}))
-    except (ImproveError, *npzfile.DAMAGED) as error:
+    except (ImproveError, *npz.DAMAGED) as error:
         return Pictures((), f"the images cannot be read: {error}".splitlines()[0])
     if part not in data.parts or data.census[part].digest != run.fingerprint[part]:
         return Pictures((), "the images on this machine are not the ones that the run was judged by")

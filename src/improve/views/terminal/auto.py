@@ -15,14 +15,13 @@ from improve.engine.training.watcher import Announcement
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import Ending
-from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
+from improve.experiments.auto.journal import KEPT, Step, Story
 from improve.experiments.auto.loop import AutoWatcher
-from improve.runs.schema import Measured
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import Spec
-from improve.views.terminal.console import console, interval, percent
-
-SIGNS = {KEPT: "✓", FAILED: "!", "": "…"}
+from improve.views.terminal.console import console
+from improve.views.text.auto import change_text, error_text, step_line
+from improve.views.text.numbers import percent
 
 
 class TerminalAutoWatcher(AutoWatcher):
@@ -33,6 +32,9 @@ class TerminalAutoWatcher(AutoWatcher):
         self.story: Story | None = None
         self.live: Live | None = None
         self.doing = ""
+
+    def reading(self, done: int, total: int) -> None:
+        pass
 
     def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.say(f"{folder.name}: training")
@@ -45,11 +47,11 @@ class TerminalAutoWatcher(AutoWatcher):
         if self.out.is_terminal and not self.quiet and self.live is None:
             self.live = Live(console=self.out, refresh_per_second=4, transient=True)
             self.live.start()
-        self.say(f"{step.run}: {what(step)}")
+        self.say(f"{step.run}: {change_text(step)}")
 
     def decided(self, story: Story, step: Step) -> None:
         if not self.quiet and self.live is None:
-            self.out.print(Text(line(story, step)))
+            self.out.print(Text(step_line(story, step)))
         self.say("")
 
     def say(self, doing: str) -> None:
@@ -64,39 +66,13 @@ class TerminalAutoWatcher(AutoWatcher):
             self.live = None
 
 
-def what(step: Step) -> str:
-    """The change in words."""
-    if step.parent is None:
-        return "the start"
-    edits = ", ".join(f"{path}: {inline(value)}" for path, value in step.edits)
-    return printable(f"{step.code} {edits}".strip(), 200)
-
-
-def line(story: Story, step: Step) -> str:
-    """One step: its sign, run, change, error, what it won with interval, and on how many seeds that rests."""
-    run = story.load(step.run) if (story.folder / step.run / "summary.json").is_file() else None
-    part = run.summary.validation if run else None
-    reached = f"{percent(part.error)} {interval(part.low, part.high)}" if part else ""
-    words = (f"{SIGNS.get(step.verdict, '✗')} {step.run}", what(step), reached, won(step))
-    return "   ".join(word for word in words if word)
-
-
-def won(step: Step) -> str:
-    if step.verdict == FAILED:
-        return printable(f"failed: {step.why}", 100)
-    if step.recovered is None or step.low is None or step.high is None:
-        return step.why
-    seeds = f", {step.seeds} seeds" if step.seeds > 1 else ""
-    return f"{-100 * step.recovered:+.1f} {interval(-step.high, -step.low)} (P(better) {step.better:.3f}{seeds})"
-
-
 def tree(story: Story) -> Tree:
     """Each run under the one that it changes."""
     nodes: dict[str, Tree] = {}
     root = Tree(Text(printable(story.folder.name)))
     for step in story.steps:
         above = nodes.get(step.parent or "", root)
-        nodes[step.run] = above.add(Text(line(story, step), "bold" if step.verdict == KEPT else ""))
+        nodes[step.run] = above.add(Text(step_line(story, step), "bold" if step.verdict == KEPT else ""))
     return root
 
 
@@ -108,21 +84,12 @@ def show_ending(story: Story, end: Ending, budget: Budget) -> None:
     runs = len(list(story.runs()))
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))
     luck = f"the best of so many looks about {100 * end.optimism:.1f} points too good"
-    out.print(Text(f"best     {best.name}: validation error {error(part)}; {luck}"))
+    out.print(Text(f"best     {best.name}: validation error {error_text(part)}; {luck}"))
     if end.doubt:
         out.print(Text(f"         {end.doubt}"))
     if test:
-        out.print(Text(f"test     {error(test)}, opened once, for this run"))
+        out.print(Text(f"test     {error_text(test)}, opened once, for this run"))
     for finding, change in end.left[:3]:
         told = f"{finding.code} {finding.title}: {change.path}: {inline(change.value)}"
         out.print(Text(f"for you  {printable(told, 200)}; it changes the images that judge the runs"))
     out.print(Text(f"spec     {story.folder / 'best.yaml'}"))
-
-
-def error(part: Measured) -> str:
-    return f"{percent(part.error)} {interval(part.low, part.high)} (n={part.n:,})"
-
-
-def as_json(story: Story, end: Ending) -> dict[str, Any]:
-    steps = [{**vars(step), "edits": dict(step.edits)} for step in story.steps]
-    return {"folder": str(story.folder), **end.as_json(), "steps": steps}

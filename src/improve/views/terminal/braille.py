@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from improve.views.text.numbers import percent
+
 AXIS, HUMAN, BEST = "a", "h", "b"  # marks beside those of the curves
 LABELS = 19  # columns at the right for what the curves are called and where they are
 LEFT = 7  # columns at the left: "100 % ┤" without its last
@@ -103,8 +105,8 @@ def chart(
     ends = [(curve.values[-1], curve.label, curve.mark) for curve in curves]
     ends += [] if human is None else [(human, "human", HUMAN)]
     heading = f"{'error':>{LEFT - 1}}  {style.best} best epoch {best}: {percent(at_best)}"
-    body = [joined(axis(row, rows, scale, style), grid.line(row), label)
-            for row, label in enumerate(labels(ends, rows, scale, style))]  # fmt: skip
+    beside = labels(ends, rows, scale, style)
+    body = [joined(axis(row, rows, scale, style), grid.line(row), beside[row]) for row in range(rows)]
     return [Line(heading, AXIS * len(heading)), *body, *foot(columns, scale, style)]
 
 
@@ -115,10 +117,10 @@ def joined(*parts: Line) -> Line:
 def ceiling(curves: Sequence[Curve], human: float | None) -> float:
     """The top of the error axis. The first quarter of the epochs may lie above it: the rest would be one flat line."""
     settled = [value for curve in curves for value in curve.values[len(curve.values) // 4 :]]
-    return nice(max([*settled, human or 0.0]))
+    return next_short_number(max([*settled, human or 0.0]))
 
 
-def nice(most: float) -> float:
+def next_short_number(most: float) -> float:
     """The next higher number that is short, as its half is."""
     if most <= 0:
         return 0.01
@@ -202,7 +204,3 @@ def round_epochs(last: int) -> Iterator[int]:
     step = next(step for factor in (1, 2, 5, 10) if (step := factor * power) * 6 >= last)
     yield 1
     yield from range(step if step > 1 else 2, last + 1, step)
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -1,17 +1,15 @@
-"""Values → terminal. With cli.py, the only place that knows Rich. Results go to standard output."""
+"""Rich's console as every view uses it, and an error as a person reads it. Results go to standard output."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from shlex import quote
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
 from improve.errors import ImproveError, SpecError, printable, visible
-from improve.runs.run import Run
 
 UNBOUNDED = 4000  # columns
 MOST_MISTAKES = 20  # shown
@@ -34,31 +32,6 @@ def console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else UNBOUNDED
     return Terminal(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
-
-
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f} %"
-
-
-def interval(low: float, high: float) -> str:
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(count: int) -> str:
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e4 else f"{count:,}"
-
-
-def rate(value: float) -> str:
-    return f"{value:.3g}" if value < 1e-3 else f"{value:.4f}"
 
 
 def show_error(error: ImproveError) -> None:
@@ -88,47 +61,6 @@ def show_problems(error: SpecError) -> None:
     count = len(error.problems)
     shown = f", the first {MOST_MISTAKES} of which are shown" if count > MOST_MISTAKES else ""
     out.print(f"{count:,} mistake{'s' if count > 1 else ''}{shown}; nothing was started.")
-
-
-def show_trained(run: Run) -> None:
-    """The closing lines: what was reached, where the picture is, what to type next."""
-    out, summary = console(), run.summary
-    out.print(Text(closing(run)))
-    if summary.best_epoch:
-        out.print(Text(f"curves  {run.folder / 'curves.png'}"))
-    if run.status in ("stopped", "diverged"):
-        out.print(Text(f"go on   {going_on(run)}"))
-    if summary.best_epoch or run.status == "diverged":
-        out.print(Text(f"next    improve diagnose {quote(str(run.folder))}"))
-
-
-def going_on(run: Run) -> str:
-    """What to type to go on: as it was, or with a lower rate."""
-    lower = f"optimizer.learning_rate={run.spec['optimizer']['learning_rate'] / 10:g}"
-    command = f"improve resume {quote(str(run.folder))}"
-    if run.spec["training"]["members"] > 1:
-        return command
-    return f"{command} {lower}" if run.status == "diverged" else f"{command}     or changed: {command} {lower}"
-
-
-def closing(run: Run) -> str:
-    epochs, best = run.summary.epochs, run.summary.best_epoch
-    if run.spec["training"]["members"] > 1:
-        return f"{run.status} after {run.summary.done} of {run.spec['training']['members']} members"
-    planned = run.spec["training"]["epochs"]
-    early = run.status == "finished" and epochs < planned
-    how = {
-        "finished": f"stopped early after epoch {epochs} (no better for {epochs - (best or 0)})" if early
-        else f"finished after epoch {epochs}",
-        "diverged": f"the loss became NaN or infinite in epoch {epochs + 1}: stopped, what was reached is kept",
-        "stopped": f"stopped after epoch {epochs}",
-    }.get(run.status, run.status)  # fmt: skip
-    if not best:
-        return how
-    part = run.validation
-    reached = f"{percent(part.error)} {interval(part.low, part.high)} (n={part.n:,})"
-    cost = f" · cost {percent(part.cost)} {interval(*part.cost_interval)}" if part.cost is not None else ""
-    return f"{how} · best epoch {best}: validation error {reached}{cost}"
 
 
 def show_names(entries: dict[str, str]) -> None:

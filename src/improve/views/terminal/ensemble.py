@@ -12,7 +12,8 @@ from rich.text import Text
 from improve.diagnosis.comparison.ensembles import Report, Standing
 from improve.runs.ensemble import Score
 from improve.statistics.paired import Paired
-from improve.views.terminal.console import console, interval, percent
+from improve.views.terminal.console import console
+from improve.views.text.numbers import interval, percent
 
 WORDS = {"validation": "validation error", "test": "test error"}
 
@@ -36,9 +37,8 @@ def answering(report: Report) -> int:
 
 def show_standing(report: Report, part: str, standing: Standing, out: Console) -> None:
     table = Table(box=None, padding=(0, 3, 0, 0))
-    for name, justify in (("", "left"), (WORDS[part], "right"), ("95 %", "left"), ("cross-entropy", "right"),
-                          *([("weight", "right")] if report.selected else [])):  # fmt: skip
-        table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for name in ("", WORDS[part], "95 %", "cross-entropy", *(["weight"] if report.selected else [])):
+        table.add_column(Text(name), justify="left" if name in ("", "95 %") else "right", no_wrap=True)
     for cells in rows(report, standing):
         table.add_row(*(Text(cell) for cell in cells))
     out.print(table)

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from improve.experiments.learning_curve import Curve, CurveWatcher, Point, span
 from improve.experiments.lr_range import METHODS, RateRange, RateWatcher, Sweep, short
-from improve.views.terminal.console import console, duration, percent
+from improve.views.terminal.console import console
 from improve.views.terminal.training import TerminalWatcher
+from improve.views.text.numbers import duration, percent
 
 
 class TerminalCurveWatcher(TerminalWatcher, CurveWatcher):
@@ -31,8 +32,8 @@ class TerminalCurveWatcher(TerminalWatcher, CurveWatcher):
 def show_curve(curve: Curve, picture: Path) -> None:
     """A row per size, the forecasts, the sentence, the picture."""
     out = console()
-    train = {size: [p.train_error for p in curve.points if p.size == size and p.train_error is not None]
-             for size in curve.errors}  # fmt: skip
+    trained = [(point.size, point.train_error) for point in curve.points if point.train_error is not None]
+    train = {size: [error for at, error in trained if at == size] for size in curve.errors}
     out.print(Text("  images   validation error       seeds       training error", "bold"))
     for size, errors in curve.errors.items():
         spread = f"{100 * min(errors):.1f}–{100 * max(errors):.1f}"

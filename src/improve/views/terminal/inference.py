@@ -18,9 +18,10 @@ from improve.engine.inference.export import Exported
 from improve.engine.inference.predictor import Form
 from improve.errors import printable
 from improve.statistics.intervals import difference
-from improve.views.terminal.comparison import csv_cell
-from improve.views.terminal.console import console, interval, percent, size
-from improve.views.terminal.diagnosis import GAP_WORDS
+from improve.views.terminal.console import console
+from improve.views.text.comparison import csv_cell
+from improve.views.text.diagnosis import GAP_WORDS
+from improve.views.text.numbers import interval, percent, size
 
 WIDEST, LONGEST = 60, 4096  # characters of a file's name: that are lined up, and that are shown
 SHOWN, NAMED = 3, 8  # lines of a kind; names in a line
@@ -40,7 +41,7 @@ class Told(Iterable[Answer]):
             yield answer
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     if text:
         console(stderr=True).print(Text(f"note: {text}"))
 
@@ -76,11 +77,8 @@ def show_evaluation(found: Evaluation, file: Path) -> None:
     for word, text in (*shift_lines(found), *odd_lines(found)):
         out.print(Text(f"{word:<9}{text}"))
     if found.gap.verdict == "high":
-        out.print(
-            Text(
-                "mend     validate and test on images like these (data.target), or judge otherwise: improve explain W1"
-            )
-        )
+        mend = "validate and test on images like these (data.target), or judge otherwise: improve explain W1"
+        out.print(Text(f"mend     {mend}"))
     out.print(Text(f"kept     {file}"))
     out.print(Text(f"next     improve diagnose {quote(str(folder))}     it takes the newest evaluation"))
     given = f"diagnosis.field_error={found.error.value:.4g} diagnosis.field_n={found.error.n}"
@@ -89,8 +87,8 @@ def show_evaluation(found: Evaluation, file: Path) -> None:
 
 def ladder(found: Evaluation) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0))
-    for name, justify in (("", "left"), ("error", "right"), ("95 %", "left"), ("", "left")):
-        table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for name in ("", "error", "95 %", ""):
+        table.add_column(Text(name), justify="right" if name == "error" else "left", no_wrap=True)
     rows = [(found.part, found.known), ("field", found.error), ("field, known classes", found.on_known_classes)]
     for name, rate in rows:
         if rate is not None:
@@ -171,7 +169,7 @@ def show_exported(exported: Exported, form: Form) -> None:
     height, width, channels = form.shape
     pixels = "pixels 0 to 255" if form.bytes else "pixels as in the run's arrays"
     out.print(Text(f"{exported.file}     {exported.format}, {size(exported.bytes)}B", "bold"))
-    out.print(Text(f"parity   on {parity.n} {parity.images}: max |Δ probability| {parity.difference:.1e}, "
-                   f"same class {100 * parity.same_class:.0f} %"))  # fmt: skip
+    agreement = f"max |Δ probability| {parity.difference:.1e}, same class {100 * parity.same_class:.0f} %"
+    out.print(Text(f"parity   on {parity.n} {parity.images}: {agreement}"))
     out.print(Text(f"takes    images (n, {height}, {width}, {channels}), float32, {pixels}; normalises them itself"))
     out.print(Text(f"gives    probabilities; the classes are in {exported.file.name}.json"))

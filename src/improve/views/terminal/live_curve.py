@@ -36,10 +36,10 @@ class LiveCurve:
         yield from (Text(""), *self.drawn[1], Text(""))
 
     def lines(self, width: int, style: Style) -> list[Line]:
+        measured = [part for part in MARKS if f"{part}_error" in self.rows[0]]
         curves = [
-            Curve(part.replace("_", "-"), mark, [row[f"{part}_error"] for row in self.rows])
-            for part, mark in MARKS.items() if f"{part}_error" in self.rows[0]
-        ]  # fmt: skip
+            Curve(part.replace("_", "-"), MARKS[part], [row[f"{part}_error"] for row in self.rows]) for part in measured
+        ]
         best = min(range(len(self.rows)), key=lambda number: merit(self.rows[number])) + 1
         return chart(curves, best, self.human, min(width, WIDEST), style=style)
 

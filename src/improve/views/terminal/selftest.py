@@ -64,9 +64,12 @@ def rules(found: dict[str, Any]) -> list[list[str]]:
 
 def missed(found: dict[str, Any]) -> list[list[str]]:
     """The cases whose cause is not said first in most runs."""
-    rows = [[name, " or ".join(case["expected"]), f"{case['right']} of {case['of']}", instead(case)]
-            for name, case in found.items()]  # fmt: skip
+    rows = [missed_case(name, case) for name, case in found.items()]
     return [["missed", "expected first", "in", "said first"], *(rows or [["nothing", "", "", ""]])]
+
+
+def missed_case(name: str, case: dict[str, Any]) -> list[str]:
+    return [name, " or ".join(case["expected"]), f"{case['right']} of {case['of']}", instead(case)]
 
 
 def instead(case: dict[str, Any]) -> str:

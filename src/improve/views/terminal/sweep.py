@@ -21,9 +21,11 @@ from improve.experiments.sweep.trials import SweepWatcher
 from improve.figure import COLORS
 from improve.runs.begin import stop_reason
 from improve.runs.run import Run
-from improve.views.figures.sweep import short
-from improve.views.terminal.comparison import cells, columns, footnote, show_finding, show_recipes
-from improve.views.terminal.console import console, duration, percent
+from improve.views.figures.sweep import short_value
+from improve.views.terminal.comparison import show_finding, show_recipes
+from improve.views.terminal.console import console
+from improve.views.text.comparison import columns, footnote, row_cells
+from improve.views.text.numbers import duration, percent
 
 REFRESH = 0.25  # seconds between redraws
 LEADERS = 8  # shown while it goes on
@@ -124,7 +126,7 @@ def show_sweep(verdict: Verdict, comparison: Comparison, folder: Path, picture: 
     points = {made.name: one.values for one in verdict.results for made in one.runs}
     for row in comparison.rows[:ROWS]:
         full = with_values(row, verdict.plan.keys, points[row.name])
-        table.add_row(*(Text(printable(cell)) for cell in cells(full, comparison, test=False)))
+        table.add_row(*(Text(printable(cell)) for cell in row_cells(full, comparison, test=False)))
     out.print(table, soft_wrap=True)
     if len(comparison.rows) > ROWS:
         out.print(Text(f"and {len(comparison.rows) - ROWS:,} more: improve compare {folder}/*"))
@@ -141,7 +143,7 @@ def show_sweep(verdict: Verdict, comparison: Comparison, folder: Path, picture: 
 
 def with_values(row: Row, keys: Sequence[str], values: Sequence[Any]) -> Row:
     """The row with what was tried, also where that is a part's default."""
-    known = {key: short(value) for key, value in zip(keys, values, strict=True) if key in row.settings}
+    known = {key: short_value(value) for key, value in zip(keys, values, strict=True) if key in row.settings}
     return replace(row, settings={**row.settings, **known})
 
 
@@ -153,8 +155,8 @@ def sentences(verdict: Verdict) -> list[str]:
     lines += [f"failed  {one.trial.name}: {one.cause}" for one in verdict.results if one.status == "failed"]
     lines.append(f"best    {plan.told(best.values)}: validation error {measured(verdict.validation)}")
     if verdict.optimism >= 0.0005:
-        lines.append(f"luck    the best of {verdict.tried}, {verdict.equals} of them within chance: expect it to look "
-                     f"about {100 * verdict.optimism:.1f} points too good")  # fmt: skip
+        among = f"the best of {verdict.tried}, {verdict.equals} of them within chance"
+        lines.append(f"luck    {among}: expect it to look about {100 * verdict.optimism:.1f} points too good")
     if verdict.test:
         lines.append(f"test    {measured(verdict.test)}, opened once, for this one: it has chosen nothing")
     return lines + hints(verdict)

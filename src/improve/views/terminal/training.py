@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console, Group
@@ -15,8 +16,9 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.training.watcher import Announcement, Watcher
 from improve.runs.run import Run, read_metrics
 from improve.spec.spec import Spec
-from improve.views.terminal.console import closing, console, duration, percent, rate
+from improve.views.terminal.console import console
 from improve.views.terminal.live_curve import LiveCurve
+from improve.views.text.numbers import duration, interval, percent, rate
 
 REFRESH = 0.25  # seconds between redraws of the bar
 
@@ -93,7 +95,7 @@ class TerminalWatcher(Watcher):
     def epoch(self, row: dict[str, Any], best: int) -> None:
         if not self.quiet:
             self.curve.rows.append(row)
-            self.out.print(Text(line(row, best)))
+            self.out.print(Text(epoch_line(row, best)))
 
     def warn(self, message: str) -> None:
         self.out.print(Text(f"warning: {message}"))
@@ -101,7 +103,7 @@ class TerminalWatcher(Watcher):
     def trained(self, number: int, total: int, run: Run) -> None:
         self.close()
         if not self.quiet:
-            self.out.print(Text(f"member {number}/{total}  {run.name}: {closing(run)}"))
+            self.out.print(Text(f"member {number}/{total}  {run.name}: {closing_line(run)}"))
             self.out.print()
 
     def close(self) -> None:
@@ -123,7 +125,7 @@ def heading(folder: Path, spec: Spec, data: PreparedData, announcement: Announce
     return f"{folder.name} → {folder}     {source} · {counts} · {model} · {announcement.device}"
 
 
-def line(row: dict[str, Any], best: int) -> str:
+def epoch_line(row: dict[str, Any], best: int) -> str:
     """One epoch. The bar is the validation error: eight blocks are 100 %."""
     train_dev = f"{percent(row['train_dev_error']):>9}   " if "train_dev_error" in row else ""
     error = row["validation_error"]
@@ -138,3 +140,47 @@ def line(row: dict[str, Any], best: int) -> str:
 def blocks(share: float) -> str:
     eighths = round(share * 64)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def show_trained(run: Run) -> None:
+    """The closing lines: what was reached, where the picture is, what to type next."""
+    out, summary = console(), run.summary
+    out.print(Text(closing_line(run)))
+    if summary.best_epoch:
+        out.print(Text(f"curves  {run.folder / 'curves.png'}"))
+    if run.status in ("stopped", "diverged"):
+        out.print(Text(f"go on   {resume_command(run)}"))
+    if summary.best_epoch or run.status == "diverged":
+        out.print(Text(f"next    improve diagnose {quote(str(run.folder))}"))
+
+
+def resume_command(run: Run) -> str:
+    """What to type to go on: as it was, or with a lower rate."""
+    lower = f"optimizer.learning_rate={run.spec['optimizer']['learning_rate'] / 10:g}"
+    command = f"improve resume {quote(str(run.folder))}"
+    if run.spec["training"]["members"] > 1:
+        return command
+    return f"{command} {lower}" if run.status == "diverged" else f"{command}     or changed: {command} {lower}"
+
+
+def closing_line(run: Run) -> str:
+    """How it ended, and the error at its best epoch."""
+    if run.spec["training"]["members"] > 1:
+        return f"{run.status} after {run.summary.done} of {run.spec['training']['members']} members"
+    best = run.summary.best_epoch
+    if not best:
+        return how_it_ended(run)
+    part = run.validation
+    reached = f"{percent(part.error)} {interval(part.low, part.high)} (n={part.n:,})"
+    cost = f" · cost {percent(part.cost)} {interval(*part.cost_interval)}" if part.cost is not None else ""
+    return f"{how_it_ended(run)} · best epoch {best}: validation error {reached}{cost}"
+
+
+def how_it_ended(run: Run) -> str:
+    """By itself, early, by a signal or by a loss that is no number, and after how many epochs."""
+    epochs, best = run.summary.epochs, run.summary.best_epoch
+    if run.status == "diverged":
+        return f"the loss became NaN or infinite in epoch {epochs + 1}: stopped, what was reached is kept"
+    if run.status == "finished" and epochs < run.spec["training"]["epochs"]:
+        return f"stopped early after epoch {epochs} (no better for {epochs - (best or 0)})"
+    return f"{run.status} after epoch {epochs}" if run.status in ("finished", "stopped") else run.status

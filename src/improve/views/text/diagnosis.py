@@ -1,0 +1,104 @@
+"""The words of a Diagnosis: its verdict, gaps and chain, what was looked for, and what is to be won."""
+
+from __future__ import annotations
+
+from improve.diagnosis.bias_variance import Gap
+from improve.diagnosis.diagnose import Diagnosis, Link, symptom
+from improve.diagnosis.findings.rule import Finding
+from improve.views.text.numbers import interval
+
+NAMED = 8  # codes in the line on what was not looked at
+GAP_WORDS = {
+    "high": "high",
+    "minor": "over the limit, but the smaller part",
+    "low": "low",
+    "not_enough_evidence": "not enough evidence",
+    "unknown": "unknown without the human level",
+}
+VERDICTS = {
+    "ok": "ok: no gap is high",
+    "high_bias": "high bias: it does not fit its own training set",
+    "high_variance": "high variance: it does not carry over to new images",
+    "high_bias_and_variance": "high bias and high variance",
+    "data_mismatch": "data mismatch: validation images are of another kind",
+    "validation_overfit": "the validation set was fitted by choosing",
+    "broken": "broken: it did not learn",
+    "not_enough_evidence": "not enough evidence",
+}
+GAPS = {
+    "avoidable_bias": "avoidable bias",
+    "variance": "variance",
+    "data_mismatch": "data mismatch",
+    "validation_overfit": "validation overfit",
+}
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """The run, its best epoch or its members, and on how many images it was judged."""
+    run = diagnosis.run
+    if run is None or diagnosis.errors is None:
+        return run.name if run else "bare numbers"
+    reached = f"best epoch {run.summary.best_epoch} of {run.summary.epochs}"
+    if run.summary.members:
+        reached = f"ensemble of {len(run.summary.members)}"
+    return f"{run.name} · {reached} · validation set {diagnosis.errors.validation.n:,} images"
+
+
+def missing_test_note(diagnosis: Diagnosis) -> str:
+    """Why no test error is shown."""
+    run = diagnosis.run
+    if run is None:
+        return "not given"
+    return "not opened (improve diagnose --test opens it)" if run.has_test else "there is none"
+
+
+def gap_cells(gap: Gap) -> tuple[str, str, str]:
+    """Points, 95 % interval in points, verdict in words."""
+    at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
+    return f"{at_most}{100 * gap.value:.1f}", interval(gap.low, gap.high), GAP_WORDS[gap.verdict]
+
+
+def link_text(link: Link) -> str:
+    """One link of the chain, and whether it holds."""
+    words = {"real world": "works in the real world"}.get(link.link, f"fits {link.link}")
+    return f"{words} {'?' if link.holds is None else '✓' if link.holds else '✗'}"
+
+
+def checks_text(diagnosis: Diagnosis) -> str:
+    """What was looked for, where nothing was found."""
+    if diagnosis.run is None or diagnosis.verdict != "ok":
+        return "see the notes" if diagnosis.notes else "the numbers are all there is"
+    made, left = diagnosis.checks - len(diagnosis.unchecked), len(diagnosis.unchecked)
+    return f"{made} checks, {left} not made" if left else f"every check had the evidence it needed ({made} checks)"
+
+
+def worth_text(finding: Finding) -> str:
+    """What is to be won at most, or that it is not certain."""
+    if finding.status == "not_enough_evidence":
+        return "not enough evidence"
+    points = round(100 * finding.harm)
+    if points == 0:
+        return "less than a point to win" if finding.harm > 0 else ""
+    return f"about {points} point{'s' if points > 1 else ''} to win"
+
+
+def waiting_line(diagnosis: Diagnosis) -> str:
+    """Findings that may be brought about by another one, and that one."""
+    waits = [f"{finding.code} {finding.name}" for finding in diagnosis.findings if finding.status == "cannot_tell_yet"]
+    causes = [finding.code for finding in diagnosis.findings if finding.status == "found" and not symptom(finding)]
+    first = f": mend {causes[0]} first" if causes else ""
+    return f"cannot tell yet   {', '.join(waits)}{first}" if waits else ""
+
+
+def unchecked_line(diagnosis: Diagnosis) -> str:
+    """Findings that the run leaves no evidence for."""
+    if diagnosis.run is None or not diagnosis.unchecked:
+        return ""
+    codes = [code for code, _ in diagnosis.unchecked]
+    more = f" and {len(codes) - NAMED} more" if len(codes) > NAMED else ""
+    why = "the run has not left the evidence they need"
+    if diagnosis.run.summary.members:
+        why = "only its members could have left the evidence they need"
+    elif diagnosis.run.spec.get("evidence") == "light":
+        why = "evidence: light switched the probes off"
+    return f"not looked at     {', '.join(codes[:NAMED])}{more} ({why})"
