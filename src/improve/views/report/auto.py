@@ -12,7 +12,7 @@ from typing import NamedTuple
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import Trust
-from improve.experiments.auto.journal import FILE, KEPT, Step, Story, came_true, read
+from improve.experiments.auto.journal import FILE, KEPT, Step, Story, came_true
 from improve.experiments.auto.proposals import Proposal, proposals
 from improve.runs import ledger
 from improve.runs.run import Run
@@ -25,11 +25,6 @@ PLENTY = 10**9  # epochs: a budget that anything fits
 def is_story(folder: Path) -> bool:
     """Whether `improve auto` has made the folder."""
     return all(os.path.isfile(folder / name) for name in (FILE, "start.yaml"))
-
-
-def detailed_runs(folder: Path) -> list[Path]:
-    """The runs of which a page shows more than a line: of a story its start and its best."""
-    return list(Told(read(folder)).ends.values()) if is_story(folder) else [folder]
 
 
 class Place(NamedTuple):
