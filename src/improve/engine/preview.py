@@ -42,10 +42,14 @@ def preview(spec: Spec) -> Preview:
     blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
     model = assemble(spec.on_one_device(), facts.shape, classes, blank, timeline(spec, steps))
     layers = [
-        {"name": layer.name, "type": type(layer).__name__, "shape": list(layer.output.shape[1:]),
-         "parameters": layer.count_params()}
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+        }
         for layer in model.layers
-    ]  # fmt: skip
+    ]
     return Preview(spec.rates(steps)[::steps].tolist(), steps, model.count_params(), layers)
 
 

@@ -16,16 +16,16 @@ from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case
 from improve.engine.data.prepare import Data, prepare
 from improve.engine.model import devices
-from improve.engine.model.build import assemble, deliverable
+from improve.engine.model.build import assemble, deliverable_model
 from improve.engine.model.instrument import step_callback, steps_of
-from improve.engine.model.measure import averaged, measure
+from improve.engine.model.measure import averaged_weights, measure
 from improve.engine.model.timeline import Timeline, timeline
 from improve.engine.model.weights import begin_from, state_of, state_sha256
 from improve.engine.training import snapshots
 from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.checkpoint import Checkpoints, best_weights
 from improve.engine.training.curves import Curves
-from improve.engine.training.environment import describe
+from improve.engine.training.environment import environment_of
 from improve.engine.training.history import History, open_test
 from improve.engine.training.probes import Probes
 from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
@@ -134,7 +134,7 @@ def make(
     if spec.training.deterministic:
         make_deterministic()
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
-    environment = describe(spec, data)
+    environment = environment_of(spec, data)
     run.write_json(folder / "environment.json", environment)
     history = History(spec, folder, data, line, sizes)
     probes = Probes(spec, model, data, folder, line, sizes)
@@ -185,7 +185,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         steps = history.record_steps()
         work.probes.kernel_rows(history.epoch, steps)
         row = history.row(steps)
-        with averaged(model):
+        with averaged_weights(model):
             measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
             if history.end_epoch(row, measured):
                 work.checkpoints.keep_best(measured)
@@ -247,7 +247,7 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
         work.checkpoints.restore_best()
         if "test" in data.parts and status != "stopped":
             more |= {"test": open_test(model, data, work.folder)}
-        deliverable(model).save(work.folder / "model.keras")
+        deliverable_model(model).save(work.folder / "model.keras")
         more["model_bytes"] = (work.folder / "model.keras").stat().st_size
         if status != "stopped":  # who stops it does not want to wait
             more["seconds_per_image"] = seconds_per_image(model, data)

@@ -10,15 +10,15 @@ from improve.diagnosis.comparison.rules import luck
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
-from improve.experiments.auto.journal import FAILED, KEPT, Step, Story
+from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs import ledger, run
 from improve.runs.run import Run
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 
 
 @dataclass(frozen=True)
-class Ending:
+class Conclusion:
     """`doubt`: why `best` is not the run kept last, or empty; `optimism`: by how much the best of so many is expected
     to look too good; `left`: changes that need a person, because they move what the runs are judged by."""
 
@@ -46,52 +46,52 @@ class Ending:
         }
 
 
-def ending(story: Story) -> Ending:
+def conclusion_of(journal: Journal) -> Conclusion:
     """Raises ImproveError where not even the start has a result."""
-    winner = story.winner
-    if winner is None or "validation" not in (best := story.load(winner.run)).summary:
-        raise ImproveError(f"nothing in {story.folder} has a result", fix="improve diagnose says why its runs failed")
-    opened(story, best)
-    tried = [step for step in story.decided if step.parent is not None]
-    write_best(story, best)
-    return Ending(
+    winner = journal.winner
+    if winner is None or "validation" not in (best := journal.load(winner.run)).summary:
+        raise ImproveError(f"nothing in {journal.folder} has a result", fix="improve diagnose says why its runs failed")
+    opened(journal, best)
+    tried = [step for step in journal.decided if step.parent is not None]
+    write_best(journal, best)
+    return Conclusion(
         best,
         doubt(winner),
         len(tried),
         sum(step.verdict == KEPT for step in tried),
-        story.epochs,
-        optimism(story),
-        tuple(advice_for_people(diagnose(story.load(story.best or "")))),  # of the run that it would go on from
+        journal.epochs,
+        optimism(journal),
+        tuple(advice_for_people(diagnose(journal.load(journal.best or "")))),  # of the run that it would go on from
     )
 
 
-def doubt(winner: Step) -> str:
+def doubt(winner: AutoStep) -> str:
     """What is to be said of a run that was not kept."""
     if winner.verdict == KEPT:
         return ""
     return f"likelier better than {winner.parent} than not (P(better) {winner.better:.3f}), which is no proof"
 
 
-def opened(story: Story, best: Run) -> None:
+def opened(journal: Journal, best: Run) -> None:
     """Written down once, however often the end is looked at."""
     digest = ledger.experiment(best.spec)
-    if "test" in best.summary and not ledger.tried(story.folder, "test", best.fingerprint.get("test")):
-        ledger.write_down(story.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
+    if "test" in best.summary and not ledger.tried(journal.folder, "test", best.fingerprint.get("test")):
+        ledger.write_down(journal.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
 
 
-def optimism(story: Story) -> float:
-    runs = [one for one in story.runs() if one.status != FAILED]
+def optimism(journal: Journal) -> float:
+    runs = [one for one in journal.runs() if one.status != FAILED]
     found = [one for one in candidates(runs, [one.name for one in runs]) if one]
     return luck(sorted(found, key=lambda one: (one.error, one.name)))[2] if len(found) > 1 else 0.0
 
 
-def write_best(story: Story, best: Run) -> None:
+def write_best(journal: Journal, best: Run) -> None:
     """best.yaml, in the form of configs/: its receipt on top; it trains to the same result."""
     reached = best.summary["validation"]
     head = [
         f"validation error {100 * reached['error']:.1f} % [{100 * reached['low']:.1f}, {100 * reached['high']:.1f}] "
         f"(n={reached['n']:,}, 1 seed), {best.summary.get('epochs')} epochs, {best.summary.get('seconds') or 0:.0f} s",
-        f"  improve train {story.folder / 'best.yaml'}",
+        f"  improve train {journal.folder / 'best.yaml'}",
     ]
-    text = "".join(f"# {line}\n" for line in head) + yamlfile.write(best.spec)
-    run.write_text(story.folder / "best.yaml", text)
+    text = "".join(f"# {line}\n" for line in head) + yaml.write(best.spec)
+    run.write_text(journal.folder / "best.yaml", text)
