@@ -232,9 +232,9 @@ def begins(sweeps: Sequence[RateSweep]) -> float:
 def say(low: float | None, high: float | None, own: float, loss: float = math.nan) -> str:
     """The result in one sentence."""
     if low is None or high is None:
-        tried = f"from {short(LOWEST)} to {HIGHEST:g} (it begins at {loss:.3g})"
+        tried = f"from {rate_text(LOWEST)} to {HIGHEST:g} (it begins at {loss:.3g})"
         return f"the loss never falls, at no rate {tried}: the rate is not what is wrong; improve diagnose tells more"
-    work = f"rates between {short(low)} and {short(high)} work"
+    work = f"rates between {rate_text(low)} and {rate_text(high)} work"
     if low <= own <= high:
         return f"{work}; the spec's {own:g} is one of them"
     factor, side = (own / high, "high") if own > high else (low / own, "low")
@@ -243,7 +243,7 @@ def say(low: float | None, high: float | None, own: float, loss: float = math.na
     return f"{work}; the spec's {own:g} is {float(f'{factor:.2g}'):g} times too {side}"
 
 
-def short(rate: float) -> str:
+def rate_text(rate: float) -> str:
     """One digit: more would be more than the test can tell."""
     mantissa, exponent = f"{rate:.0e}".split("e")
     return f"{mantissa}e{int(exponent)}" if rate < 0.01 else f"{float(f'{rate:.1g}'):g}"

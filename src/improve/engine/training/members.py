@@ -36,8 +36,8 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights:
     data = prepare(spec, watcher.reading)
     devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
-    with locked(folder), failing(folder):
-        go(spec, folder, data, watcher, weights, [])
+    with locked(folder), recording_failures(folder):
+        train_members(spec, folder, data, watcher, weights, [])
     return folder
 
 
@@ -59,14 +59,14 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
     weights = found.summary.get("from")
-    with locked(folder), failing(folder):
+    with locked(folder), recording_failures(folder):
         data = prepare(spec, watcher.reading)
-        go(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
+        train_members(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
     return folder
 
 
 @contextmanager
-def failing(folder: Path) -> Iterator[None]:
+def recording_failures(folder: Path) -> Iterator[None]:
     """What goes wrong with a member stands in the ensemble's summary as well. Where its memory ran out, the error names
     the ensemble: that goes on, with what the member needs."""
     try:
@@ -85,7 +85,9 @@ def under_way(folder: Path) -> bool:
     return not all(is_done(run.load(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
-def go(spec: Spec, folder: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]) -> None:
+def train_members(
+    spec: Spec, folder: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+) -> None:
     """Each member that is not done, one after the other, then their ensemble; ends earlier where one is stopped."""
     begun = {"status": "running", "name": folder.name}
     run.write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))

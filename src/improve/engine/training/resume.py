@@ -15,7 +15,7 @@ from improve.engine.model.weights import restore_state
 from improve.engine.training import checkpoint
 from improve.engine.training.batches import steps_per_epoch
 from improve.engine.training.checkpoint import Saved
-from improve.engine.training.train import Work, begin, failing, go, make
+from improve.engine.training.train import Work, begin_work, build_work, recording_failures, train_to_end
 from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
@@ -76,13 +76,13 @@ def resume(
         check_same_data(found, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved_timeline(saved, spec, edits, data)
-        with failing(folder, spec) as interrupt:
-            work = work_taken_up(spec, data, folder, line, owner, saved)
+        with recording_failures(folder, spec) as interrupt:
+            work = resume_work(spec, data, folder, line, owner, saved)
             work.checkpoints.summary |= {key: found.summary[key] for key in ("from",) if key in found.summary}
             notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
             work.announcement = replace(work.announcement, notes=notes)
             note_down(work, saved, edits, reason)
-            go(work, interrupt, watcher)
+            train_to_end(work, interrupt, watcher)
     return folder
 
 
@@ -96,8 +96,9 @@ def start_over(
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
     spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
     data = data or prepare(spec, watcher.reading)
-    with failing(found.folder, spec) as interrupt:
-        go(begin(spec, data, found.folder, owner, Path(weights) if weights else None), interrupt, watcher)
+    with recording_failures(found.folder, spec) as interrupt:
+        work = begin_work(spec, data, found.folder, owner, Path(weights) if weights else None)
+        train_to_end(work, interrupt, watcher)
     return found.folder
 
 
@@ -160,9 +161,9 @@ def moved_timeline(saved: Saved, spec: Spec, edits: list[Edit], data: Data) -> T
     return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
 
 
-def work_taken_up(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved) -> Work:
+def resume_work(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved) -> Work:
     """The run as it was when `saved` was."""
-    work = make(spec, data, folder, line, owner, saved.meta["tables"])
+    work = build_work(spec, data, folder, line, owner, saved.meta["tables"])
     work.history.take_up(saved.meta["history"], saved.passes)
     work.checkpoints.take_up(saved)
     restore_state(

@@ -82,8 +82,8 @@ def train(
 
 def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
-    with locked(folder) as owner, failing(folder, spec) as interrupt:
-        go(begin(spec, data, folder, owner, weights), interrupt, watcher)
+    with locked(folder) as owner, recording_failures(folder, spec) as interrupt:
+        train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 
 
 def not_stopped(made: run.Run) -> run.Run:
@@ -94,7 +94,7 @@ def not_stopped(made: run.Run) -> run.Run:
 
 
 @contextmanager
-def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
+def recording_failures(folder: Path, spec: Spec) -> Iterator[Interrupt]:
     """What goes wrong stands in summary.json; what is saved stays. Gives whether a signal asked the run to stop. Raises
     OutOfMemoryError where memory ran out."""
     try:
@@ -111,10 +111,10 @@ def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
         raise
 
 
-def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+def begin_work(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
     """All that is done before the first step."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
-    work = make(spec, data, folder, timeline(spec, steps), owner)
+    work = build_work(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
         copied, count = begin_from(work.model, best_weights(weights))
         work.checkpoints.summary["from"] = str(weights.absolute())
@@ -127,7 +127,7 @@ def begin(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: 
     return work
 
 
-def make(
+def build_work(
     spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], sizes: dict[str, int] | None = None
 ) -> Work:
     """The model and all that is around it; `sizes` of the tables of a run that goes on."""
@@ -163,7 +163,7 @@ def warnings(begun: run.Run) -> list[str]:
     return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
 
 
-def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
+def train_to_end(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
     watcher.started(work.folder, work.spec, work.data, work.announcement)
     status = fit(work, interrupt, watcher)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from improve.experiments.learning_curve import LearningCurve, span
-from improve.experiments.lr_range import RateRange, short
+from improve.experiments.lr_range import RateRange, rate_text
 from improve.figure import COLORS, GREY, figure, save
 from improve.lazy import np
 
@@ -90,11 +90,11 @@ def draw_rate_range(file: Path, found: RateRange) -> None:
         axes.plot(*sweep.smooth(), color=COLORS["train"], linewidth=1.6, alpha=0.9)
     top = 1.25 * max((sweep.losses[0] for sweep in found.sweeps if sweep.losses), default=1.0)
     axes.set(xscale="log", ylim=(0, top), ylabel="loss of the batch", xlabel="learning rate")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: rate_text(rate)))
     axes.set_title("The loss while the rate rises, one curve per seed", loc="left", fontsize=11, y=1.03)
     if found.low is not None and found.high is not None:
         axes.axvspan(found.low, found.high, color=COLORS["train_dev"], alpha=0.18, linewidth=0)
-        words = f"{short(found.low)} to {short(found.high)}"
+        words = f"{rate_text(found.low)} to {rate_text(found.high)}"
         middle = (found.low * found.high) ** 0.5
         axes.annotate(words, (middle, 0.04), xycoords=axes.get_xaxis_transform(), ha="center", fontsize=9,
                       color=COLORS["train_dev"])  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from improve.experiments.learning_curve import CurvePoint, CurveWatcher, LearningCurve, span
-from improve.experiments.lr_range import METHODS, RateRange, RateSweep, RateWatcher, short
+from improve.experiments.lr_range import METHODS, RateRange, RateSweep, RateWatcher, rate_text
 from improve.views.terminal.console import console, duration, percent
 from improve.views.terminal.training import TerminalWatcher
 
@@ -56,7 +56,11 @@ class TerminalRateWatcher(TerminalWatcher, RateWatcher):
 
     def sweep(self, done: int, total: int, sweep: RateSweep) -> None:
         if self.told:
-            end = f"{len(sweep.rates)} batches, up to a rate of {short(sweep.rates[-1])}" if sweep.rates else "no loss"
+            end = (
+                f"{len(sweep.rates)} batches, up to a rate of {rate_text(sweep.rates[-1])}"
+                if sweep.rates
+                else "no loss"
+            )
             self.out.print(Text(f"{done:>3}/{total}  seed {sweep.seed}   {end}"))
 
 
@@ -66,7 +70,7 @@ def show_rates(found: RateRange, picture: Path) -> None:
     out.print(Text("seed   " + "".join(f"{method:>10}" for method in METHODS), "bold"))
     for sweep in found.sweeps:
         rates = sweep.suggestions()
-        cells = (f"{short(rates[method]) if method in rates else '–':>10}" for method in METHODS)
+        cells = (f"{rate_text(rates[method]) if method in rates else '–':>10}" for method in METHODS)
         out.print(Text(f"{sweep.seed:>4}   {''.join(cells)}"))
     out.print()
     out.print(Text(found.sentence))
