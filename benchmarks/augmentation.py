@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model.build import assemble
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch, training_batches
@@ -73,7 +73,7 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def prepared(images: int) -> tuple[Spec, Data]:
+def prepared(images: int) -> tuple[Spec, PreparedData]:
     """LeNet on so many training images, or on all there are."""
     plain: dict[str, Any] = {
         "data": {"source": "cifar10", "split": {"validation": 100}},
@@ -88,12 +88,12 @@ def prepared(images: int) -> tuple[Spec, Data]:
     return spec, prepare(spec)
 
 
-def compiled(spec: Spec, data: Data) -> Any:
+def compiled(spec: Spec, data: PreparedData) -> Any:
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     return assemble(spec, data.shape, len(data.class_names), data.normalization, timeline(spec, steps))
 
 
-def own(spec: Spec, data: Data, augmentation: list[dict[str, Any]]) -> Epoch:
+def own(spec: Spec, data: PreparedData, augmentation: list[dict[str, Any]]) -> Epoch:
     spec = Spec.model_validate({**spec.complete(), "augmentation": augmentation})
     return fitting(compiled(spec, data), training_batches(spec, data))
 
@@ -116,7 +116,7 @@ def layers() -> list[Any]:
     ]
 
 
-def in_model(spec: Spec, data: Data) -> Epoch:
+def in_model(spec: Spec, data: PreparedData) -> Epoch:
     plain = compiled(spec, data)
     images = keras.Input(data.shape, name="images")
     x = images
@@ -128,7 +128,7 @@ def in_model(spec: Spec, data: Data) -> Epoch:
     return fitting(model, training_batches(spec, data))
 
 
-def in_tf_data(spec: Spec, data: Data) -> Epoch:
+def in_tf_data(spec: Spec, data: PreparedData) -> Epoch:
     import tensorflow as tf
 
     model, batches, chain = compiled(spec, data), training_batches(spec, data), layers()

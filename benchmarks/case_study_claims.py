@@ -33,7 +33,7 @@ class Claim(NamedTuple):
 
 
 def feasible(run: Run) -> bool:
-    return run.summary["model_bytes"] <= MOST_BYTES and run.summary["seconds_per_image"] <= MOST_SECONDS
+    return run.summary.model_bytes <= MOST_BYTES and run.summary.seconds_per_image <= MOST_SECONDS
 
 
 def one_number(runs: Path) -> Claim:
@@ -147,7 +147,7 @@ def overfitted(runs: Path) -> Claim:
     tried = trials(runs)
     best = min(tried, key=error)
     mean = [sum(error(run, part) for run in tried) / len(tried) for part in ("validation", "test")]
-    promised = optimism(tried, best.summary["validation"]["n"])
+    promised = optimism(tried, best.summary.validation.n)
     says = (
         f"the best of {len(tried)} errs on {percent(error(best))} of {best.summary['validation']['n']} validation "
         f"images, on {percent(error(best, 'test'))} of {best.summary['test']['n']:,} test images; all of them on "
@@ -187,7 +187,7 @@ def iteration(runs: Path) -> Claim:
     """A fifth of the images tells the same candidate. The time is told and not judged: machines are noisy."""
     whole, quick = [[load(runs / f"{kind}{name}") for name in ("tiny", "both")] for kind in ("", "quick_")]
     same = (error(whole[0]) > error(whole[1])) == (error(quick[0]) > error(quick[1]))
-    seconds = [sum(run.summary["seconds"] for run in pair) for pair in (whole, quick)]
+    seconds = [sum(run.summary.seconds for run in pair) for pair in (whole, quick)]
     says = (
         f"all images: {percent(error(whole[0]))} against {percent(error(whole[1]))} in {seconds[0]:.0f} s; a fifth of "
         f"them: {percent(error(quick[0]))} against {percent(error(quick[1]))} in {seconds[1]:.0f} s"

@@ -29,11 +29,11 @@ def points(low: float, high: float) -> str:
 
 
 def error(run: Run, part: str = "validation") -> float:
-    return float(run.summary[part]["error"])
+    return float(run.summary.part(part).error)
 
 
 def rate(run: Run, part: str = "validation") -> Rate:
-    return Rate(error(run, part), run.summary[part]["n"])
+    return Rate(error(run, part), run.summary.part(part).n)
 
 
 def wrong(run: Run, part: str = "validation") -> Any:

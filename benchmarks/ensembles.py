@@ -52,7 +52,7 @@ def section(arguments: argparse.Namespace, runs: Path) -> str:
     together = load(begin(of_members(arguments), "lenets", runs))
     chosen = load(ensemble(members(together)[0], runs, "lenets_greedy", greedy=True))
     snapped, plain = (load(begin(spec, name, runs)) for name, spec in of_snapshots(arguments))
-    snapshots = load(runs / snapped.summary["snapshots"])
+    snapshots = load(runs / snapped.summary.snapshots)
     told = (
         f"LeNet on {arguments.images:,} images of CIFAR-10, half of them train, a quarter validates, a quarter tests; "
         f"{cpu()}. Made by `python benchmarks/ensembles.py`. The best member is the best on validation."
@@ -102,7 +102,7 @@ def of_cycles(snapshots: Run, alone: list[Run]) -> list[str]:
     found = report(snapshots, test=True)
     rows = table(found)
     for name, one in zip(("best epoch of the same run", "one cosine, best epoch"), alone, strict=True):
-        rows.append([name, *(cell for part in ("validation", "test") for cell in cells(one.summary[part]))])
+        rows.append([name, *(cell for part in ("validation", "test") for cell in cells(one.summary.part(part)))])
     seen = wrongly(snapshots, alone[1])
     return [
         f"### {CYCLES} snapshots of one run of {alone[0].summary['epochs']} epochs",

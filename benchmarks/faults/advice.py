@@ -43,7 +43,7 @@ def counted() -> dict[str, dict[str, list[int]]]:
             child, patch = file.parent, read_json(file)
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
-                image = load(child).environment["data"]["image"]
+                image = load(child).environment.data.image
                 cell = counts[patch["code"]][change_key(patch["path"], patch["value"], image)]
                 cell[0] += true
                 cell[1] += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from worlds import WORLDS
 
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.reading import yaml as yamlfile
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "fixtures" / "runs"
@@ -47,9 +47,9 @@ def keep(source: Path, target: Path) -> None:
     spec = found.spec | {"data": found.spec["data"] | {"source": found.spec["data"]["source"] | {"path": data}}}
     if spec["model"]["name"] == "python":
         spec["model"] |= {"target": f"nets.py:{spec['model']['target'].rpartition(':')[2]}"}
-    run.write_text(target / "spec.yaml", yamlfile.write(spec))
-    about = found.environment | {"data": found.environment["data"] | {"found": data}, "platform": "Linux"}
-    run.write_json(target / "environment.json", about)
+    files.write_text(target / "spec.yaml", yamlfile.write(spec))
+    about = found.environment | {"data": found.environment.data | {"found": data}, "platform": "Linux"}
+    files.write_json(target / "environment.json", about)
 
 
 def copy(source: Path, target: Path) -> None:

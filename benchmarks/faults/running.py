@@ -14,7 +14,7 @@ from typing import Any
 
 from improve import figure as plots
 from improve.errors import ImproveError
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.reading import load as specfile
 from improve.spec.reading import yaml as yamlfile
 
@@ -38,7 +38,7 @@ class Job:
     def load(self) -> Any:
         """The Spec, with all the checks of a spec that a user writes. Raises ImproveError."""
         file = self.work / f"{'-'.join(self.folder.parts[-2:])}.yaml"
-        run.write_text(file, yamlfile.write(self.spec))
+        files.write_text(file, yamlfile.write(self.spec))
         return specfile.load(file)
 
     def is_done(self) -> bool:
@@ -93,7 +93,7 @@ def strip(job: Job) -> None:
         unwanted = job.folder / name
         shutil.rmtree(unwanted) if unwanted.is_dir() else unwanted.unlink(missing_ok=True)
     if job.change is not None:
-        run.write_json(job.folder / "patch.json", job.change)
+        files.write_json(job.folder / "patch.json", job.change)
 
 
 def said(found: dict[str, Any]) -> str:

@@ -112,7 +112,7 @@ def explored(story: Journal) -> dict[str, int]:
     """The epochs that went into points that nothing was found for, and how many of these were kept."""
     points = [step for step in story.decided if step.parent is not None and not step.code]
     names = {name for step in points for name in (step.run, step.run + SECOND)}
-    epochs = sum(int(run.summary.get("epochs", 0)) for run in story.runs() if run.folder.name in names)
+    epochs = sum(int(run.summary.epochs) for run in story.runs() if run.folder.name in names)
     return {"epochs": epochs, "kept": sum(step.verdict == KEPT for step in points)}
 
 

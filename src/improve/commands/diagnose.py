@@ -42,7 +42,7 @@ def diagnose(
         loaded = load(run or Path())
         diagnosis = diagnose_run(loaded, test)
         write_diagnosis(loaded.folder, diagnosis.as_json())
-        if test and "test" in loaded.summary:
+        if test and loaded.has_test:
             opened(loaded)
     if as_json:
         print_json(diagnosis.as_json())
@@ -59,7 +59,7 @@ def opened(run: Run) -> None:
     from improve.runs import ledger
 
     digests = run.fingerprint.get("test"), ledger.experiment(run.spec)
-    ledger.write_down(run.folder.parent, run.name, "test", *digests, run.summary["test"])
+    ledger.write_down(run.folder.parent, run.name, "test", *digests, run.sealed_test)
 
 
 def opened_if_measured(folder: Path) -> None:
@@ -68,7 +68,7 @@ def opened_if_measured(folder: Path) -> None:
 
     with contextlib.suppress(ImproveError):
         run = load(folder, history=False)
-        if "test" in run.summary:
+        if run.has_test:
             opened(run)
 
 

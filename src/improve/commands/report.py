@@ -53,5 +53,5 @@ def open_tests(runs: list[Path]) -> None:
             run = load(folder)
         except ImproveError:  # it is none, or damaged: the page says so
             continue
-        if "test" in run.summary:
+        if run.has_test:
             opened(run)

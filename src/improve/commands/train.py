@@ -120,7 +120,7 @@ def show_run(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_json: 
         watcher.close()
     show_outcome(made, as_json)
     if made.status == "stopped":
-        raise typer.Exit(TERMINATED if made.summary.get("signal") == "SIGTERM" else STOPPED)
+        raise typer.Exit(TERMINATED if made.summary.signal == "SIGTERM" else STOPPED)
     if made.status != "finished":
         raise typer.Exit(1)
 
@@ -129,12 +129,12 @@ def show_outcome(made: Run, as_json: bool) -> None:
     """The closing lines; of an ensemble, and of the snapshots of a run, the table."""
     from improve.views.terminal.console import show_trained
 
-    if made.summary.get("members"):
+    if made.summary.members:
         tell(made.folder, test=False, as_json=as_json)
     elif as_json:
         print_json({"folder": str(made.folder), **made.summary})
     else:
         show_trained(made)
-        if "snapshots" in made.summary:
+        if made.summary.snapshots is not None:
             print()
-            tell(made.folder.parent / str(made.summary["snapshots"]), test=False, as_json=False)
+            tell(made.folder.parent / str(made.summary.snapshots), test=False, as_json=False)

@@ -22,7 +22,7 @@ FILE = ".advice.jsonl"  # beside the runs; hidden, so that runs/* names runs onl
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
     """Write down that the run's diagnosis proposed this change, which makes `spec`, and what it was to recover."""
-    validation = run.summary.get("validation", {})
+    validation = run.summary.validation
     line = {
         "spec": experiment(spec), "run": run.name, "code": finding.code, "title": finding.title,
         "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
@@ -52,9 +52,9 @@ def outcome(run: Run) -> dict[str, Any] | None:
     """Whether what the run was advised by came true: points of validation error recovered, with interval; None where
     nobody advised it."""
     found = advised(run.folder.parent, run.spec)
-    if found is None or found.get("error") is None or "validation" not in run.summary:
+    if found is None or found.get("error") is None or run.summary.validation is None:
         return None
-    now = run.summary["validation"]
+    now = run.summary.validation
     before, after = Rate(found["error"], found["n"]), Rate(now["error"], now["n"])
     recovered, (low, high) = before.value - after.value, difference(before, after)
     same = both(run, found["run"])

@@ -81,9 +81,9 @@ def told(finding: Finding) -> dict[str, Any]:
 
 def diagnose(run: Run, test: bool = False) -> Diagnosis:
     """Apply the recipe to a run's clean errors at its best epoch; the test error only if `test` is set."""
-    if run.status == "running" and "validation" not in run.summary:
+    if run.status == "running" and run.summary.validation is None:
         raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
-    errors = errors_of(run, test) if "validation" in run.summary else None
+    errors = errors_of(run, test) if run.summary.validation is not None else None
     if errors is None and run.status != "diverged":
         reason = run.summary.get("error", "it stopped before its first epoch ended")
         raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
@@ -94,7 +94,7 @@ def diagnose(run: Run, test: bool = False) -> Diagnosis:
 
 def errors_of(run: Run, test: bool) -> Errors:
     """The rates that the run has measured. Raises UsageError where the test error is asked for and there is none."""
-    if test and "test" not in run.summary:
+    if test and not run.has_test:
         raise UsageError(f"{run.folder} has no test part", fix="give the split three shares, such as 60/20/20")
     rates = {
         name: Rate(part["error"], part["n"])
@@ -231,11 +231,11 @@ def _human(case: Case) -> tuple[str, ...]:
 
 def _cost(run: Run) -> list[str]:
     """The cost-weighted error, and the error of each class that has a price."""
-    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.get("validation", {})
+    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.validation
     if not costs or part.get("cost") is None:
         return []
     told = f"validation cost {_percent(part['cost'])} [{_percent(part['cost_low'])}, {_percent(part['cost_high'])}]"
-    seen, names = run.evidence.best("validation"), run.environment.get("data", {}).get("classes", [])
+    seen, names = run.evidence.best("validation"), run.environment.data.classes
     by_class = [
         f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {_percent(seen.wrong[seen.label == label].mean())}"
         for label, name in enumerate(names)
@@ -252,11 +252,11 @@ def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
-    if run.summary.get("members"):
-        members, best = len(run.summary["members"]), quote(str(best_member(run)))
+    if run.summary.members:
+        members, best = len(run.summary.members), quote(str(best_member(run)))
         notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
     notes += _cost(run)
-    duplicates = run.environment.get("data", {}).get("duplicates", {})
+    duplicates = run.environment.data.duplicates
     notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
               for pair, count in duplicates.items()]  # fmt: skip
     return tuple(notes)

@@ -17,7 +17,7 @@ from improve.spec.spec import Spec
 def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
     """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none,
     UsageError for an ensemble: what its members lack, the diagnosis of one of them says."""
-    if diagnosis.run is not None and diagnosis.run.summary.get("members"):
+    if diagnosis.run is not None and diagnosis.run.summary.members:
         member = quote(str(best_member(diagnosis.run)))
         fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary['members'])} "
         raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.prepare import Data, Examples, prepare, training_size
+from improve.engine.data.prepare import Examples, PreparedData, prepare, training_size
 from improve.engine.model.build import assemble
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch
@@ -68,7 +68,7 @@ def draw(spec: Spec, found: Preview, file: Path) -> None:
     draw_preview(file, spec.rates(found.steps_per_epoch).tolist(), found.steps_per_epoch, rows)
 
 
-def row(label: str, part: Examples, data: Data) -> Row:
+def row(label: str, part: Examples, data: PreparedData) -> Row:
     return Row(label, shown(part.images[:], data.pixels), [data.class_names[label] for label in part.labels])
 
 

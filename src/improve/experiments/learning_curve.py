@@ -13,7 +13,7 @@ from improve.engine.training.train import not_stopped, train
 from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import goes_on
-from improve.runs import begin, run
+from improve.runs import begin, files, run
 from improve.spec.spec import Spec, spec_digest
 from improve.statistics.power_law import Trend, trend
 
@@ -111,7 +111,7 @@ def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher =
     points = tuple(trained_points(members, folder, watcher))
     diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
     curve = conclude(points, spec_digest(spec.complete()), (*left_out, *diverged))
-    run.write_json(folder / "learning_curve.json", curve.as_json())
+    files.write_json(folder / "learning_curve.json", curve.as_json())
     return curve
 
 

@@ -22,7 +22,7 @@ from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.watcher import Watcher
 from improve.interrupt import goes_on
 from improve.lazy import np
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.schedules import Constant
 from improve.spec.spec import Spec
 
@@ -100,7 +100,7 @@ def rate_range(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher = NOBO
     folder = run.writable(folder)
     sweeps = tuple(rate_sweeps(spec, folder, seeds, watcher))
     found = conclude(sweeps, spec)
-    run.write_json(folder / "lr_range.json", found.as_json())
+    files.write_json(folder / "lr_range.json", found.as_json())
     return found
 
 
@@ -113,7 +113,7 @@ def rate_sweeps(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher) -> I
         if sweep is None:
             with goes_on(f"{number} of {seeds} seeds are done; the same command goes on"):
                 sweep = range_test(member, watcher)
-            run.write_json(file, {"digest": digest(member), **asdict(sweep)})
+            files.write_json(file, {"digest": digest(member), **asdict(sweep)})
         watcher.sweep(number + 1, seeds, sweep)
         yield sweep
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.errors import ImproveError, UsageError, visible
 from improve.images import npz as npzfile
 from improve.lazy import np
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.evidence import predictions
 from improve.runs.run import Run
 from improve.spec.spec import Spec
@@ -65,7 +65,7 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
     runs = run.writable(runs)
     folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in found])
     head = f"# an ensemble of {len(found)} runs; this is the spec of the best of them, {visible(found[best].name)}\n"
-    run.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
+    files.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
     write(folder, found, parts, weights, **({"selection": "greedy"} if greedy else {}))
     return folder
 
@@ -87,14 +87,14 @@ def entry(folder: Path, runs: Path) -> str:
 
 def members(made: Run) -> tuple[list[Path], list[float]]:
     """The folders of an ensemble's members, and their weights, which add up to 1; empty for any other run."""
-    names = list(made.summary.get("members", []))
-    weights = made.summary.get("weights") or {}
+    names = list(made.summary.members)
+    weights = made.summary.weights or {}
     return [made.folder.parent / name for name in names], [weights.get(name, 1 / len(names)) for name in names]
 
 
 def best_member(made: Run) -> Path:
     """The folder of the member that is best on validation."""
-    return made.folder.parent / str(made.summary.get("best_member", ""))
+    return made.folder.parent / str(made.summary.best_member)
 
 
 def gather(runs: Sequence[Run]) -> dict[str, Part]:
@@ -119,9 +119,9 @@ def check(runs: Sequence[Run]) -> None:
     for one, place in zip(runs, places, strict=True):
         if places.count(place) > 1:
             raise UsageError(f"{one.folder} is named twice", fix="name each run once; --greedy finds weights")
-        if one.summary.get("members"):
+        if one.summary.members:
             raise UsageError(f"{one.folder} is an ensemble already", fix="name its members, and the others")
-        if one.status == "running" or "validation" not in one.summary:
+        if one.status == "running" or one.summary.validation is None:
             raise UsageError(f"{one.folder} has no results yet", fix=f"improve resume {one.folder}")
     for one in runs[1:]:
         for what in differences(runs[0], one):
@@ -130,7 +130,7 @@ def check(runs: Sequence[Run]) -> None:
 
 def differences(first: Run, second: Run) -> Iterator[str]:
     """What is not the same in the data of two runs, as far as they tell."""
-    classes = [one.environment.get("data", {}).get("classes") for one in (first, second)]
+    classes = [one.environment.data.classes for one in (first, second)]
     if None not in classes and classes[0] != classes[1]:
         yield "classes"
     for name, words in PARTS.items():
@@ -216,13 +216,13 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
     for name in PARTS:
         file = folder / "predictions" / f"{name}.npz"
         if name in means:
-            run.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
+            files.write_arrays(file, {"id": parts[name].id, "label": parts[name].label, "probability": means[name]})
         else:
             file.unlink(missing_ok=True)  # of one that was made here before
     if runs[0].environment:
-        run.write_json(folder / "environment.json", runs[0].environment)
+        files.write_json(folder / "environment.json", runs[0].environment)
     spec = run.load(folder).spec
-    classes = tuple(runs[0].environment.get("data", {}).get("classes", ()))
+    classes = tuple(runs[0].environment.data.classes)
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)
     reached = {name: numbers(means[name], parts[name].label, costs) for name in parts}
     chosen = [one for one, weight in zip(runs, weights, strict=True) if weight > 0]

@@ -56,7 +56,7 @@ class Run:
     @property
     def fingerprint(self) -> dict[str, str]:
         """A digest of each part's images and labels."""
-        return dict(self.environment.get("data", {}).get("fingerprint", {}))
+        return dict(self.environment.data.fingerprint)
 
     @cached_property
     def tried(self) -> int:

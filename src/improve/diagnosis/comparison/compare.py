@@ -208,14 +208,14 @@ def grouped(runs: Sequence[Run], names: Sequence[str]) -> tuple[Images, ...]:
     for name, run in zip(names, runs, strict=True):
         groups.setdefault(fingerprint(run), []).append((name, run))
     return tuple(
-        Images(key, (group[0][1].summary.get("validation") or {}).get("n"), tuple(name for name, _ in group))
+        Images(key, (group[0][1].summary.validation or {}).get("n"), tuple(name for name, _ in group))
         for key, group in groups.items()
     )
 
 
 def told(run: Run) -> dict[str, Any]:
     """The spec; of an ensemble with how many answer together, where the spec does not say."""
-    members = len(run.summary.get("members", ()))
+    members = len(run.summary.members)
     return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec
 
 
@@ -231,19 +231,19 @@ def labels(folders: Sequence[Path]) -> list[str]:
 
 def fingerprint(run: Run) -> str | None:
     """The digest of the run's validation images; None in a run that has not told."""
-    value = run.environment.get("data", {}).get("fingerprint", {}).get("validation")
+    value = run.environment.data.fingerprint.get("validation")
     return None if value is None else str(value)
 
 
 def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | None]:
     """The runs as the findings see them; None for one without results. Predictions are read only where there are
     others on the same images."""
-    measured = [run for run in runs if run.summary.get("validation")]
+    measured = [run for run in runs if run.summary.validation]
     shared = Counter(fingerprint(run) for run in measured)
     ids: dict[str | None, Any] = {}
     found: list[Candidate | None] = []
     for name, run in zip(names, runs, strict=True):
-        part = run.summary.get("validation")
+        part = run.summary.validation
         missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
         found.append(Candidate(name, told(run), part["error"], part["n"], fingerprint(run), missed) if part else None)
     return found

@@ -51,7 +51,7 @@ class Report:
     @property
     def selected(self) -> bool:
         """Who answers was chosen on the validation images."""
-        return self.run.summary.get("selection") == "greedy"
+        return self.run.summary.selection == "greedy"
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -70,7 +70,7 @@ def report(made: Run, test: bool = False) -> Report:
     Raises UsageError where a member is gone, or there is no test part that all have.
     """
     folders, weights = members(made)
-    left_out = [made.folder.parent / name for name in made.summary.get("left_out", [])]
+    left_out = [made.folder.parent / name for name in made.summary.left_out]
     found = [run.load(folder) for folder in (*folders, *left_out)]
     weights = [*weights, *(0.0 for _ in left_out)]
     parts = gather(found)

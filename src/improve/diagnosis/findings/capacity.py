@@ -88,7 +88,7 @@ class TooSmall(Rule):
         return self.found(
             f"{why}; {fit(case)}",
             harm=case.to_win,
-            evidence={"parameters": case.run.summary.get("parameters"),
+            evidence={"parameters": case.run.summary.parameters,
                       "memorized": case.evidence.start.get("memorized")},
             changes=(*wider(case, narrow), *another_network(case)),
             rivals=("T13", "T18"),

@@ -87,7 +87,7 @@ def bigger(case: Case, why: str) -> Iterator[Change]:
 
 def more_data(case: Case) -> Iterator[Change]:
     """More training images, where there are some that are not used."""
-    data = case.run.environment.get("data", {}) if case.run else {}
+    data = case.run.environment.data if case.run else {}
     used, why = part_of_train(data), "more training images: the surest way"
     size, available = case.setting("data.train_size"), data.get("train_available") or 0
     if size is not None and available >= 1.5 * used > 0:

@@ -78,7 +78,7 @@ def last_epoch(case: Case) -> int:
 
 
 def best_epoch(case: Case) -> int:
-    return int((case.run.summary.get("best_epoch") if case.run else 0) or 0)
+    return int((case.run.summary.best_epoch if case.run else 0) or 0)
 
 
 def chance_level(case: Case) -> float:

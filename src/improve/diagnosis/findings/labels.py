@@ -68,7 +68,7 @@ class NoSignal(Rule):
 
     def useless(self, case: Case) -> Finding | None:
         train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
-        guess, part = chance_level(case), (case.run.summary.get("validation") or {}) if case.run else {}
+        guess, part = chance_level(case), (case.run.summary.validation or {}) if case.run else {}
         moved, weak = largest_update(case), 1 - FEEBLE * (1 - part.get("majority_error", 0.0))
         if not train or not new or moved is None or moved > CALM or forgetful(case):  # it would learn no labels
             return None
@@ -244,5 +244,5 @@ class ClassNeverPredicted(Rule):
 
 
 def names(case: Case, classes: list[int]) -> str:
-    known = (case.run.environment.get("data", {}).get("classes") if case.run else None) or []
+    known = (case.run.environment.data.classes if case.run else None) or []
     return ", ".join(f"'{known[k]}'" if k < len(known) else f"class {k}" for k in classes[:5])

@@ -36,7 +36,7 @@ class NotFinite(Rule):
         if case.run is None or case.run.status != "diverged":
             return None
         rate = case.setting("optimizer.learning_rate")
-        epoch = int(case.run.summary.get("epochs", 0)) + 1
+        epoch = int(case.run.summary.epochs) + 1
         return self.found(
             f"in epoch {epoch}, at a learning rate of {rate:g}",
             harm=1.0,
@@ -152,7 +152,7 @@ class Interrupted(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.run is None or case.run.status not in ("stopped", "failed", "running"):
             return None
-        done, planned = int(case.run.summary.get("epochs", 0)), int(case.setting("training.epochs"))
+        done, planned = int(case.run.summary.epochs), int(case.setting("training.epochs"))
         if done >= 0.9 * planned:
             return None
         return self.found(

@@ -110,7 +110,7 @@ class Case:
     @property
     def at_chance(self) -> bool:
         """The training error is no better than always answering the commonest class, or nearly so."""
-        part = self.run.summary.get("train") if self.run else None
+        part = self.run.summary.train if self.run else None
         if self.errors is None or not part or "majority_error" not in part:
             return False
         return bool(self.errors.train.interval()[1] >= 0.97 * part["majority_error"])

@@ -102,7 +102,7 @@ class TestDuplicates(Rule):
     code, name, title, link = "S2", "test_duplicates", "test images were seen before", "test"
 
     def look(self, case: Case) -> Finding | None:
-        data = case.run.environment.get("data", {}) if case.run else {}
+        data = case.run.environment.data if case.run else {}
         found, n = data.get("duplicates") or {}, (data.get("examples") or {}).get("test") or 0
         counts = {part: found.get(f"test in {part}", 0) for part in ("train", "validation")}
         if not n or sum(counts.values()) < max(3, 0.005 * n):

@@ -29,7 +29,7 @@ class Leak(Rule):
     code, name, title, link = "V6", "leak", "validation images are among the training images", "validation"
 
     def look(self, case: Case) -> Finding | None:
-        found = (case.run.environment.get("data", {}).get("duplicates") or {}) if case.run else {}
+        found = (case.run.environment.data.duplicates or {}) if case.run else {}
         count, n = found.get("validation in train", 0), self.size(case)
         if count < LEAKED_IMAGES or not n or count < LEAKED * n:
             return None
@@ -45,7 +45,7 @@ class Leak(Rule):
 
     @staticmethod
     def size(case: Case) -> int:
-        part = (case.run.summary.get("validation") or {}) if case.run else {}
+        part = (case.run.summary.validation or {}) if case.run else {}
         return int(part.get("n") or part_of(case, "validation").get("n") or 0)
 
 

@@ -138,7 +138,7 @@ class DataLimited(Rule):
         return self.foretold(case) or self.unused(case)
 
     def unused(self, case: Case) -> Finding | None:
-        data = case.run.environment.get("data", {}) if case.run else {}
+        data = case.run.environment.data if case.run else {}
         used, available = part_of_train(data), data.get("train_available") or 0
         if case.gaps is None or case.errors is None or not available >= 2 * used > 0:
             return None

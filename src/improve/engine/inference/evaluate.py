@@ -16,7 +16,7 @@ from improve.engine.inference.field_data import Field
 from improve.engine.inference.predictor import Predictor
 from improve.errors import UsageError
 from improve.lazy import np
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.evidence import Evidence, Predictions
 from improve.runs.run import Run
 from improve.runs.schema import LOOKS
@@ -84,8 +84,8 @@ class Evaluation:
             "part": self.part,
             "known": as_json(self.known),
             "difference": self.gap._asdict(),
-            "best_epoch": self.run.summary.get("best_epoch"),
-            "validation_error": self.run.summary["validation"]["error"],
+            "best_epoch": self.run.summary.best_epoch,
+            "validation_error": self.run.summary.validation.error,
             "on_known_classes": as_json(self.on_known_classes),
             "unknown_classes": self.unknown,
             "missing_classes": self.missing,
@@ -178,7 +178,7 @@ def write_down(found: Run, looks: Census, error: Rate, test: bool) -> int:
     have judged."""
     runs, digest = found.folder.parent, ledger.experiment(found.spec)
     if test:
-        ledger.write_down(runs, found.name, "test", found.fingerprint.get("test"), digest, found.summary["test"])
+        ledger.write_down(runs, found.name, "test", found.fingerprint.get("test"), digest, found.sealed_test)
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})
     return ledger.tried(runs, "field", looks.digest)
 
@@ -190,5 +190,5 @@ def keep(evaluation: Evaluation, name: str | None = None) -> Path:
     folder = run.writable(evaluation.run.folder / "evaluations")
     before = [one["number"] for one in Evidence(evaluation.run.folder).evaluations]
     file = folder / f"{run.checked_name(name or stem)}.json"
-    run.write_json(file, {"number": max(before, default=0) + 1, **evaluation.as_json()})
+    files.write_json(file, {"number": max(before, default=0) + 1, **evaluation.as_json()})
     return file

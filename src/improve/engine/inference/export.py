@@ -208,6 +208,6 @@ def card(predictor: Predictor, exported: Exported) -> dict[str, Any]:
         "input": {"shape": [None, *form.shape], "type": "float32", "pixels": pixels, "normalised": "inside"},
         "output": f"probability of {form.class_names[1]}" if one_output else "probability of each class",
         "classes": list(form.class_names),
-        "versions": predictor.run.environment.get("versions", {}),
+        "versions": predictor.run.environment.versions,
         "parity": exported.parity._asdict(),
     }

@@ -149,14 +149,18 @@ def answering(found: Run) -> tuple[list[Run], list[float]]:
 
     Raises ImproveError where an ensemble does not say of what.
     """
-    if "members" not in found.summary:
+    if found.summary.members is None:
         return [found], [1.0]
-    for name in found.summary["members"]:
+    for name in found.summary.members:
         if Path(name).is_absolute() or "\0" in name:
             raise ImproveError(f"{printable(name)} cannot be a member of {found.folder}", fix="make the ensemble again")
     folders, shares = ensemble.members(found)
     runs = [run.load(folder) for folder in folders]
-    if not runs or any("members" in one.summary for one in runs) or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+    if (
+        not runs
+        or any(one.summary.members is not None for one in runs)
+        or not math.isclose(sum(shares), 1, abs_tol=1e-6)
+    ):
         raise ImproveError(f"the members of {found.folder} make no sense", fix="make the ensemble again")
     return runs, shares
 
@@ -183,7 +187,7 @@ def spec_of(found: Run, code: bool) -> Spec:
 
 def recorded_form(found: Run) -> tuple[Form, Statistics]:
     """What environment.json says of the images, their classes and the normalisation."""
-    data, normalization = found.environment.get("data", {}), found.environment.get("normalization", {})
+    data, normalization = found.environment.data, found.environment.normalization
     try:
         height, width, channels = map(int, data["image"])
         subtract, divide = (np.asarray(normalization[key], np.float64) for key in ("subtract", "divide"))

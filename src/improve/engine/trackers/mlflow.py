@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from improve import __version__
-from improve.runs import run
+from improve.runs import files
 from improve.runs.run import Run
 from improve.spec.reading import yaml
 from improve.spec.reading.dotted import flat
@@ -77,7 +77,7 @@ class MLflow:
             run_name=found.name,
             tags={"mlflow.source.name": "improve"} | {f"improve.{key}": value for key, value in tags.items()},
         )
-        run.write_json(found.folder / KEPT, {"mlflow": made.info.run_id})
+        files.write_json(found.folder / KEPT, {"mlflow": made.info.run_id})
         return str(made.info.run_id)
 
     def experiment(self, name: str) -> str:
@@ -114,15 +114,15 @@ class MLflow:
 
     def end(self, found: Run) -> None:
         """The files last: a store for them is what is most often missing."""
-        epochs, now = int(found.summary.get("epochs", 0)), time.time()
+        epochs, now = int(found.summary.epochs), time.time()
         self.client.log_batch(self.id, metrics=list(metrics(final(found.summary), epochs, now)))
-        ends = {"status": found.status, "state_sha256": found.summary.get("state_sha256")}
+        ends = {"status": found.status, "state_sha256": found.summary.state_sha256}
         for key, value in ends.items():
             self.client.set_tag(self.id, f"improve.{key}", value)
-        if changes := found.summary.get("changes"):
+        if changes := found.summary.changes:
             self.client.set_tag(self.id, "improve.changes", yaml.inline(changes)[:LONGEST_VALUE])
         self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
-        self.client.log_dict(self.id, run.finite(without_test(found.summary)), "summary.json")
+        self.client.log_dict(self.id, files.finite(without_test(found.summary)), "summary.json")
         for name in ("spec.yaml", "curves.png"):
             if (found.folder / name).is_file():
                 self.client.log_artifact(self.id, str(found.folder / name))

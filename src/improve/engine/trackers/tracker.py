@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.trackers.mlflow import MLflow
 from improve.engine.trackers.tensorboard import TensorBoard
 from improve.engine.training.watcher import Announcement, Relay, Watcher
@@ -112,7 +112,7 @@ class Tee(Relay):
         super().__init__(watcher)
         self.followers = [Follower(tracker, warn) for tracker in trackers]
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         super().started(folder, spec, data, announcement)
         for follower in self.followers:
             follower.follow(folder)

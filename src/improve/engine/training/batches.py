@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.errors import UsageError
 from improve.lazy import keras, np
@@ -26,7 +26,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def training_batches(spec: Spec, data: Data) -> Any:
+def training_batches(spec: Spec, data: PreparedData) -> Any:
     """A keras.utils.PyDataset of (images, labels as shares of the classes[, weights]); before each pass set its `epoch`
     and the `first` of its batches that is to come."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.engine.model.instrument import Steps
 from improve.engine.model.measure import Measured
@@ -16,7 +16,7 @@ from improve.engine.model.weights import restore, state_of, weights_of
 from improve.engine.training.history import History
 from improve.errors import ImproveError
 from improve.lazy import keras
-from improve.runs import generations, run
+from improve.runs import files, generations, run
 from improve.runs.generations import Arrays
 from improve.runs.tables import Table
 
@@ -79,7 +79,7 @@ def only_weights(weights: Arrays) -> dict[str, bytes]:
 class Checkpoints:
     """Saves the state of a run that trains."""
 
-    def __init__(self, folder: Path, model: Any, history: History, data: Data, tables: dict[str, Table]):
+    def __init__(self, folder: Path, model: Any, history: History, data: PreparedData, tables: dict[str, Table]):
         self.folder, self.model, self.history, self.data, self.tables = folder, model, history, data, tables
         self.best: Arrays = {}
         self.changes: list[dict[str, Any]] = []
@@ -144,7 +144,7 @@ class Checkpoints:
         for name, part in self.data.measured.items():
             if PROBABILITY + name in self.best:
                 arrays = {"id": part.ids, "label": part.labels, "probability": self.best[PROBABILITY + name]}
-                run.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
+                files.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
         reached = {"epochs": self.history.epoch, "best_epoch": self.history.best or None, **self.history.reached}
         summary = {"status": status, "name": self.folder.name, **reached, **self.summary, **more}
         run.write_summary(self.folder, summary | ({"changes": self.changes} if self.changes else {}))

@@ -9,7 +9,7 @@ import subprocess
 from typing import Any
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.lazy import keras
 from improve.parallel import cores
@@ -19,7 +19,7 @@ from improve.spec.splits import Counts
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "scipy", "scikit-learn")
 
 
-def environment_of(spec: Spec, data: Data) -> dict[str, Any]:
+def environment_of(spec: Spec, data: PreparedData) -> dict[str, Any]:
     """The content of environment.json."""
     return {
         "versions": {"improve": __version__, "python": platform.python_version(), **versions()},
@@ -50,7 +50,7 @@ def environment_of(spec: Spec, data: Data) -> dict[str, Any]:
     }
 
 
-def train_available(spec: Spec, data: Data) -> int:
+def train_available(spec: Spec, data: PreparedData) -> int:
     """How many training examples there would be without `data.train_size`."""
     if spec.data.train_size is None:
         return len(data.parts["train"])

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.prepare import Data, Examples
+from improve.engine.data.prepare import Examples, PreparedData
 from improve.engine.model.instrument import Steps, joined_steps
 from improve.engine.model.measure import Measured, measure
 from improve.engine.model.timeline import Timeline
 from improve.lazy import np
-from improve.runs import run, tables
+from improve.runs import files, tables
 from improve.spec.spec import Spec
 from improve.statistics import cost
 from improve.statistics.intervals import Rate
@@ -28,7 +28,7 @@ class History:
     """Rows of metrics.csv, the best epoch and what it reached; of the epoch in hand how far it is."""
 
     def __init__(
-        self, spec: Spec, folder: Path, data: Data, timeline: Timeline, sizes: Mapping[str, int] | None = None
+        self, spec: Spec, folder: Path, data: PreparedData, timeline: Timeline, sizes: Mapping[str, int] | None = None
     ):
         sizes = sizes or {}
         self.spec, self.data, self.timeline = spec, data, timeline
@@ -167,10 +167,10 @@ def part_summary(measured: Measured, part: Examples, costs: NDArray[Any] | None 
     return found | {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
 
 
-def open_test(model: Any, data: Data, folder: Path) -> dict[str, Any]:
+def open_test(model: Any, data: PreparedData, folder: Path) -> dict[str, Any]:
     """Error and predictions of the test part, measured for the first and only time."""
     part = data.parts["test"]
     measured = measure(model, part)
     arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
-    run.write_arrays(folder / "predictions" / "test.npz", arrays)
+    files.write_arrays(folder / "predictions" / "test.npz", arrays)
     return part_summary(measured, part, data.cost)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.training import resume, train
 from improve.engine.training.resources import OutOfMemoryError
@@ -47,8 +47,8 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
     Raises UsageError where the members are done, or where their settings should change on the way.
     """
     found = run.load(folder)
-    if "members" in found.summary:
-        origin = found.summary.get("snapshots_of")
+    if found.summary.members is not None:
+        origin = found.summary.snapshots_of
         fix = f"improve resume {folder.parent / origin}" if origin else "improve resume a member, then improve ensemble"
         raise UsageError(f"{folder} is an ensemble, and its members are done", fix=fix)
     if found.spec["training"]["members"] == 1:
@@ -58,7 +58,7 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
         raise UsageError("members cannot change on the way: they would not be alike", fix="train a new ensemble")
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
-    weights = found.summary.get("from")
+    weights = found.summary.origin
     with locked(folder), recording_failures(folder):
         data = prepare(spec, watcher.reading)
         train_members(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
@@ -86,7 +86,7 @@ def under_way(folder: Path) -> bool:
 
 
 def train_members(
-    spec: Spec, folder: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+    spec: Spec, folder: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
 ) -> None:
     """Each member that is not done, one after the other, then their ensemble; ends earlier where one is stopped."""
     begun = {"status": "running", "name": folder.name}
@@ -97,7 +97,7 @@ def train_members(
         one = trained_member(member_spec(spec, number), folder / FOLDER, data, watcher, weights, overrides)
         watcher.trained(number + 1, total, one)
         if one.status == "stopped":
-            told = {"status": "stopped", "signal": one.summary.get("signal"), "done": number}
+            told = {"status": "stopped", "signal": one.summary.signal, "done": number}
             run.write_summary(folder, run.load(folder).summary | told)
             return
         made.append(one)
@@ -112,7 +112,7 @@ def member_spec(spec: Spec, number: int) -> Spec:
 
 
 def trained_member(
-    spec: Spec, runs: Path, data: Data, watcher: Watcher, weights: Path | None, overrides: list[str]
+    spec: Spec, runs: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
 ) -> run.Run:
     """The member, from where it stands; `overrides` are for one that is under way."""
     folder = runs / f"seed{spec.seed}"
@@ -126,7 +126,7 @@ def trained_member(
 
 def combine(folder: Path, made: list[run.Run]) -> None:
     """Those that have a result answer together. Raises ImproveError where they are fewer than two."""
-    have = [one for one in made if "validation" in one.summary]
+    have = [one for one in made if one.summary.validation is not None]
     if len(have) < 2:
         raise ImproveError(
             f"{len(made) - len(have)} of {len(made)} members diverged in their first epoch",

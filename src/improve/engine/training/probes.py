@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices, replicas
 from improve.engine.model.build import loss, network
 from improve.engine.model.instrument import Steps
@@ -19,7 +19,7 @@ from improve.engine.model.layers import anatomy, depends_on_mode, is_kernel, loo
 from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
 from improve.lazy import keras, np
-from improve.runs import run, tables
+from improve.runs import files, tables
 from improve.spec.regularization import Regularization
 from improve.spec.spec import Spec
 
@@ -42,7 +42,7 @@ class Probes:
         self,
         spec: Spec,
         model: Any,
-        data: Data,
+        data: PreparedData,
         folder: Path,
         timeline: Timeline,
         sizes: Mapping[str, int] | None = None,
@@ -64,14 +64,14 @@ class Probes:
         found: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names), "parts": parts}
         named = ((name, part.arrays().items()) for name, part in self.data.census.items())
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
-        run.write_arrays(self.folder / "images.npz", images)
+        files.write_arrays(self.folder / "images.npz", images)
         if self.full:
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
             found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
             found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
             found |= {"input": self.look(0), "memorized": self.memorized()}
-        run.write_json(self.folder / "start.json", found)
+        files.write_json(self.folder / "start.json", found)
 
     def memorized(self) -> dict[str, Any]:
         """Of runs that differ in how they train, one is enough."""
@@ -152,7 +152,9 @@ class Probes:
             return
         labels = {name: part.labels for name, part in self.data.measured.items()}
         arrays = {f"{name}_probability": result.probability for name, result in self.last.items()}
-        run.write_arrays(self.folder / "last.npz", arrays | {f"{name}_label": label for name, label in labels.items()})
+        files.write_arrays(
+            self.folder / "last.npz", arrays | {f"{name}_label": label for name, label in labels.items()}
+        )
 
 
 def head(outputs: NDArray[Any]) -> dict[str, float]:
@@ -181,7 +183,7 @@ def in_training_mode(model: Any, images: Any, size: int) -> Any:
     return with_both_classes(np.concatenate(logits))
 
 
-def memorize(spec: Spec, data: Data) -> dict[str, Any]:
+def memorize(spec: Spec, data: PreparedData) -> dict[str, Any]:
     """Can a fresh copy of the network, with nothing that holds it back, learn 32 examples by heart?"""
     keras.utils.set_random_seed(spec.seed)
     free = spec.model_copy(update={"regularization": Regularization(l2=0.0, dropout=0.0)})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore_state
@@ -19,7 +19,7 @@ from improve.engine.training.train import Work, begin_work, build_work, recordin
 from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
-from improve.runs import run
+from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.spec.reading import yaml
 from improve.spec.reading.load import load as load_spec
@@ -53,7 +53,7 @@ def resume(
     watcher: Watcher = NOBODY,
     reason: str = "",
     code: bool = True,
-    data: Data | None = None,
+    data: PreparedData | None = None,
 ) -> Path:
     """Go on with the run in `folder`, with `overrides` from here on; `reason` is kept with what they change. Without
     `code` a model of the user's own is refused. `data`: what `prepare` gives for the spec, where it is at hand.
@@ -62,7 +62,7 @@ def resume(
     change cannot.
     """
     found = run.load(folder)
-    if found.summary.get("snapshot_of"):
+    if found.summary.snapshot_of:
         raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
     load_spec(found.folder / "spec.yaml", code=code)
     with locked(folder) as owner:
@@ -87,14 +87,14 @@ def resume(
 
 
 def start_over(
-    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: Data | None
+    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: PreparedData | None
 ) -> Path:
     """It died before anything was saved, so it begins once more."""
     if found.status == "finished":
         raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
     if overrides:
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
-    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.get("from")
+    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.origin
     data = data or prepare(spec, watcher.reading)
     with recording_failures(found.folder, spec) as interrupt:
         work = begin_work(spec, data, found.folder, owner, Path(weights) if weights else None)
@@ -144,14 +144,14 @@ def check_work_left(found: run.Run, saved: Saved, spec: Spec, edits: list[Edit])
         raise UsageError(f"{found.folder} diverged, and would do so again", fix=fix)
 
 
-def check_same_data(found: run.Run, data: Data) -> None:
+def check_same_data(found: run.Run, data: PreparedData) -> None:
     before = found.fingerprint
     other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
     if other:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 
 
-def moved_timeline(saved: Saved, spec: Spec, edits: list[Edit], data: Data) -> Timeline:
+def moved_timeline(saved: Saved, spec: Spec, edits: list[Edit], data: PreparedData) -> Timeline:
     """The run's timeline with what the changes move."""
     line, history = Timeline(**saved.meta["timeline"]), saved.meta["history"]
     epoch, done = len(history["rows"]), sum(len(part.loss) for part in saved.passes)
@@ -161,7 +161,9 @@ def moved_timeline(saved: Saved, spec: Spec, edits: list[Edit], data: Data) -> T
     return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
 
 
-def resume_work(spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved) -> Work:
+def resume_work(
+    spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved
+) -> Work:
     """The run as it was when `saved` was."""
     work = build_work(spec, data, folder, line, owner, saved.meta["tables"])
     work.history.take_up(saved.meta["history"], saved.passes)
@@ -189,7 +191,7 @@ def note_down(work: Work, saved: Saved, edits: list[Edit], reason: str) -> None:
         for change in work.checkpoints.changes
     ]
     # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
-    run.write_text(work.folder / "spec.yaml", "".join(lines) + yaml.write(work.spec.complete()))
+    files.write_text(work.folder / "spec.yaml", "".join(lines) + yaml.write(work.spec.complete()))
     work.checkpoints.save()
 
 

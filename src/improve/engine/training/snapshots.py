@@ -11,14 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.model.measure import Measured
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore, weights_of
 from improve.engine.training.checkpoint import best_weights, only_weights
 from improve.engine.training.history import History, open_test, part_summary
 from improve.errors import ImproveError
-from improve.runs import ensemble, generations, run
+from improve.runs import ensemble, files, generations, run
 from improve.spec.reading import yaml
 from improve.spec.spec import Spec
 
@@ -60,20 +60,20 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     spec, epoch, parts = history.spec, history.epoch, history.data.measured
     alone = spec.model_copy(update={"training": spec.training.model_copy(update={"snapshots": None})})
     head = f"# the weights after epoch {epoch} of this run\n"
-    run.write_text(half / "spec.yaml", head + yaml.write(alone.complete()))
+    files.write_text(half / "spec.yaml", head + yaml.write(alone.complete()))
     if spec.model.code:
         run.bring_code(spec.model.code, half)
     shutil.copyfile(folder / "environment.json", half / "environment.json")
     for name, part in parts.items():
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
-        run.write_arrays(half / "predictions" / f"{name}.npz", arrays)
+        files.write_arrays(half / "predictions" / f"{name}.npz", arrays)
     generations.save(half / "state", only_weights(weights_of(model)))
     reached = {name: part_summary(measured[name], part, history.data.cost) for name, part in parts.items()}
     about = {"status": "finished", "name": f"epoch{epoch}", "snapshot_of": folder.name, "epochs": epoch}
     run.write_summary(half, {**about, "best_epoch": epoch, "parameters": model.count_params(), **reached})
 
 
-def conclude(folder: Path, model: Any, history: History, data: Data, seconds: float) -> dict[str, str]:
+def conclude(folder: Path, model: Any, history: History, data: PreparedData, seconds: float) -> dict[str, str]:
     """Open the test part for each snapshot of a run that is at its end, and let them answer together: a run of its own
     beside this one. Gives what the run's summary says of it. The model has other weights then."""
     planned = snapshot_epochs(history.spec, history.timeline)
@@ -89,7 +89,7 @@ def conclude(folder: Path, model: Any, history: History, data: Data, seconds: fl
     made = earlier_ensemble(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
-    run.write_text(made / "spec.yaml", yaml.write(history.spec.complete()))
+    files.write_text(made / "spec.yaml", yaml.write(history.spec.complete()))
     equal = [1 / len(found)] * len(found)
     more = {"snapshots_of": folder.name, "seconds": seconds}
     ensemble.write(made, found, ensemble.gather(found), equal, **more)
@@ -102,6 +102,6 @@ def earlier_ensemble(folder: Path) -> Path | None:
         if not made.name.startswith(f"{folder.name}-snapshots"):
             continue
         with suppress(ImproveError):
-            if run.load(made).summary.get("snapshots_of") == folder.name:
+            if run.load(made).summary.snapshots_of == folder.name:
                 return made
     return None

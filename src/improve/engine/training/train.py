@@ -14,7 +14,7 @@ from typing import Any
 
 from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.build import assemble, deliverable_model
 from improve.engine.model.instrument import step_callback, steps_of
@@ -33,7 +33,7 @@ from improve.engine.training.watcher import NOBODY, Announcement, Watcher
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
-from improve.runs import ledger, run
+from improve.runs import files, ledger, run
 from improve.runs.lock import locked
 from improve.spec.spec import Spec
 
@@ -45,7 +45,7 @@ class Work:
     """What trains: all that the steps of a run need."""
 
     spec: Spec
-    data: Data
+    data: PreparedData
     folder: Path
     model: Any
     batches: Any
@@ -62,7 +62,7 @@ def train(
     runs: Path,
     watcher: Watcher = NOBODY,
     weights: Path | None = None,
-    data: Data | None = None,
+    data: PreparedData | None = None,
 ) -> Path:
     """Train `spec` into a new folder under `runs` and return it; the outcome stands in its summary.json. `weights`: the
     folder of a run whose best epoch it starts from; `data`: what `prepare` gives for this spec, where it is at hand.
@@ -80,7 +80,7 @@ def train(
     return folder
 
 
-def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
+def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
     with locked(folder) as owner, recording_failures(folder, spec) as interrupt:
         train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
@@ -88,8 +88,8 @@ def start(spec: Spec, data: Data, folder: Path, watcher: Watcher, weights: Path 
 
 def not_stopped(made: run.Run) -> run.Run:
     """The same. Raises BrokenOff where a signal has stopped it, for who trains several."""
-    if made.status == "stopped" and "signal" in made.summary:
-        raise BrokenOff(Signals[made.summary["signal"]])
+    if made.status == "stopped" and made.summary.signal is not None:
+        raise BrokenOff(Signals[made.summary.signal])
     return made
 
 
@@ -111,13 +111,15 @@ def recording_failures(folder: Path, spec: Spec) -> Iterator[Interrupt]:
         raise
 
 
-def begin_work(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+def begin_work(
+    spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], weights: Path | None = None
+) -> Work:
     """All that is done before the first step."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
     work = build_work(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
         copied, count = begin_from(work.model, best_weights(weights))
-        work.checkpoints.summary["from"] = str(weights.absolute())
+        work.checkpoints.summary.origin = str(weights.absolute())
         note = f"{copied} of {count} arrays of weights are those of {weights}"
         work.announcement = replace(work.announcement, notes=(note,))
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
@@ -128,14 +130,19 @@ def begin_work(spec: Spec, data: Data, folder: Path, owner: dict[str, Any], weig
 
 
 def build_work(
-    spec: Spec, data: Data, folder: Path, line: Timeline, owner: dict[str, Any], sizes: dict[str, int] | None = None
+    spec: Spec,
+    data: PreparedData,
+    folder: Path,
+    line: Timeline,
+    owner: dict[str, Any],
+    sizes: dict[str, int] | None = None,
 ) -> Work:
     """The model and all that is around it; `sizes` of the tables of a run that goes on."""
     if spec.training.deterministic:
         make_deterministic()
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
     environment = environment_of(spec, data)
-    run.write_json(folder / "environment.json", environment)
+    files.write_json(folder / "environment.json", environment)
     history = History(spec, folder, data, line, sizes)
     probes = Probes(spec, model, data, folder, line, sizes)
     tables = {"metrics.csv": history.metrics, "steps.csv": history.steps}
@@ -196,7 +203,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         history.seconds += time.monotonic() - began
         reason = watcher.epoch(history.record_epoch(), history.best)
         if reason:
-            work.checkpoints.summary["stopped_because"] = reason
+            work.checkpoints.summary.stopped_because = reason
         if reason or interrupt.requested:
             return "stopped"
         if work.checkpoints.cheap:
@@ -264,7 +271,7 @@ def write_down(work: Work) -> None:
         ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 
 
-def seconds_per_image(model: Any, data: Data) -> float:
+def seconds_per_image(model: Any, data: PreparedData) -> float:
     """Median wall time to classify one image, after a warm-up."""
     one = data.parts["validation"].images[:1]
     times = []

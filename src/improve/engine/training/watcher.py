@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.runs.run import Run
 from improve.spec.spec import Spec
 
@@ -29,7 +29,7 @@ class Watcher:
     def reading(self, done: int, total: int) -> None:
         """So many images of `total` are decoded."""
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         """The run in `folder` is about to take its first step, or its next one."""
 
     def step(self, epoch: int, step: int) -> None:
@@ -56,7 +56,7 @@ class Relay(Watcher):
     def reading(self, done: int, total: int) -> None:
         self.watcher.reading(done, total)
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.watcher.started(folder, spec, data, announcement)
 
     def step(self, epoch: int, step: int) -> None:

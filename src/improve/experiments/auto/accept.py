@@ -34,7 +34,7 @@ def with_verdict(
     doubtful = HOPE <= better < CLEAR and len(made) == 1
     if doubtful and (cost <= budget.left(journal)):
         one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (made, parents))
-        if "validation" in one[1].summary and "validation" in other[1].summary:
+        if one[1].summary.validation is not None and other[1].summary.validation is not None:
             return with_verdict(journal, step, one, other, budget, watcher)
     verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
     return replace(
@@ -47,7 +47,7 @@ def behind_half_way(
 ) -> AutoStep | None:
     """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
     epochs, half = spec.training.epochs, spec.training.epochs // 2
-    if half < int(parent.spec["training"]["epochs"]) or "validation" not in parent.summary:
+    if half < int(parent.spec["training"]["epochs"]) or parent.summary.validation is None:
         return None
     made = trained_run(journal, step.run, spec, watcher, half)
     if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half

@@ -12,7 +12,7 @@ from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
 from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal
 from improve.experiments.auto.proposals import advice_for_people
-from improve.runs import ledger, run
+from improve.runs import files, ledger
 from improve.runs.run import Run
 from improve.spec.reading import yaml
 
@@ -34,8 +34,8 @@ class Conclusion:
         return {
             "best": self.best.name,
             "doubt": self.doubt,
-            "validation": self.best.summary.get("validation"),
-            "test": self.best.summary.get("test"),
+            "validation": self.best.summary.validation,
+            "test": self.best.sealed_test,
             "tried": self.tried,
             "came_true": self.came_true,
             "epochs": self.epochs,
@@ -75,8 +75,8 @@ def doubt(winner: AutoStep) -> str:
 def opened(journal: Journal, best: Run) -> None:
     """Written down once, however often the end is looked at."""
     digest = ledger.experiment(best.spec)
-    if "test" in best.summary and not ledger.tried(journal.folder, "test", best.fingerprint.get("test")):
-        ledger.write_down(journal.folder, best.name, "test", best.fingerprint.get("test"), digest, best.summary["test"])
+    if best.has_test and not ledger.tried(journal.folder, "test", best.fingerprint.get("test")):
+        ledger.write_down(journal.folder, best.name, "test", best.fingerprint.get("test"), digest, best.sealed_test)
 
 
 def optimism(journal: Journal) -> float:
@@ -87,11 +87,11 @@ def optimism(journal: Journal) -> float:
 
 def write_best(journal: Journal, best: Run) -> None:
     """best.yaml, in the form of configs/: its receipt on top; it trains to the same result."""
-    reached = best.summary["validation"]
+    reached = best.summary.validation
     head = [
         f"validation error {100 * reached['error']:.1f} % [{100 * reached['low']:.1f}, {100 * reached['high']:.1f}] "
         f"(n={reached['n']:,}, 1 seed), {best.summary.get('epochs')} epochs, {best.summary.get('seconds') or 0:.0f} s",
         f"  improve train {journal.folder / 'best.yaml'}",
     ]
     text = "".join(f"# {line}\n" for line in head) + yaml.write(best.spec)
-    run.write_text(journal.folder / "best.yaml", text)
+    files.write_text(journal.folder / "best.yaml", text)

@@ -66,8 +66,8 @@ def asked(knobs: Sequence[Knob], runs: Sequence[Run], seed: int, count: int) -> 
     study = optuna.create_study(sampler=sampler)
     for one in runs:
         params = {knob.key: place(knob, one.spec) for knob in knobs}
-        if None not in params.values() and "validation" in one.summary:
-            error = float(one.summary["validation"]["error"])
+        if None not in params.values() and one.summary.validation is not None:
+            error = float(one.summary.validation.error)
             study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=error))
     for _ in range(count):
         params = study.ask(space).params

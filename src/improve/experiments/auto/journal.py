@@ -14,7 +14,7 @@ from typing import Any
 
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import Tally
-from improve.runs import ledger, run, schema
+from improve.runs import files, ledger, run, schema
 from improve.runs.run import Run
 
 FILE = "steps.jsonl"
@@ -111,19 +111,19 @@ class Journal:
     @property
     def epochs(self) -> int:
         """Spent so far, second seeds and range tests counted."""
-        return sum(step.spent for step in self.steps) + sum(int(one.summary.get("epochs", 0)) for one in self.runs())
+        return sum(step.spent for step in self.steps) + sum(int(one.summary.epochs) for one in self.runs())
 
     @property
     def seconds(self) -> float:
-        return sum(float(one.summary.get("seconds") or 0.0) for one in self.runs())
+        return sum(float(one.summary.seconds or 0.0) for one in self.runs())
 
     @property
     def seconds_per_epoch(self) -> float:
         """Of the longest so far, to be on the safe side."""
         paces = [
-            float(one.summary["seconds"]) / one.summary["epochs"]
+            float(one.summary.seconds) / one.summary.epochs
             for one in self.runs()
-            if one.summary.get("epochs") and one.summary.get("seconds")
+            if one.summary.epochs and one.summary.seconds
         ]
         return max(paces, default=0.0)
 
@@ -147,7 +147,7 @@ class Journal:
     def write_all(self, steps: Sequence[AutoStep]) -> list[AutoStep]:
         """On disk when this returns, in one write."""
         if steps:
-            written = "\n".join(json.dumps(run.finite(asdict(step)), ensure_ascii=False) for step in steps)
+            written = "\n".join(json.dumps(files.finite(asdict(step)), ensure_ascii=False) for step in steps)
             ledger.append(self.folder / FILE, written)
         new = {step.run: step for step in steps}
         self.steps = [*(new.pop(one.run, one) for one in self.steps), *new.values()]

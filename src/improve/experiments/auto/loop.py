@@ -19,7 +19,7 @@ from improve.experiments.auto.proposals import Proposal, edited_spec, guesses, p
 from improve.experiments.auto.rate_check import with_tested_rate
 from improve.experiments.auto.successive_halving import affordable_candidates, successive_halving
 from improve.interrupt import goes_on
-from improve.runs import run
+from improve.runs import files, run
 from improve.runs.begin import names
 from improve.runs.lock import locked
 from improve.runs.run import Run
@@ -77,7 +77,7 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
         folder = runs / candidate
         try:
             folder.mkdir()
-            run.write_text(folder / "start.yaml", text)
+            files.write_text(folder / "start.yaml", text)
             if spec.model.code:
                 run.bring_code(spec.model.code, folder)
             return folder
@@ -141,9 +141,9 @@ def decide(journal: Journal, step: AutoStep, budget: Budget, watcher: BudgetWatc
     if given_up := behind_half_way(journal, step, spec, parent, watcher):
         return given_up
     made = trained_run(journal, step.run, spec, watcher)
-    if made.status == "failed" or "validation" not in made.summary:
+    if made.status == "failed" or made.summary.validation is None:
         return replace(step, verdict=FAILED, why=str(made.summary.get("error", made.status)))
-    if "validation" not in parent.summary:
+    if parent.summary.validation is None:
         return replace(step, verdict=KEPT, why="its parent had no result at all")
     return with_verdict(journal, step, [made], [parent], budget, watcher)
 
@@ -155,5 +155,5 @@ def spec_of(journal: Journal, step: AutoStep) -> Spec:
     made = edited_spec(journal.load(step.parent).spec, step.edits)
     assert made is not None, "a step was begun whose spec is not valid"
     file = journal.folder / f"{step.run}.yaml"
-    run.write_text(file, f"# {visible(f'{step.code} {step.title}: {step.because}')}\n{yaml.write(made)}")
+    files.write_text(file, f"# {visible(f'{step.code} {step.title}: {step.because}')}\n{yaml.write(made)}")
     return load_spec(file, [])

@@ -84,7 +84,7 @@ def possible(found: Sequence[Proposal], tried: Tried, left: int) -> list[Proposa
 
 def proposals_of(finding: Finding, run: Run, prior: AdvicePrior, left: int, real: float = 1.0) -> Iterator[Proposal]:
     """`real`: the probability that it is as found."""
-    spec, image = run.spec, run.environment.get("data", {}).get("image", ())
+    spec, image = run.spec, run.environment.data.image
     for place, change in enumerate(finding.changes):
         if left_to_people(change):
             continue

@@ -109,9 +109,9 @@ class RayTrials:
         folder = self.runs / run.checked_name(name)
         unpack_folder(contents, folder)
         made = run.load(folder)
-        if "validation" in made.summary:
+        if made.summary.validation is not None:
             digests = made.fingerprint.get("validation"), ledger.experiment(made.spec)
-            ledger.write_down(self.runs, name, "validation", *digests, made.summary["validation"])
+            ledger.write_down(self.runs, name, "validation", *digests, made.summary.validation)
         return folder
 
     def log(self, name: str, what: str, node: str) -> None:

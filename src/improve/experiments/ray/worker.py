@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve import __version__
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.training.environment import versions
 from improve.engine.training.watcher import Watcher
 from improve.experiments.ray.transfer import pack_folder, unpack
@@ -103,10 +103,10 @@ def trained(order: Order, place: Path, reporter: Watcher) -> Path:
     return train_trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
 
 
-SHELF: list[tuple[str, Data]] = []  # of the trial before
+SHELF: list[tuple[str, PreparedData]] = []  # of the trial before
 
 
-def data_of(reference: Any) -> Data:
+def data_of(reference: Any) -> PreparedData:
     """The arrays lie in the node's object store, and are mapped from there."""
     if not SHELF or SHELF[0][0] != reference.hex():
         SHELF[:] = [(reference.hex(), unpack(got(reference), got))]

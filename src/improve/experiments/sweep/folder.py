@@ -8,7 +8,7 @@ from typing import Any
 
 from improve.errors import ImproveError, UsageError
 from improve.experiments.sweep.plan import Plan
-from improve.runs import run
+from improve.runs import files, run
 from improve.spec.reading import yaml
 from improve.spec.reading.search_space_syntax import SECTION
 
@@ -31,7 +31,7 @@ def settle(plan: Plan, folder: Path) -> None:
     if plan.base.model.code:
         run.bring_code(plan.base.model.code, folder)
     head = f"# what `improve sweep` was asked, {plan.file.name} under it; it can be swept again as it is\n"
-    run.write_text(folder / FILE, head + yaml.write(asked))
+    files.write_text(folder / FILE, head + yaml.write(asked))
 
 
 def written(plan: Plan) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from improve.errors import ImproveError, visible
 from improve.experiments.sweep.importance import Importance, importance
 from improve.experiments.sweep.plan import Plan
 from improve.experiments.sweep.sweep import Result
-from improve.runs import ledger, run
+from improve.runs import files, ledger
 from improve.runs.run import Run
 from improve.spec.reading import yaml
 from improve.spec.reading.search_space import Knob
@@ -108,7 +108,7 @@ def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepV
     ranked = sorted((one for one in results if one.status == "finished"), key=lambda one: one.error or 0.0)
     if not ranked:
         raise ImproveError(f"no trial of {len(results)} has a result: {why(results)}", fix="improve diagnose says more")
-    best, test = ranked[0], [made.summary.get("test") for made in ranked[0].runs]
+    best, test = ranked[0], [made.sealed_test for made in ranked[0].runs]
     known = seen(results)
     tried, equals, optimism = chance(best, known)
     trained = [one for one in results if one.status in ("finished", "diverged")]
@@ -116,7 +116,7 @@ def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepV
         plan,
         tuple(results),
         best,
-        spread([made.summary["validation"] for made in best.runs]),
+        spread([made.summary.validation for made in best.runs]),
         spread(test) if all(test) else None,
         tried,
         equals,
@@ -125,7 +125,7 @@ def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepV
         importance(plan.knobs, [(one.values, one.error) for one in trained if one.error is not None]),
     )
     open_test(folder, best)
-    run.write_json(folder / RESULT, verdict.as_json())
+    files.write_json(folder / RESULT, verdict.as_json())
     write_best(verdict, folder)
     return verdict
 
@@ -203,9 +203,9 @@ def open_test(folder: Path, best: Result) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         shown = []
     for made in best.runs:
-        if "test" in made.summary and made.name not in shown:
+        if made.has_test and made.name not in shown:
             digests = made.fingerprint.get("test"), ledger.experiment(made.spec)
-            ledger.write_down(folder, made.name, "test", *digests, made.summary["test"])
+            ledger.write_down(folder, made.name, "test", *digests, made.sealed_test)
 
 
 def write_best(verdict: SweepVerdict, folder: Path) -> None:
@@ -216,7 +216,7 @@ def write_best(verdict: SweepVerdict, folder: Path) -> None:
         lines.append(f"test error {spread_text(verdict.test)}, opened once, for this one")
     lines.append(f"  improve train {folder / BEST}")
     head = "".join(f"# {visible(line)}\n" for line in lines)
-    run.write_text(folder / BEST, head + yaml.write(spec.complete()))
+    files.write_text(folder / BEST, head + yaml.write(spec.complete()))
 
 
 def spread_text(found: Spread) -> str:

@@ -189,7 +189,7 @@ class Sweep:
         keys = [member.key for member in self.members_of(trial)]
         failures = [self.failed[key] for key in keys if key in self.failed]
         runs = tuple(self.known[key] for key in keys if key in self.known and is_over(self.known[key]))
-        errors = [made.summary["validation"]["error"] for made in runs if made.summary.get("validation")]
+        errors = [made.summary.validation.error for made in runs if made.summary.validation]
         error = fmean(errors) if len(errors) == len(keys) else None
         if trial.point.wrong or failures or len(runs) < len(keys):
             return Result(trial, runs, "failed", None, trial.point.wrong or [*failures, "it was stopped"][0])

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from improve.engine.data.prepare import Data, LastPrepared
+from improve.engine.data.prepare import LastPrepared, PreparedData
 from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
@@ -103,7 +103,7 @@ def spec_from(plain: dict[str, Any], code: str | None) -> Spec:
     return Spec.model_validate(plain)
 
 
-def train_trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], Data]) -> Path:
+def train_trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], PreparedData]) -> Path:
     """Train it, or go on with it; as in a process of its own, whatever was trained before. `read` gives its data."""
     data, folder = read(), runs / checked_name(name)
     remove_husk(folder, spec)

@@ -178,7 +178,7 @@ def draw_seeds(file: Path, verdict: SweepVerdict) -> None:
     made = figure(3.2, 6)
     axes = made.add_axes((0.12, 0.17, 0.84, 0.7))
     axes.set_title(title(verdict), loc="left", fontsize=10)
-    errors = [100 * run.summary["validation"]["error"] for run in verdict.best.runs]
+    errors = [100 * run.summary.validation.error for run in verdict.best.runs]
     axes.plot([str(run.spec["seed"]) for run in verdict.best.runs], errors, "o", color=BEST)
     axes.set(xlabel="seed", ylabel="validation error, %")
     tidy(axes)

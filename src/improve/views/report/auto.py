@@ -89,17 +89,17 @@ class Told:
     @property
     def epochs(self) -> int:
         """Spent in all, range tests counted."""
-        runs = sum(int(one.summary.get("epochs", 0)) for one in self.runs.values())
+        runs = sum(int(one.summary.epochs) for one in self.runs.values())
         return runs + sum(step.spent for step in self.story.steps)
 
     @property
     def seconds(self) -> float:
-        return sum(float(one.summary.get("seconds") or 0) for one in self.runs.values())
+        return sum(float(one.summary.seconds or 0) for one in self.runs.values())
 
     @property
     def opened(self) -> int:
         """For how many experiments the test part was opened; at the end of a walk it is, for the best."""
-        digest = self.best.fingerprint.get("test") if self.best and "test" in self.best.summary else None
+        digest = self.best.fingerprint.get("test") if self.best and self.best.has_test else None
         return ledger.tried(self.story.folder, "test", digest) if digest else 0
 
     @cached_property
@@ -121,8 +121,8 @@ def spending(told: Told) -> dict[str, int]:
     they were begun, or gone on with last."""
     total, found = 0, {}
     before = {step.run: step.spent for step in told.story.steps}
-    for one in sorted(told.runs.values(), key=lambda one: (str(one.summary.get("since", "")), one.name)):
-        total += int(one.summary.get("epochs", 0)) + before.get(one.name, 0)
+    for one in sorted(told.runs.values(), key=lambda one: (str(one.summary.since), one.name)):
+        total += int(one.summary.epochs) + before.get(one.name, 0)
         found[one.name] = total
     return found
 

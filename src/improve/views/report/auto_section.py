@@ -52,7 +52,7 @@ def verdict(told: Told) -> str:
 
 
 def measured(run: Run | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = run.summary.get("validation") if run else None
+    found: dict[str, Any] | None = run.summary.validation if run else None
     return found
 
 
@@ -103,7 +103,7 @@ def ends(told: Told, opened: bool) -> str:
     if told.best is told.start:
         del both["start, validation"]
     if opened and told.best:
-        both["best, test"] = told.best.summary.get("test")
+        both["best, test"] = told.best.sealed_test
     bars = [Bar(name, rate(part)) for name, part in both.items() if part]
     says = "; ".join(f"{bar.name} {percent(bar.rate.value)}" for bar in bars)
     return inline(plot_story.ends(bars), "story-ends", f"Errors of the start and of the best: {says}") if bars else ""

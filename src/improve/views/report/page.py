@@ -69,7 +69,7 @@ def page(
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
         overlay=overlay(shown) if len(shown) > 1 else "",
         skipped=skipped,
-        sealed=any("test" in one.run.summary for one in shown) and not any(one.test for one in shown),
+        sealed=any(one.run.has_test for one in shown) and not any(one.test for one in shown),
         version=__version__,
     )  # fmt: skip
 

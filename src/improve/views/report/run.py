@@ -52,7 +52,7 @@ class Portrait:
     @cached_property
     def changes(self) -> list[dict[str, Any]]:
         """What was changed on the way, where it can be read: after how many epochs, which setting, from, to."""
-        told = self.run.summary.get("changes")
+        told = self.run.summary.changes
         found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
         return [one for one in found if _number(one.get("epoch")) and {"path", "to"} <= one.keys()]
 
@@ -66,14 +66,14 @@ class Portrait:
     @property
     def uncurved(self) -> str:
         """Why there is nothing to draw."""
-        if self.run.summary.get("members"):
+        if self.run.summary.members:
             return "an ensemble is put together, not trained"
         return "the rows of metrics.csv cannot all be read" if self.run.history else "no epoch was recorded"
 
     @property
     def best(self) -> int:
         """The best epoch; the one with the lowest validation error where the run has not told."""
-        told = self.run.summary.get("best_epoch")
+        told = self.run.summary.best_epoch
         if told and told <= len(self.rows):
             return int(told)
         return 1 + min(range(len(self.rows)), key=lambda place: self.rows[place]["validation_error"])
@@ -85,7 +85,7 @@ class Portrait:
 
     @property
     def classes(self) -> list[str]:
-        return list(self.run.environment.get("data", {}).get("classes", []))
+        return list(self.run.environment.data.classes)
 
 
 def portrait(folder: Path, label: str, test: bool) -> Portrait:
@@ -102,7 +102,7 @@ def portrait(folder: Path, label: str, test: bool) -> Portrait:
     if damage:
         return Portrait(run, label, damage, None, "", test)
     try:
-        return Portrait(run, label, "", diagnose(run, test and "test" in run.summary), "", test)
+        return Portrait(run, label, "", diagnose(run, test and run.has_test), "", test)
     except ImproveError as error:
         return Portrait(run, label, "", None, f"{error.what}; {error.fix}", test)
 
@@ -159,15 +159,15 @@ def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
         yield "epochs", _epochs(shown.run)
     if summary.get("seconds"):
         yield "time", duration(summary["seconds"])
-    if shown.run.environment.get("device"):
-        yield "device", str(shown.run.environment["device"])
+    if shown.run.environment.device:
+        yield "device", str(shown.run.environment.device)
     if summary.get("from"):
         yield "weights from", str(summary["from"])
 
 
 def _settings(run: Run) -> Iterator[tuple[str, str]]:
-    spec, parameters = run.spec, run.summary.get("parameters")
-    found = run.environment.get("data", {}).get("examples", {})
+    spec, parameters = run.spec, run.summary.parameters
+    found = run.environment.data.examples
     sizes = " / ".join(f"{found[part]:,}" for part in ("train", "validation", "test") if part in found)
     yield "data", spec["data"]["source"]["name"] + (f", {sizes} images" if sizes else "")
     yield "network", spec["model"]["name"] + (f", {size(parameters)} parameters" if parameters else "")
@@ -176,7 +176,7 @@ def _settings(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _epochs(run: Run) -> str:
-    best = run.summary.get("best_epoch")
+    best = run.summary.best_epoch
     planned = f" of {run.spec['training']['epochs']}" if run.spec else ""
     return f"{run.summary['epochs']}{planned}" + (f", best {best}" if best else "")
 
@@ -216,7 +216,7 @@ def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
 def _missing(name: str, run: Run) -> str:
     if name == "human":
         return "not known: set diagnosis.human_error"
-    return "not opened" if "test" in run.summary else "there is none"
+    return "not opened" if run.has_test else "there is none"
 
 
 def plain(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve.engine.data.prepare import Data, prepare
+from improve.engine.data.prepare import PreparedData, prepare
 from improve.errors import ImproveError
 from improve.images import npz as npzfile
 from improve.lazy import np
@@ -59,7 +59,7 @@ def _training(spec: Spec) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)  # runs on the same data are told one after another; two data sets need not fit into memory
-def _prepared(told: str) -> Data:
+def _prepared(told: str) -> PreparedData:
     return prepare(Spec.model_validate(json.loads(told)))
 
 

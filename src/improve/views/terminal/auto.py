@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.training.watcher import Announcement
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
@@ -33,7 +33,7 @@ class TerminalAutoWatcher(AutoWatcher):
         self.live: Live | None = None
         self.doing = ""
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.say(f"{folder.name}: training")
 
     def epoch(self, row: dict[str, Any], best: int) -> None:
@@ -74,7 +74,7 @@ def what(step: AutoStep) -> str:
 def line(journal: Journal, step: AutoStep) -> str:
     """One step: its sign, run, change, error, what it won with interval, and on how many seeds that rests."""
     run = journal.load(step.run) if (journal.folder / step.run / "summary.json").is_file() else None
-    part = run.summary.get("validation") if run else None
+    part = run.summary.validation if run else None
     reached = f"{percent(part['error'])} {interval(part['low'], part['high'])}" if part else ""
     words = (f"{SIGNS.get(step.verdict, '✗')} {step.run}", what(step), reached, won(step))
     return "   ".join(word for word in words if word)
@@ -102,7 +102,7 @@ def tree(journal: Journal) -> Tree:
 def show_ending(journal: Journal, end: Conclusion, budget: Budget) -> None:
     out, best = console(), end.best
     out.print(tree(journal))
-    part, test = best.summary["validation"], best.summary.get("test")
+    part, test = best.summary.validation, best.sealed_test
     spent = f"{end.epochs} epochs" + (f" of {budget.epochs}" if budget.epochs else "")
     runs = len(list(journal.runs()))
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))

@@ -112,7 +112,7 @@ def going_on(run: Run) -> str:
 
 
 def closing(run: Run) -> str:
-    epochs, best = run.summary.get("epochs", 0), run.summary.get("best_epoch")
+    epochs, best = run.summary.epochs, run.summary.best_epoch
     if run.spec["training"]["members"] > 1:
         return f"{run.status} after {run.summary.get('done', 0)} of {run.spec['training']['members']} members"
     planned = run.spec["training"]["epochs"]
@@ -125,7 +125,7 @@ def closing(run: Run) -> str:
     }.get(run.status, run.status)  # fmt: skip
     if not best:
         return how
-    part = run.summary["validation"]
+    part = run.summary.validation
     reached = f"{percent(part['error'])} {interval(part['low'], part['high'])} (n={part['n']:,})"
     cost = f" · cost {percent(part['cost'])} {interval(part['cost_low'], part['cost_high'])}" if "cost" in part else ""
     return f"{how} · best epoch {best}: validation error {reached}{cost}"

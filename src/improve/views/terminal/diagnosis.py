@@ -58,9 +58,9 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
     if knobs:
         out.print(Text(f"knobs    {', '.join(knobs)}"))
     if diagnosis.run is not None:
-        if diagnosis.run.summary.get("best_epoch"):
+        if diagnosis.run.summary.best_epoch:
             out.print(Text(f"curves   {diagnosis.run.folder / 'curves.png'}"))
-        if any(finding.changes for finding in diagnosis.findings) and not diagnosis.run.summary.get("members"):
+        if any(finding.changes for finding in diagnosis.findings) and not diagnosis.run.summary.members:
             folder, name = quote(str(diagnosis.run.folder)), quote(f"{diagnosis.run.name}_next.yaml")
             out.print(Text(f"next     improve next {folder} -o {name}   &&   improve train {name}"))
 
@@ -70,7 +70,7 @@ def headline(diagnosis: Diagnosis) -> str:
     if run is None or diagnosis.errors is None:
         return run.name if run else "bare numbers"
     reached = f"best epoch {run.summary.get('best_epoch')} of {run.summary.get('epochs')}"
-    if run.summary.get("members"):
+    if run.summary.members:
         reached = f"ensemble of {len(run.summary['members'])}"
     return f"{run.name} · {reached} · validation set {diagnosis.errors.validation.n:,} images"
 
@@ -108,7 +108,7 @@ def _test_note(diagnosis: Diagnosis) -> str:
     run = diagnosis.run
     if run is None:
         return "not given"
-    return "not opened (improve diagnose --test opens it)" if "test" in run.summary else "there is none"
+    return "not opened (improve diagnose --test opens it)" if run.has_test else "there is none"
 
 
 def _gap_cells(gap: Gap) -> tuple[str, str, str]:
@@ -184,7 +184,7 @@ def unseen(diagnosis: Diagnosis) -> str:
     codes = [code for code, _ in diagnosis.unchecked]
     more = f" and {len(codes) - NAMED} more" if len(codes) > NAMED else ""
     why = "the run has not left the evidence they need"
-    if diagnosis.run.summary.get("members"):
+    if diagnosis.run.summary.members:
         why = "only its members could have left the evidence they need"
     elif diagnosis.run.spec.get("evidence") == "light":
         why = "evidence: light switched the probes off"

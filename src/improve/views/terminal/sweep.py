@@ -57,7 +57,7 @@ class TerminalSweepWatcher(SweepWatcher):
         self.ended += bool(self.begin)
         self.done = done
         self.bar.update(self.task, total=total, completed=done)
-        part = None if isinstance(outcome, ImproveError) else outcome.summary.get("validation")
+        part = None if isinstance(outcome, ImproveError) else outcome.summary.validation
         if part and isinstance(outcome, Run) and outcome.status == "finished":
             self.ranked = sorted([*self.ranked, (part["error"], name)])
         self.say(done, total, name, ended(outcome), self.left(total - done))
@@ -108,7 +108,7 @@ def ended(made: Run | ImproveError) -> str:
     """How it went, in few words."""
     if isinstance(made, ImproveError):
         return f"failed: {printable(made.what)}"
-    part, reason = made.summary.get("validation"), stop_reason(made.summary)
+    part, reason = made.summary.validation, stop_reason(made.summary)
     if made.status == "diverged" or not part:
         return made.status
     error = f"validation error {percent(part['error'])}"

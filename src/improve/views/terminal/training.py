@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from improve.engine.data.prepare import Data
+from improve.engine.data.prepare import PreparedData
 from improve.engine.training.watcher import Announcement, Watcher
 from improve.runs.run import Run, read_metrics
 from improve.spec.spec import Spec
@@ -59,7 +59,7 @@ class TerminalWatcher(Watcher):
             self.bar.update(self.task, completed=done, description=words)
             self.live.refresh()
 
-    def started(self, folder: Path, spec: Spec, data: Data, announcement: Announcement) -> None:
+    def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.close()
         if self.quiet:
             return
@@ -112,7 +112,7 @@ class TerminalWatcher(Watcher):
         self.bar = self.live = None
 
 
-def heading(folder: Path, spec: Spec, data: Data, announcement: Announcement) -> str:
+def heading(folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> str:
     counts = " / ".join(
         f"{len(data.parts[part]):,}" for part in ("train", "train_dev", "validation", "test") if part in data.parts
     )
