@@ -12,7 +12,7 @@ import pytest
 from improve import cli
 from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
-from improve.experiments.auto.journal import Step, Story
+from improve.experiments.auto.journal import AutoStep, Journal
 from improve.lazy import np
 from improve.runs import ledger
 from improve.runs.run import Run, load
@@ -162,14 +162,15 @@ def walk(make_run):
     made("01", 0.10, 1, {"optimizer": {"name": "adam", "learning_rate": 0.01}})
     made("01-seed1", 0.11, 2, {"seed": 1})
     made("02", 0.15, 3, {"regularization": {"dropout": 0.5}})
-    story = Story(start.folder.parent)
+    story = Journal(start.folder.parent)
     (story.folder / "start.yaml").write_text(yamlfile.write(start.spec))
+    better = 0.3, 0.25, 0.34, 1.0, 2
     rate, drop = (("optimizer.learning_rate", 0.01),), (("regularization.dropout", 0.5),)
     for step in (
-        Step("00", title="the start", verdict="kept"),
-        Step("01", "00", "T2", "the rate is too low", rate, "ten times the rate", 0.2, "kept", 0.3, 0.25, 0.34, 1.0, 2),
-        Step("02", "01", "V1", "no carry-over", drop, "no unit leans", 0.05, "dropped", -0.05, -0.08, -0.02, 0.0),
-        Step("03", "01", "V1", "no carry-over", verdict="failed", why="out of memory"),
+        AutoStep("00", title="the start", verdict="kept"),
+        AutoStep("01", "00", "T2", "the rate is too low", rate, "ten times the rate", 0.2, "kept", *better),
+        AutoStep("02", "01", "V1", "no carry-over", drop, "no unit leans", 0.05, "dropped", -0.05, -0.08, -0.02, 0.0),
+        AutoStep("03", "01", "V1", "no carry-over", verdict="failed", why="out of memory"),
     ):  # fmt: skip
         story.write(step)
     return story

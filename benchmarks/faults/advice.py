@@ -20,7 +20,7 @@ from worlds import WORLDS
 
 from improve.diagnosis.advice_log import difference_on_the_same_images
 from improve.errors import ImproveError
-from improve.experiments.auto.advice_prior import named
+from improve.experiments.auto.advice_prior import change_key
 from improve.runs.run import load
 
 FILE = Path(__file__).parents[2] / "src" / "improve" / "experiments" / "auto" / "advice.json"
@@ -44,7 +44,7 @@ def counted() -> dict[str, dict[str, list[int]]]:
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
                 image = load(child).environment.data.image
-                cell = counts[patch["code"]][named(patch["path"], patch["value"], image)]
+                cell = counts[patch["code"]][change_key(patch["path"], patch["value"], image)]
                 cell[0] += true
                 cell[1] += 1
     return counts

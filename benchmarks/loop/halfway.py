@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from improve.experiments.auto.journal import KEPT, Step, read
+from improve.experiments.auto.journal import KEPT, AutoStep, read_journal
 from improve.runs.run import Run, load
 from runner_tax_report import markdown, put
 
@@ -50,14 +50,14 @@ def main() -> None:
 
 
 def long_runs(walks: Path, folder: Path) -> Iterator[dict[str, Any]]:
-    for step in read(folder).decided:
+    for step in read_journal(folder).decided:
         if step.parent is not None and step.code:
             own, parent = load(folder / step.run), load(folder / step.parent)
             if parent.history and len(own.history) >= 2 * int(parent.spec["training"]["epochs"]):
                 yield row(str(folder.parent.relative_to(walks)), step, errors(own), min(errors(parent)))
 
 
-def row(walk: str, step: Step, own: Sequence[float], best: float) -> dict[str, Any]:
+def row(walk: str, step: AutoStep, own: Sequence[float], best: float) -> dict[str, Any]:
     return {
         "walk": walk,
         "run": step.run,

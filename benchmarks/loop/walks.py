@@ -26,11 +26,11 @@ from tasks import RUNS, TASKS, Task, starts, write_folder
 from improve.errors import ImproveError
 from improve.experiments.auto.accept import SECOND
 from improve.experiments.auto.budget import Budget
-from improve.experiments.auto.conclusion import ending
-from improve.experiments.auto.journal import KEPT, Story, read
+from improve.experiments.auto.conclusion import conclusion_of
+from improve.experiments.auto.journal import KEPT, Journal, read_journal
 from improve.experiments.auto.loop import auto
 from improve.experiments.sweep.plan import plan
-from improve.experiments.sweep.result import conclude
+from improve.experiments.sweep.result import sweep_verdict
 from improve.experiments.sweep.sweep import sweep
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load
@@ -88,7 +88,7 @@ def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple
         epochs = sum(len(run.history) for each in results for run in each.runs)
         more = (budget - epochs) // one.epochs
         if more < 1:
-            winner = conclude(made, folder, results).best.runs[0].folder
+            winner = sweep_verdict(made, folder, results).best.runs[0].folder
             return winner, told(winner, epochs)
         trials += more
 
@@ -98,8 +98,8 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     spec = load(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
         auto(spec, "auto", place, Budget(epochs=runs * one.epochs))
-    story = read(place / "auto")
-    end = ending(story)
+    story = read_journal(place / "auto")
+    end = conclusion_of(story)
     advice = [step for step in story.decided if step.code]
     more: dict[str, Any] = {"tried": len(advice), "came_true": sum(step.verdict == KEPT for step in advice)}
     more |= {"advice": [[step.code, step.path, step.verdict] for step in advice], "best": end.best.name}
@@ -108,7 +108,7 @@ def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Pa
     return end.best.folder, told(end.best.folder, end.epochs) | more
 
 
-def explored(story: Story) -> dict[str, int]:
+def explored(story: Journal) -> dict[str, int]:
     """The epochs that went into points that nothing was found for, and how many of these were kept."""
     points = [step for step in story.decided if step.parent is not None and not step.code]
     names = {name for step in points for name in (step.run, step.run + SECOND)}
@@ -116,7 +116,7 @@ def explored(story: Story) -> dict[str, int]:
     return {"epochs": epochs, "kept": sum(step.verdict == KEPT for step in points)}
 
 
-def weighed(story: Story) -> Iterator[list[Any]]:
+def weighed(story: Journal) -> Iterator[list[Any]]:
     """Of each change that was weighed at its end: P(better), whether it was kept, and by how much the validation and
     the test error lie above the parent's."""
     for step in story.decided:

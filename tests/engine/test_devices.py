@@ -190,7 +190,7 @@ def test_a_state_that_was_saved_before_there_were_devices_has_nothing_changed(fi
     made = fit("data: {source: digits, subset: 200}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 50}\n")
     kept = keeping.read(made.folder)[0]
     del kept.meta["spec"]["training"]["devices"], kept.meta["devices"]
-    spec, edits = resume.changed(made, kept, [])
+    spec, edits = resume.changed_spec(made, kept, [])
     assert edits == list(resume.other_versions(kept, spec)) == []
 
 

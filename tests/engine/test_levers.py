@@ -9,7 +9,7 @@ import pytest
 
 from improve.engine.data.prepare import prepare
 from improve.engine.model.instrument import steps_of
-from improve.engine.model.measure import averaged
+from improve.engine.model.measure import averaged_weights
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import training_batches
 from improve.spec.augmentations.geometry import rotation, shearing, translation, warp, zooming
@@ -174,7 +174,7 @@ def test_the_running_mean_of_the_weights_is_measured_and_training_goes_on_from_t
         model.fit(images, labels, batch_size=64, verbose=0)
         now = weights(model)
         expected = now if expected is None else [(m + w) / 2 for m, w in zip(expected, now, strict=True)]
-    with averaged(model):
+    with averaged_weights(model):
         for measured, wanted in zip(weights(model), expected, strict=True):
             np.testing.assert_allclose(measured, wanted, atol=1e-6)
     for after, before in zip(weights(model), now, strict=True):
@@ -195,7 +195,7 @@ def test_schedule_free_learning_is_measured_at_its_averaged_weights(model_of):
         images, labels = batches[index]
         model.fit(images, labels, batch_size=64, verbose=0)
         moved.append([np.asarray(slot).copy() for slot in model.optimizer._momentums])
-    with averaged(model):
+    with averaged_weights(model):
         for place, measured in enumerate(weights(model)):
             mean = np.mean([step[place] for step in moved], axis=0)
             np.testing.assert_allclose(measured, mean, atol=1e-5 if keras.backend.backend() == "jax" else 2e-3)

@@ -260,7 +260,7 @@ def snapshots_of(folder):
     [
         ("curves", "Curves.epoch_ended", 4),  # it is written, the state is not
         ("ensemble", "write", 1),  # the run is at its end, its snapshots are not together
-        ("snapshots", "open_test", 2),  # some of its snapshots have seen the test part
+        ("snapshots", "measure_test_part", 2),  # some of its snapshots have seen the test part
     ],
 )
 def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(

@@ -165,7 +165,7 @@ main()
         ("files", "write_arrays", 4),  # between a state and its predictions
         ("curves", "save", 3),  # while a picture is drawn
         ("run", "write_summary", 4),
-        ("train", "open_test", 1),  # after the last epoch
+        ("train", "measure_test_part", 1),  # after the last epoch
         ("prepare", "census", 1),  # before the first
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from improve.commands import train
 from improve.engine.trackers import tracker as tracking
-from improve.engine.trackers.tracker import Follower, ends, wanted
+from improve.engine.trackers.tracker import Follower, epoch_ends, trackers_for
 from improve.engine.training.resources import OutOfMemoryError
 from improve.errors import UsageError
 from improve.runs.run import Run
@@ -150,7 +150,7 @@ def test_nothing_is_told_of_a_run_that_did_not_begin():
 
 def test_epochs_that_were_before_ended_as_long_ago_as_they_took():
     rows = [{"epoch": 1, "seconds": 30.0}, {"epoch": 2, "seconds": 20.0}, {"epoch": 3, "seconds": 10.0}]
-    assert list(ends(rows, 1000.0)) == [970.0, 990.0, 1000.0]
+    assert list(epoch_ends(rows, 1000.0)) == [970.0, 990.0, 1000.0]
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
@@ -187,9 +187,9 @@ def test_a_process_that_goes_on_with_smaller_batches_tells_the_same_trackers(mon
 
 def test_nothing_has_to_be_installed_where_nothing_is_asked_for(monkeypatch):
     monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda package: None)
-    assert wanted(False, False) == []
+    assert trackers_for(False, False) == []
     with pytest.raises(UsageError):
-        wanted(True, False)
+        trackers_for(True, False)
 
 
 def test_settings_are_flat():

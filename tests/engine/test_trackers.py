@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from improve.engine.trackers.tracker import Tee, wanted
+from improve.engine.trackers.tracker import Tee, trackers_for
 from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.errors import visible
@@ -65,7 +65,7 @@ def tracked(write_spec, tmp_path):
     def train_it(*overrides, name="r", **trackers):
         told = []
         asked = {"tensorboard": False, "mlflow": False} | trackers
-        watcher = Tee(TerminalWatcher(quiet=True), wanted(**asked), told.append)
+        watcher = Tee(TerminalWatcher(quiet=True), trackers_for(**asked), told.append)
         folder = train(load_spec(write_spec(TINY), list(overrides)), name, tmp_path / "runs", watcher)
         watcher.close()
         return load(folder), told
@@ -76,7 +76,7 @@ def tracked(write_spec, tmp_path):
 def gone_on(found, overrides, **trackers):
     told = []
     watcher = Tee(
-        TerminalWatcher(quiet=True), wanted(**{"tensorboard": False, "mlflow": False} | trackers), told.append
+        TerminalWatcher(quiet=True), trackers_for(**{"tensorboard": False, "mlflow": False} | trackers), told.append
     )
     resume(found.folder, overrides, watcher)
     watcher.close()

@@ -12,13 +12,29 @@ from improve.errors import ImproveError
 from improve.experiments.auto import accept as weighing
 from improve.experiments.auto import advice_prior as trust
 from improve.experiments.auto import loop as auto
-from improve.experiments.auto.accept import behind_half_way, weigh
-from improve.experiments.auto.advice_prior import Tally, Trust
+from improve.experiments.auto.accept import behind_half_way, with_verdict
+from improve.experiments.auto.advice_prior import AdvicePrior, Tally
 from improve.experiments.auto.budget import Budget
-from improve.experiments.auto.hypotheses import suspected
-from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story, Tried, came_true, read
+from improve.experiments.auto.hypotheses import hypothesis_of
+from improve.experiments.auto.journal import (
+    DROPPED,
+    FAILED,
+    KEPT,
+    AutoStep,
+    Journal,
+    Tried,
+    advice_tallies,
+    read_journal,
+)
 from improve.experiments.auto.loop import decide, folder_for, give_up, next_steps
-from improve.experiments.auto.proposals import advice_for_people, affordable, edited, guesses, proposals, steps_aside
+from improve.experiments.auto.proposals import (
+    advice_for_people,
+    affordable_edits,
+    edited_spec,
+    guesses,
+    proposals,
+    steps_aside,
+)
 from improve.spec.spec import Spec
 
 SPEC = Spec.model_validate({"data": {"source": "digits"}, "model": "mlp"}).complete()
@@ -39,31 +55,33 @@ def test_a_change_is_believed_as_often_as_it_came_true(monkeypatch):
     monkeypatch.setattr(
         trust, "shipped", lambda: {"T2": {"optimizer.learning_rate": Tally(18, 18)}, "V1": {"a": Tally(0, 18)}}
     )
-    believed = Trust()
+    believed = AdvicePrior()
     assert believed.of("T2", "optimizer.learning_rate") == pytest.approx((18 + 2 * (18 + 2 * 0.5) / 20) / 20, abs=0.01)
     assert believed.of("V1", "a") < 0.1
     assert believed.of("T2", "model.width") == pytest.approx(believed.of("T2", "schedule"))
     assert 0.4 < believed.of("T5", "anything") < 0.6  # nobody has tried: as likely as anything
-    assert Trust({("V1", "a"): Tally(20, 20)}).of("V1", "a") > 0.4
+    assert AdvicePrior({("V1", "a"): Tally(20, 20)}).of("V1", "a") > 0.4
 
 
 def test_augmentations_are_told_apart_by_what_they_do_and_to_what():
     shift, flip = {"name": "shift", "width": 0.1, "height": 0.1}, {"name": "flip"}
     grey, colour = (28, 28, 1), (32, 32, 3)
-    assert trust.named("augmentation", [shift], grey) == "augmentation: shift (grey)"
-    assert trust.named("augmentation", [flip, shift], colour) == "augmentation: flip, shift (colour)"
-    assert trust.named("augmentation", [shift], ()) == "augmentation: shift"
-    assert trust.named("augmentation", [], colour) == "augmentation (colour)"
-    assert trust.named("model.hidden", [64], grey) == "model.hidden (grey)"
-    photographs, clothes = (Trust().of("V1", f"augmentation: flip, shift ({kind})") for kind in ("colour", "grey"))
+    assert trust.change_key("augmentation", [shift], grey) == "augmentation: shift (grey)"
+    assert trust.change_key("augmentation", [flip, shift], colour) == "augmentation: flip, shift (colour)"
+    assert trust.change_key("augmentation", [shift], ()) == "augmentation: shift"
+    assert trust.change_key("augmentation", [], colour) == "augmentation (colour)"
+    assert trust.change_key("model.hidden", [64], grey) == "model.hidden (grey)"
+    photographs, clothes = (
+        AdvicePrior().of("V1", f"augmentation: flip, shift ({kind})") for kind in ("colour", "grey")
+    )
     assert photographs > 0.8 > 0.3 > clothes
 
 
 def test_what_came_true_on_images_of_one_kind_is_believed_there_first(monkeypatch):
     monkeypatch.setattr(trust, "shipped", lambda: {"V1": {"a (grey)": Tally(0, 18), "b": Tally(9, 18)}})
-    assert Trust().of("V1", "a (colour)") == Trust().of("V1", "a") > 2 * Trust().of("V1", "a (grey)")
-    assert Trust().of("V1", "b (colour)") == Trust().of("V1", "b (grey)") == Trust().of("V1", "b")
-    assert Trust({("V1", "a (colour)"): Tally(18, 18)}).of("V1", "a (colour)") > 0.8
+    assert AdvicePrior().of("V1", "a (colour)") == AdvicePrior().of("V1", "a") > 2 * AdvicePrior().of("V1", "a (grey)")
+    assert AdvicePrior().of("V1", "b (colour)") == AdvicePrior().of("V1", "b (grey)") == AdvicePrior().of("V1", "b")
+    assert AdvicePrior({("V1", "a (colour)"): Tally(18, 18)}).of("V1", "a (colour)") > 0.8
 
 
 def test_the_shipped_counts_are_sound():
@@ -78,7 +96,7 @@ def test_the_shipped_counts_are_sound():
 def test_what_was_found_is_ranked_by_what_it_may_win_per_epoch(make_run):
     spec = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}}
     run = make_run("a", 0.01, 0.2, spec=spec)
-    found = proposals(diagnose(run), Trust(), Tried([]), 10_000)
+    found = proposals(diagnose(run), AdvicePrior(), Tried([]), 10_000)
     assert [one.worth for one in found] == sorted((one.worth for one in found), reverse=True)
     assert {"V1", "V3"} & {one.code for one in found}
     assert all(Spec.model_validate(one.spec) for one in found)
@@ -86,10 +104,10 @@ def test_what_was_found_is_ranked_by_what_it_may_win_per_epoch(make_run):
 
 def test_what_was_tried_or_costs_too_much_is_not_tried(make_run):
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
-    found = proposals(diagnose(run), Trust(), Tried([]), 10_000)
+    found = proposals(diagnose(run), AdvicePrior(), Tried([]), 10_000)
     tried = Tried([found[0].spec])
-    assert found[0].edits not in [one.edits for one in proposals(diagnose(run), Trust(), tried, 10_000)]
-    assert proposals(diagnose(run), Trust(), Tried([]), 9) == []
+    assert found[0].edits not in [one.edits for one in proposals(diagnose(run), AdvicePrior(), tried, 10_000)]
+    assert proposals(diagnose(run), AdvicePrior(), Tried([]), 9) == []
 
 
 def test_what_was_tried_is_not_tried_again_for_fewer_epochs_but_for_more():
@@ -97,11 +115,11 @@ def test_what_was_tried_is_not_tried_again_for_fewer_epochs_but_for_more():
     assert with_epochs(34) in tried
     assert with_epochs(48) in tried
     assert with_epochs(49) not in tried
-    assert edited(with_epochs(34), [("regularization.dropout", 0.5)]) not in tried
+    assert edited_spec(with_epochs(34), [("regularization.dropout", 0.5)]) not in tried
 
 
 def with_epochs(epochs):
-    return edited(SPEC, [("training.epochs", epochs)])
+    return edited_spec(SPEC, [("training.epochs", epochs)])
 
 
 @pytest.mark.parametrize(("true", "codes"), [(0, set()), (54, {"V1"})])
@@ -110,7 +128,7 @@ def test_advice_that_hardly_ever_came_true_waits_for_what_exploring_finds(make_r
     tally = {path: Tally(true, 54) for path in ("augmentation: shift", "regularization.dropout", "regularization.l2")}
     monkeypatch.setattr(trust, "shipped", lambda: {"V1": tally})
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 10}})
-    found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
+    found = auto.advised(Journal(run.folder.parent / "walk"), run, Tried([]), 10_000)
     assert {one.code for one in found} == codes
 
 
@@ -131,20 +149,22 @@ def test_a_variance_that_is_not_settled_is_a_guess(make_run, monkeypatch, valida
     monkeypatch.setattr(trust, "shipped", lambda: {"V1": ALWAYS})
     spec = {"data": {"source": "digits"}, "model": "mlp", "augmentation": augmentation}
     run = make_run("a", 0.108, validation, n=260, spec=spec)
-    asked = diagnose(run), Trust(), Tried([]), 10_000
+    asked = diagnose(run), AdvicePrior(), Tried([]), 10_000
     assert {one.code for one in proposals(*asked)} == told
     assert {one.code for one in guesses(*asked)} == guessed
-    found = auto.advised(Story(run.folder.parent / "walk"), run, Tried([]), 10_000)
+    found = auto.advised(Journal(run.folder.parent / "walk"), run, Tried([]), 10_000)
     assert {one.code for one in found} == told | guessed
     assert all(("a guess" in one.because) == bool(guessed) for one in found)
 
 
 def test_a_guess_that_is_less_likely_than_not_to_come_true_is_left(make_run, monkeypatch):
     run = make_run("a", 0.108, 0.142, n=260, spec={"data": {"source": "digits"}, "model": "mlp"})
-    real = suspected(diagnose(run)).chance
+    real = hypothesis_of(diagnose(run)).chance
     for share, count in ((0.51 / real, 2), (0.49 / real, 0)):
-        monkeypatch.setattr(Trust, "of", lambda self, code, change, share=share: share if "l2" not in change else 0)
-        assert len(guesses(diagnose(run), Trust(), Tried([]), 10_000)) == count
+        monkeypatch.setattr(
+            AdvicePrior, "of", lambda self, code, change, share=share: share if "l2" not in change else 0
+        )
+        assert len(guesses(diagnose(run), AdvicePrior(), Tried([]), 10_000)) == count
 
 
 def test_what_waits_is_tried_where_what_was_found_has_no_change(make_run):
@@ -153,7 +173,7 @@ def test_what_waits_is_tried_where_what_was_found_has_no_change(make_run):
     change = Change("optimizer.learning_rate", 0.1, "faster")
     labels = Finding("T14", "no_signal", "the labels carry no signal", "training", "", {}, 0.9)
     rate = Finding("T2", "too_low", "too low", "training", "", {}, 0.8, status="cannot_tell_yet", changes=(change,))
-    asked = Trust(), Tried([]), 10_000
+    asked = AdvicePrior(), Tried([]), 10_000
     assert [one.code for one in proposals(replace(diagnosis, findings=(labels, rate)), *asked)] == ["T2"]
     with_change = replace(labels, changes=(Change("optimizer.learning_rate", 0.2, "faster"),))
     assert [one.code for one in proposals(replace(diagnosis, findings=(with_change, rate)), *asked)] == ["T14"]
@@ -163,26 +183,28 @@ def test_what_waits_is_tried_where_what_was_found_has_no_change(make_run):
 def test_nothing_is_guessed_where_something_is_found(make_run):
     diagnosis = diagnose(make_run("a", 0.108, 0.142, n=260, spec={"data": {"source": "digits"}, "model": "mlp"}))
     labels = Finding("T14", "no_signal", "the labels carry no signal", "training", "", {}, 0.9)
-    assert suspected(diagnosis)
-    assert not suspected(replace(diagnosis, findings=(*diagnosis.findings, labels)))
+    assert hypothesis_of(diagnosis)
+    assert not hypothesis_of(replace(diagnosis, findings=(*diagnosis.findings, labels)))
 
 
 def test_a_change_that_moves_what_judges_is_left_to_people(make_run):
     run = make_run("a", 0.01, 0.2, spec={"data": {"source": "digits", "split": "15/65/20"}, "model": "mlp"})
     diagnosis = diagnose(run)
     assert [change.path for _, change in advice_for_people(diagnosis)][:1] == ["data.split"]
-    assert not [one for one in proposals(diagnosis, Trust(), Tried([]), 10**6) if one.edits[0][0].startswith("data.")]
+    assert not [
+        one for one in proposals(diagnosis, AdvicePrior(), Tried([]), 10**6) if one.edits[0][0].startswith("data.")
+    ]
 
 
 def test_epochs_that_are_not_there_are_not_asked_for():
-    assert affordable((("training.epochs", 120),), SPEC, 50) == (("training.epochs", 50),)
-    assert affordable((("training.epochs", 120),), SPEC, 5) == (("training.epochs", SPEC["training"]["epochs"]),)
+    assert affordable_edits((("training.epochs", 120),), SPEC, 50) == (("training.epochs", 50),)
+    assert affordable_edits((("training.epochs", 120),), SPEC, 5) == (("training.epochs", SPEC["training"]["epochs"]),)
 
 
 def test_an_edit_that_makes_no_sense_is_none():
-    assert edited(SPEC, [("optimizer.learning_rate", -1)]) is None
-    assert edited(SPEC, [("schedule", {"name": "warm_restarts", "first_decay_epochs": 500})]) is None
-    assert edited(SPEC, [("optimizer.learning_rate", 0.5)])["optimizer"]["learning_rate"] == 0.5
+    assert edited_spec(SPEC, [("optimizer.learning_rate", -1)]) is None
+    assert edited_spec(SPEC, [("schedule", {"name": "warm_restarts", "first_decay_epochs": 500})]) is None
+    assert edited_spec(SPEC, [("optimizer.learning_rate", 0.5)])["optimizer"]["learning_rate"] == 0.5
 
 
 def test_steps_aside_are_valid_new_and_in_an_order_that_the_seed_gives():
@@ -209,8 +231,8 @@ def test_kept_is_what_is_better_beyond_chance(make_run, tmp_path, alone, verdict
         predicting(make_run("00", validation=0.1), range(100)),
         predicting(make_run("01"), range(500, 500 + alone)),
     )
-    story = Story(parent.folder.parent)
-    step = weigh(story, Step("01", "00"), [child], [parent], Budget(epochs=0), None)
+    story = Journal(parent.folder.parent)
+    step = with_verdict(story, AutoStep("01", "00"), [child], [parent], Budget(epochs=0), None)
     assert (step.verdict, step.seeds) == (verdict, 1)
     assert step.recovered == pytest.approx(0.1 - alone / 1000)
     assert step.low <= step.recovered <= step.high
@@ -226,9 +248,9 @@ def test_in_doubt_a_second_seed_of_each_decides(make_run, monkeypatch, wrong, ve
         "01": predicting(make_run("01-seed1"), range(500, 500 + wrong[1])),
     }
     asked = []
-    monkeypatch.setattr(weighing, "second", lambda story, one, clock: asked.append(one.name) or others[one.name])
-    story = Story(parent.folder.parent)
-    step = weigh(story, Step("01", "00"), [child], [parent], Budget(epochs=10_000), None)
+    monkeypatch.setattr(weighing, "second_seed", lambda story, one, clock: asked.append(one.name) or others[one.name])
+    story = Journal(parent.folder.parent)
+    step = with_verdict(story, AutoStep("01", "00"), [child], [parent], Budget(epochs=10_000), None)
     assert (asked, step.seeds, step.verdict) == (["01", "00"], 2, verdict), step.better
 
 
@@ -243,9 +265,9 @@ def test_a_run_of_twice_the_epochs_that_is_surely_behind_after_half_of_them_is_g
     110: 0.24): not where half of them are fewer than the parent's, where it is past its half, or ended before."""
     parent = predicting(make_run("00", spec={**SPEC, "training": {"epochs": 20}}), range(100))
     child = predicting(make_run("01", status="stopped", history=[0.1] * done), range(500, 500 + alone))
-    monkeypatch.setattr(weighing, "trained", lambda story, name, spec, clock, pause: story.load(name))
+    monkeypatch.setattr(weighing, "trained_run", lambda story, name, spec, clock, pause: story.load(name))
     spec = Spec.model_validate(with_epochs(epochs))
-    step = behind_half_way(Story(parent.folder.parent), Step(child.name, "00"), spec, parent, None)
+    step = behind_half_way(Journal(parent.folder.parent), AutoStep(child.name, "00"), spec, parent, None)
     assert (step is not None) == given_up
     assert step is None or (step.verdict == DROPPED and "behind after 20 of 40 epochs" in step.why)
 
@@ -253,30 +275,30 @@ def test_a_run_of_twice_the_epochs_that_is_surely_behind_after_half_of_them_is_g
 def test_a_child_without_a_result_has_failed_and_any_result_beats_none(make_run, monkeypatch):
     make_run("00", status="diverged")
     run = make_run("01", status="diverged")
-    story = Story(run.folder.parent)
+    story = Journal(run.folder.parent)
     monkeypatch.setattr(auto, "spec_of", lambda *_: Spec.model_validate(SPEC))
     summary = {"status": "diverged", "epochs": 0}
     (run.folder / "summary.json").write_text(json.dumps(summary))
-    monkeypatch.setattr(auto, "trained", lambda story, name, spec, clock: story.load(name))
-    assert decide(story, Step("01", "00"), Budget(epochs=1), None).verdict == FAILED
+    monkeypatch.setattr(auto, "trained_run", lambda story, name, spec, clock: story.load(name))
+    assert decide(story, AutoStep("01", "00"), Budget(epochs=1), None).verdict == FAILED
     (run.folder.parent / "00" / "summary.json").write_text(json.dumps(summary))
     other = make_run("02")
-    assert decide(story, Step(other.name, "00"), Budget(epochs=1), None).verdict == KEPT
+    assert decide(story, AutoStep(other.name, "00"), Budget(epochs=1), None).verdict == KEPT
 
 
 # what is written down
 
 
 def test_the_story_survives_a_torn_line_and_the_last_line_of_a_run_counts(tmp_path):
-    story = Story(tmp_path)
-    story.write(Step("00", verdict=KEPT))
-    step = story.write(Step("01", "00", "T2", "slow", (("optimizer.learning_rate", 0.1),), "why", 0.2))
+    story = Journal(tmp_path)
+    story.write(AutoStep("00", verdict=KEPT))
+    step = story.write(AutoStep("01", "00", "T2", "slow", (("optimizer.learning_rate", 0.1),), "why", 0.2))
     with (tmp_path / "steps.jsonl").open("a") as file:
         file.write('{"run": "01", "parent"')
-    assert read(tmp_path).open == [step]
+    assert read_journal(tmp_path).open == [step]
     (tmp_path / "steps.jsonl").write_text((tmp_path / "steps.jsonl").read_text()[:-22])
-    read(tmp_path).write(replace(step, verdict=KEPT, recovered=0.1, low=0.05, high=0.2, better=1.0))
-    again = read(tmp_path)
+    read_journal(tmp_path).write(replace(step, verdict=KEPT, recovered=0.1, low=0.05, high=0.2, better=1.0))
+    again = read_journal(tmp_path)
     assert (again.open, again.best, [one.run for one in again.steps]) == ([], "01", ["00", "01"])
 
 
@@ -291,13 +313,13 @@ def test_the_story_survives_a_torn_line_and_the_last_line_of_a_run_counts(tmp_pa
 )
 def test_a_walk_ends_with_what_is_likeliest_of_what_was_weighed_against_the_run_kept_last(tmp_path, weighed, run):
     steps = [
-        Step(f"{number:02d}", *one) for number, one in enumerate(((None,), *((parent,) for parent, *_ in weighed)))
+        AutoStep(f"{number:02d}", *one) for number, one in enumerate(((None,), *((parent,) for parent, *_ in weighed)))
     ]
     told = [
         replace(step, better=better, verdict=verdict)
         for step, (_, better, verdict) in zip(steps[1:], weighed, strict=True)
     ]
-    assert Story(tmp_path, [replace(steps[0], verdict=KEPT), *told]).winner.run == run
+    assert Journal(tmp_path, [replace(steps[0], verdict=KEPT), *told]).winner.run == run
 
 
 @pytest.mark.parametrize(
@@ -305,14 +327,16 @@ def test_a_walk_ends_with_what_is_likeliest_of_what_was_weighed_against_the_run_
 )
 def test_a_line_that_is_no_step_is_passed_over(tmp_path, line):
     (tmp_path / "steps.jsonl").write_text(line + "\n")
-    assert read(tmp_path).steps == []
+    assert read_journal(tmp_path).steps == []
 
 
 def test_what_was_tried_in_all_folders_is_counted(tmp_path):
     for number, (verdict, change) in enumerate(((KEPT, ""), (DROPPED, "a"), (KEPT, "a"), (KEPT, "a: b (grey)"))):
         (tmp_path / str(number)).mkdir()
-        Story(tmp_path / str(number)).write(Step("01", "00", "T2", "", (("a", 1),), verdict=verdict, change=change))
-    assert came_true(tmp_path) == {("T2", "a"): Tally(2, 3), ("T2", "a: b (grey)"): Tally(1, 1)}
+        Journal(tmp_path / str(number)).write(
+            AutoStep("01", "00", "T2", "", (("a", 1),), verdict=verdict, change=change)
+        )
+    assert advice_tallies(tmp_path) == {("T2", "a"): Tally(2, 3), ("T2", "a: b (grey)"): Tally(1, 1)}
 
 
 def test_the_same_spec_goes_on_in_its_folder_and_another_gets_a_new_one(tmp_path):
@@ -324,10 +348,10 @@ def test_the_same_spec_goes_on_in_its_folder_and_another_gets_a_new_one(tmp_path
 
 
 def test_three_failures_in_a_row_end_it_with_the_cause(tmp_path):
-    story = Story(tmp_path)
+    story = Journal(tmp_path)
     for number in range(1, 4):
         give_up(story)
-        story.write(Step(f"0{number}", "00", verdict=FAILED, why="out of memory"))
+        story.write(AutoStep(f"0{number}", "00", verdict=FAILED, why="out of memory"))
     with pytest.raises(ImproveError, match=r"the last 3 runs in .* failed: out of memory"):
         give_up(story)
 
@@ -337,7 +361,7 @@ def test_three_failures_in_a_row_end_it_with_the_cause(tmp_path):
 
 def test_a_budget_counts_what_was_trained(make_run):
     run = make_run("00", history=[0.5] * 7, seconds=70.0)
-    story = Story(run.folder.parent)
+    story = Journal(run.folder.parent)
     assert Budget(epochs=10).left(story) == 3
     assert Budget(epochs=5).left(story) == 0
     assert Budget(trials=1).left(story) == 0
@@ -347,7 +371,7 @@ def test_a_budget_counts_what_was_trained(make_run):
 
 def test_nothing_is_begun_that_does_not_fit(make_run):
     run = make_run("00", 0.01, 0.2, history=[0.5] * 20, spec={"data": {"source": "digits"}, "model": "mlp"})
-    story = Story(run.folder.parent, [Step("00", verdict=KEPT)])
+    story = Journal(run.folder.parent, [AutoStep("00", verdict=KEPT)])
     assert next_steps(story, Budget(epochs=20), 0, None) == []
     assert next_steps(story, Budget(epochs=39), 0, None) == []
     assert [step.parent for step in next_steps(story, Budget(epochs=40), 0, None)] == ["00"]

@@ -6,10 +6,11 @@ import pytest
 
 from improve.experiments.auto import explore
 from improve.experiments.auto import successive_halving as race
-from improve.experiments.auto.explore import around, exploring
-from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story, Tried
-from improve.experiments.auto.rate_check import within
-from improve.experiments.lr_range import RateRange, Sweep
+from improve.experiments.auto.explore import knobs_around, points_to_explore
+from improve.experiments.auto.journal import DROPPED, FAILED, AutoStep, Journal, Tried
+from improve.experiments.auto.rate_check import moved_into_range
+from improve.experiments.lr_range import RateRange, RateSweep
+from improve.runs import ledger
 from improve.spec.identity import experiment_identity
 from improve.spec.reading.flatten import setting
 from improve.spec.spec import Spec
@@ -22,23 +23,23 @@ MLP = {"data": {"source": "digits"}, "model": "mlp", "training": {"epochs": 20}}
 
 def test_the_points_are_new_valid_and_those_that_the_seed_gives(make_run):
     best = make_run("00", 0.01, 0.05, spec=MLP)
-    found = exploring(best, [best], 3, Tried([]), 4)
+    found = points_to_explore(best, [best], 3, Tried([]), 4)
     assert len(found) == 4
-    assert [one.edits for one in found] == [one.edits for one in exploring(best, [best], 3, Tried([]), 4)]
-    assert [one.edits for one in found] != [one.edits for one in exploring(best, [best], 4, Tried([]), 4)]
-    digests = {experiment_identity(one.spec) for one in found}
+    assert [one.edits for one in found] == [one.edits for one in points_to_explore(best, [best], 3, Tried([]), 4)]
+    assert [one.edits for one in found] != [one.edits for one in points_to_explore(best, [best], 4, Tried([]), 4)]
+    digests = {ledger.experiment(one.spec) for one in found}
     assert len(digests) == 4
     assert experiment_identity(best.spec) not in digests
     for one in found:
         assert Spec.model_validate(one.spec)
         assert all(setting(one.spec, path) == value != setting(best.spec, path) for path, value in one.edits)
     tried = Tried(one.spec for one in found)
-    assert not [one for one in exploring(best, [best], 3, tried, 4) if experiment_identity(one.spec) in digests]
+    assert not [one for one in points_to_explore(best, [best], 3, tried, 4) if ledger.experiment(one.spec) in digests]
 
 
 def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges_moves(make_run):
     best = make_run("00", 0.01, 0.05, spec=MLP)
-    knobs = {knob.key: knob for knob in around(best.spec)}
+    knobs = {knob.key: knob for knob in knobs_around(best.spec)}
     assert (knobs["optimizer.learning_rate"].low, knobs["optimizer.learning_rate"].high) == (1e-4, 1e-2)
     assert not [key for key in knobs if key.startswith("data.")]
     assert setting(best.spec, "model.hidden") in knobs["model.hidden"].values
@@ -48,7 +49,7 @@ def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges
 def test_units_that_flatten_out_may_be_exchanged_for_relu_and_not_the_other_way(make_run):
     for name, knob in (("sigmoid", ("sigmoid", "relu")), ("relu", None)):
         best = make_run(name, 0.01, 0.05, spec={**MLP, "model": {"name": "mlp", "activation": name}})
-        found = {knob.key: knob.values for knob in around(best.spec)}
+        found = {knob.key: knob.values for knob in knobs_around(best.spec)}
         assert found.get("model.activation") == knob
 
 
@@ -58,14 +59,14 @@ def test_what_runs_reached_leads_to_other_points(make_run):
         make_run(f"{n:02d}", 0.01, 0.5, spec={**MLP, "optimizer": {"name": "adam", "learning_rate": rate}})
         for n, rate in enumerate((2e-4, 3e-4, 5e-4, 8e-4, 1.5e-3, 2e-3), start=1)
     ]
-    without = [one.edits for one in exploring(best, [best], 0, Tried([]), 4)]
-    assert without != [one.edits for one in exploring(best, [best, *others], 0, Tried([]), 4)]
+    without = [one.edits for one in points_to_explore(best, [best], 0, Tried([]), 4)]
+    assert without != [one.edits for one in points_to_explore(best, [best, *others], 0, Tried([]), 4)]
 
 
 def test_without_optuna_one_setting_moves_at_a_time(make_run, monkeypatch):
     monkeypatch.setattr(explore.importlib.util, "find_spec", lambda name: None)
     best = make_run("00", 0.01, 0.05, spec=MLP)
-    found = exploring(best, [best], 0, Tried([]), 4)
+    found = points_to_explore(best, [best], 0, Tried([]), 4)
     assert [len(one.edits) for one in found] == [1, 1, 1, 1]
 
 
@@ -81,7 +82,7 @@ def test_a_race_costs_what_its_rungs_take(count, epochs, cost):
 
 
 def test_as_many_race_as_the_budget_pays_for():
-    assert [race.affordable(left, 20) for left in (19, 20, 25, 39, 40, 400)] == [0, 1, 2, 3, 4, 4]
+    assert [race.affordable_candidates(left, 20) for left in (19, 20, 25, 39, 40, 400)] == [0, 1, 2, 3, 4, 4]
 
 
 class Lane:
@@ -105,7 +106,7 @@ class Lane:
 def lane(make_run, monkeypatch):
     def made(curves):
         found = Lane(make_run, curves)
-        monkeypatch.setattr(race, "trained", found)
+        monkeypatch.setattr(race, "trained_run", found)
         return found
 
     return made
@@ -113,13 +114,13 @@ def lane(make_run, monkeypatch):
 
 def raced(story, steps):
     spec = Spec.model_validate(MLP)
-    return race.race(story, steps, lambda story, step: spec, None)
+    return race.successive_halving(story, steps, lambda story, step: spec, None)
 
 
 def test_at_each_rung_the_worse_half_is_given_up(lane, tmp_path):
     falls = {"01": [0.5] * 5 + [0.1] * 15, "02": [0.4] * 20, "03": [0.3] * 20, "04": [0.35] * 5 + [0.2] * 15}
-    seen, story = lane(falls), Story(tmp_path)
-    winner, behind = raced(story, story.write_all([Step(name, "00", bracket=4) for name in falls]))
+    seen, story = lane(falls), Journal(tmp_path)
+    winner, behind = raced(story, story.write_all([AutoStep(name, "00", bracket=4) for name in falls]))
     assert winner.run == "04"
     assert [(step.run, step.why) for step in behind] == [
         ("02", "behind after 5 of 20 epochs"), ("01", "behind after 5 of 20 epochs"),
@@ -131,22 +132,22 @@ def test_at_each_rung_the_worse_half_is_given_up(lane, tmp_path):
 
 
 def test_a_race_that_was_broken_off_goes_on_at_its_rung(lane, tmp_path):
-    seen, story = lane({"01": [0.3] * 10, "02": [0.2] * 10}), Story(tmp_path)
-    winner, _ = raced(story, story.write_all([Step(name, "00", bracket=4) for name in ("01", "02")]))
+    seen, story = lane({"01": [0.3] * 10, "02": [0.2] * 10}), Journal(tmp_path)
+    winner, _ = raced(story, story.write_all([AutoStep(name, "00", bracket=4) for name in ("01", "02")]))
     assert (winner.run, seen.trained) == ("02", [("01", 10), ("02", 10)])
 
 
 def test_a_race_whose_lines_were_torn_still_ends_with_one(lane, tmp_path):
     lane({"01": [0.3] * 10, "02": [0.2] * 10, "03": [0.4] * 10})
-    story = Story(tmp_path)
-    winner, behind = raced(story, story.write_all([Step(name, "00", bracket=4) for name in ("01", "02", "03")]))
+    story = Journal(tmp_path)
+    winner, behind = raced(story, story.write_all([AutoStep(name, "00", bracket=4) for name in ("01", "02", "03")]))
     assert (winner.run, len(behind)) == ("02", 2)
 
 
 def test_a_candidate_that_fails_has_failed_and_not_only_lost(lane, tmp_path):
     lane({"01": None, "02": [0.2] * 20})
-    story = Story(tmp_path)
-    winner, behind = raced(story, story.write_all([Step(name, "00", bracket=2) for name in ("01", "02")]))
+    story = Journal(tmp_path)
+    winner, behind = raced(story, story.write_all([AutoStep(name, "00", bracket=2) for name in ("01", "02")]))
     assert winner.run == "02"
     assert [(step.verdict, step.why) for step in behind] == [(FAILED, "out of memory")]
 
@@ -158,17 +159,21 @@ def test_a_candidate_that_fails_has_failed_and_not_only_lost(lane, tmp_path):
     ("rate", "new"), [(0.001, 0.01), (0.004, 0.01), (0.006, 0.006), (0.05, 0.05), (0.19, 0.19), (0.3, 0.1), (3.0, 0.1)]
 )
 def test_a_rate_that_lies_clearly_outside_the_range_moves_to_its_nearer_end(rate, new):
-    found = RateRange("", (Sweep(0, (), ()),), 0.01, 0.1, rate, "rates between 0.01 and 0.1 work")
-    step = within(Step("01", "00", "T2", edits=(("training.epochs", 9), ("optimizer.learning_rate", rate))), found)
+    found = RateRange("", (RateSweep(0, (), ()),), 0.01, 0.1, rate, "rates between 0.01 and 0.1 work")
+    step = moved_into_range(
+        AutoStep("01", "00", "T2", edits=(("training.epochs", 9), ("optimizer.learning_rate", rate))), found
+    )
     assert step.edits == (("training.epochs", 9), ("optimizer.learning_rate", new))
     assert ("range test" in step.because) == (rate != new)
 
 
 def test_where_no_loss_fell_the_rate_stays():
-    step = Step("01", "00", edits=(("optimizer.learning_rate", 5.0),))
-    assert within(step, RateRange("", (Sweep(0, (), ()),), None, None, 5.0, "the loss never falls")) == step
+    step = AutoStep("01", "00", edits=(("optimizer.learning_rate", 5.0),))
+    assert (
+        moved_into_range(step, RateRange("", (RateSweep(0, (), ()),), None, None, 5.0, "the loss never falls")) == step
+    )
 
 
 def test_epochs_of_a_range_test_count(make_run):
     run = make_run("00", history=[0.5] * 7)
-    assert Story(run.folder.parent, [Step("00"), Step("01", "00", spent=3)]).epochs == 10
+    assert Journal(run.folder.parent, [AutoStep("00"), AutoStep("01", "00", spent=3)]).epochs == 10

@@ -6,7 +6,7 @@ import pytest
 
 from improve.engine.training import train
 from improve.experiments.auto.budget import Budget
-from improve.experiments.auto.conclusion import ending
+from improve.experiments.auto.conclusion import conclusion_of
 from improve.experiments.auto.journal import KEPT
 from improve.experiments.auto.loop import auto
 from improve.interrupt import BrokenOff
@@ -64,22 +64,22 @@ def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walke
     assert (first.code, first.path, first.verdict) == ("T2", "optimizer.learning_rate", KEPT)
     assert first.recovered > 0.3
     assert story.epochs <= BUDGET.epochs
-    end = ending(story)
+    end = conclusion_of(story)
     assert end.best.summary.validation.error < load(story.folder / "00").summary.validation.error - 0.3
     assert end.best.has_test
 
 
 def test_the_test_part_is_opened_once_and_for_the_winner_only(walked):
     _, story = walked
-    ending(story)
-    ending(story)
+    conclusion_of(story)
+    conclusion_of(story)
     lines = (story.folder / ".evaluations.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in lines if ",test," in line] == [story.winner.run]
 
 
 def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     _, story = walked
-    end = ending(story)
+    end = conclusion_of(story)
     again = train.train(load_spec(story.folder / "best.yaml", []), "again", tmp_path, Quiet())
     assert load(again).summary.state_sha256 == end.best.summary.state_sha256
 

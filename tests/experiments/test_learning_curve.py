@@ -101,7 +101,7 @@ def test_more_data_help_when_the_gain_is_surely_there_and_may_reach_two_points(g
 def points(errors, train=(0.0, 0.0, 0.0, 0.0), spread=0.004):
     """Three seeds for each of four sizes."""
     return tuple(
-        lc.Point(size, seed, f"runs/n{size}_seed{seed}", error + offset, fitted)
+        lc.CurvePoint(size, seed, f"runs/n{size}_seed{seed}", error + offset, fitted)
         for size, error, fitted in zip((450, 900, 1800, 3600), errors, train, strict=True)
         for seed, offset in enumerate((-spread, 0.0, spread))
     )
@@ -139,7 +139,7 @@ def test_small_runs_that_do_not_even_fit_their_own_images_are_no_proof_that_data
 
 def test_a_run_that_diverged_is_left_out_and_too_few_results_are_an_error():
     some = points((0.73, 0.59, 0.475, 0.384))
-    lost = (lc.Point(450, 0, "runs/x", None, None), *some[1:])
+    lost = (lc.CurvePoint(450, 0, "runs/x", None, None), *some[1:])
     assert [len(errors) for errors in lc.conclude(lost, "d").errors.values()] == [2, 3, 3, 3]
     with pytest.raises(ImproveError, match="too few of the runs have a result"):
         lc.conclude(some[:6], "d")

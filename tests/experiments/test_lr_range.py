@@ -23,7 +23,7 @@ def curve(floor=0.3, seed=0, noise=0.02):
 
 
 def sweep(losses, seed=0):
-    return lr.Sweep(seed, RATES[: len(losses)], tuple(float(loss) for loss in losses))
+    return lr.RateSweep(seed, RATES[: len(losses)], tuple(float(loss) for loss in losses))
 
 
 def test_each_method_reads_a_rate_from_the_slope():
@@ -105,7 +105,7 @@ def test_where_no_loss_falls_no_rate_is_told(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"digest": "other"}', '{"digest": "d", "seed": 0}'])
 def test_a_file_that_is_no_result_of_this_spec_is_measured_again(tmp_path, text):
     (tmp_path / "seed0.json").write_text(text)
-    assert lr.kept(tmp_path / "seed0.json", "d") is None
+    assert lr.earlier_sweep(tmp_path / "seed0.json", "d") is None
 
 
 def test_the_digest_knows_the_seed_and_every_setting():

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from improve.errors import ImproveError, SpecError, UsageError
-from improve.experiments.ray.cluster import Cluster, check_answers, check_installed, check_room, needs, rooms
+from improve.experiments.ray.cluster import Cluster, check_answers, check_installed, check_room, needs, trials_with_room
 from improve.experiments.sweep.plan import plan
 from improve.spec.reading.yaml import write
 
@@ -48,7 +48,7 @@ def test_sizes_that_are_none_are_told_their_place(write_spec, sizes):
     ],
 )
 def test_how_many_trials_a_cluster_has_room_for(cluster, have, count):
-    assert rooms(cluster, have) == count
+    assert trials_with_room(cluster, have) == count
 
 
 def test_a_process_that_has_held_a_gpu_ends_with_its_trial():

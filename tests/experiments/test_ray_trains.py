@@ -16,7 +16,7 @@ from improve.errors import ImproveError, UsageError
 from improve.experiments.ray import cluster as ray_cluster
 from improve.experiments.ray.cluster import Cluster
 from improve.experiments.ray.trials import RayTrials
-from improve.experiments.ray.worker import installed
+from improve.experiments.ray.worker import installed_versions
 from improve.experiments.sweep.plan import grid, names, plan
 from improve.experiments.sweep.sweep import sweep
 from improve.interrupt import BrokenOff
@@ -206,7 +206,7 @@ def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address,
 
 
 def test_a_node_with_other_versions_is_refused_by_name(swept, monkeypatch, tmp_path):
-    monkeypatch.setattr(ray_cluster, "installed", lambda: {**installed(), "keras": "3.99"})
+    monkeypatch.setattr(ray_cluster, "installed_versions", lambda: {**installed_versions(), "keras": "3.99"})
     with pytest.raises(UsageError, match=rf"{socket.gethostname()} .* has keras 3\.[0-9.]+, here 3.99"):
         swept(*GRID)
     assert not list((tmp_path / "runs" / "s").glob("*/summary.json"))

@@ -10,8 +10,8 @@ import pytest
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.experiments.sweep.importance import importance
-from improve.experiments.sweep.plan import check, drawn, grid, names, plan
-from improve.experiments.sweep.result import BEST, conclude
+from improve.experiments.sweep.plan import check, grid, names, plan, random_values
+from improve.experiments.sweep.result import BEST, sweep_verdict
 from improve.experiments.sweep.search import search
 from improve.experiments.sweep.sweep import Sweep, sweep
 from improve.interrupt import BrokenOff
@@ -252,9 +252,11 @@ def test_a_missing_extra_is_told_before_anything_slow(improve, write_spec, monke
 def test_random_points_depend_on_the_seed_and_their_number_only(planned):
     words = "optimizer.learning_rate=log(1e-4,1e-1)", "model.hidden=[8],[16]"
     few, many, other = planned(*words, trials=3), planned(*words, trials=9), planned(*words, "seed=1", trials=3)
-    assert [drawn(few, number) for number in range(3)] == [drawn(many, number) for number in range(9)][:3]
-    assert drawn(few, 0) != drawn(other, 0)
-    rates = [drawn(many, number)[0] for number in range(400)]
+    assert [random_values(few, number) for number in range(3)] == [random_values(many, number) for number in range(9)][
+        :3
+    ]
+    assert random_values(few, 0) != random_values(other, 0)
+    rates = [random_values(many, number)[0] for number in range(400)]
     assert 0.2 < sum(rate < 1e-3 for rate in rates) / 400 < 0.47  # a third of the way, in factors
 
 
@@ -429,7 +431,7 @@ def test_three_failures_in_a_row_with_one_cause_end_it_with_the_cause(planned, s
 def test_three_failures_with_different_causes_do_not(planned, swept):
     results, _, _ = swept(planned(RATES), fails=lambda spec: f"cause {spec.optimizer.learning_rate}")
     with pytest.raises(ImproveError, match=r"no trial of 4 has a result: cause 0\.0"):
-        conclude(planned(RATES), None, results)
+        sweep_verdict(planned(RATES), None, results)
 
 
 def test_a_signal_ends_it_and_the_same_command_goes_on(planned, place, make_run):
@@ -449,13 +451,13 @@ def test_a_signal_ends_it_and_the_same_command_goes_on(planned, place, make_run)
 
 def test_the_winner_has_the_lowest_mean_over_its_seeds_and_the_test_part_is_opened_once(planned, swept, place):
     made = planned(RATES, seeds=3)
-    verdict = conclude(made, place, swept(made)[0])
+    verdict = sweep_verdict(made, place, swept(made)[0])
     assert verdict.best.values == (0.004,)
     assert verdict.validation.error == pytest.approx(0.06)
     assert verdict.validation.low == pytest.approx(0.06 - 4.303 * 0.01 / 3**0.5, abs=1e-4)  # Student's t, 2 degrees
     assert (verdict.validation.seeds, verdict.test.error) == (3, pytest.approx(0.06))
     assert verdict.edges == ()
-    conclude(made, place, swept(made)[0])
+    sweep_verdict(made, place, swept(made)[0])
     opened = [line for line in (place / ".evaluations.csv").read_text().splitlines() if ",test," in line]
     assert [line.split(",")[1] for line in opened] == [f"learning_rate0.004-seed{seed}" for seed in range(3)]
 
@@ -464,7 +466,7 @@ def test_best_yaml_is_the_winners_spec_with_its_receipt(planned, swept, place):
     from improve.spec.reading.load import load
 
     made = planned(RATES)
-    conclude(made, place, swept(made)[0])
+    sweep_verdict(made, place, swept(made)[0])
     text = (place / BEST).read_text()
     assert text.startswith(
         "# the best of 4 points by grid: validation error 5.0 % [3.8, 6.5] (n=1,000)\n# test error 6.0 %"
@@ -483,7 +485,7 @@ def test_best_yaml_is_the_winners_spec_with_its_receipt(planned, swept, place):
 )
 def test_a_best_value_at_the_edge_is_told_with_what_lies_beyond(planned, swept, place, words, options, key, beyond):
     made = planned(words, **options)
-    (edge,) = conclude(made, place, swept(made)[0]).edges
+    (edge,) = sweep_verdict(made, place, swept(made)[0]).edges
     assert edge.key == key
     assert edge.next == beyond or (beyond is None and edge.next < 0.004)
     assert edge.sentence.startswith(f"{key} 0.00")
@@ -491,12 +493,12 @@ def test_a_best_value_at_the_edge_is_told_with_what_lies_beyond(planned, swept, 
 
 def test_the_setting_that_matters_is_found_and_pure_chance_is_not(planned):
     made = planned("optimizer.learning_rate=log(1e-4,1e-1)", "regularization.dropout=uniform(0,0.5)", trials=40)
-    values = [drawn(made, number) for number in range(40)]
+    values = [random_values(made, number) for number in range(40)]
     found = importance(made.knobs, [(row, abs(made.knobs[0].share(row[0]) - 0.5)) for row in values])
     assert next(iter(found.shares)) == "optimizer.learning_rate"
     assert found.shares["optimizer.learning_rate"] > 0.85
     assert sum(found.shares.values()) == pytest.approx(1)
-    noise = [drawn(made, number + 100)[1] for number in range(40)]
+    noise = [random_values(made, number + 100)[1] for number in range(40)]
     assert importance(made.knobs, list(zip(values, noise, strict=True))) is None
     assert importance(made.knobs, [(row, 0.1) for row in values]) is None
 
@@ -535,6 +537,6 @@ def test_the_picture_is_drawn_for_any_number_of_settings(planned, swept, place, 
              "regularization.l2=0,1e-4", "model.activation=relu,tanh", "training.batch_size=32,64"]  # fmt: skip
     many = {"search": "random", "trials": 25} if count == 7 else {}
     made = planned(*words[:count], seeds=2 if not count else 1, **many)
-    verdict = conclude(made, place, swept(made)[0])
+    verdict = sweep_verdict(made, place, swept(made)[0])
     draw_sweep(place / "sweep.png", verdict)
     assert (place / "sweep.png").read_bytes()[:4] == b"\x89PNG"

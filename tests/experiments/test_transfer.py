@@ -6,36 +6,36 @@ import pytest
 from improve.experiments.ray.transfer import (
     ARRIVING,
     LARGE,
-    folder_packed,
-    folder_unpacked,
-    packed,
+    pack,
+    pack_folder,
     remove_arriving,
-    unpacked,
+    unpack,
+    unpack_folder,
 )
 
 
 def test_a_value_comes_back_and_small_arrays_travel_inside():
     kept = {}
-    parcel = packed({"labels": np.arange(5), "name": "x"}, kept, lambda array: array)
+    parcel = pack({"labels": np.arange(5), "name": "x"}, kept, lambda array: array)
     assert not kept
     assert not parcel.arrays
-    back = unpacked(parcel, lambda array: array)
+    back = unpack(parcel, lambda array: array)
     assert back["name"] == "x"
     assert back["labels"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_what_two_values_share_is_sent_once_whoever_holds_it():
     images, sent, kept = np.zeros(LARGE, np.uint8), [], {}
-    first = packed((images, 1), kept, lambda array: sent.append(array) or len(sent))
-    second = packed((images.copy(), 2), kept, lambda array: sent.append(array) or len(sent))
+    first = pack((images, 1), kept, lambda array: sent.append(array) or len(sent))
+    second = pack((images.copy(), 2), kept, lambda array: sent.append(array) or len(sent))
     assert len(sent) == 1
     assert first.arrays == second.arrays
-    assert unpacked(second, lambda number: sent[number - 1])[0] is sent[0]
+    assert unpack(second, lambda number: sent[number - 1])[0] is sent[0]
 
 
 def test_equal_bytes_of_another_type_or_shape_are_another_array():
     kept, zeros = {}, np.zeros(LARGE, np.uint8)
-    packed([zeros, zeros.view(np.int8), zeros.reshape(2, -1)], kept, lambda array: array)
+    pack([zeros, zeros.view(np.int8), zeros.reshape(2, -1)], kept, lambda array: array)
     assert len(kept) == 3
 
 
@@ -43,9 +43,9 @@ def test_a_mapped_file_travels_as_its_numbers(tmp_path):
     file = tmp_path / "images.npy"
     np.save(file, np.arange(LARGE, dtype=np.uint8))
     kept = {}
-    parcel = packed(np.load(file, mmap_mode="r"), kept, lambda array: array)
+    parcel = pack(np.load(file, mmap_mode="r"), kept, lambda array: array)
     file.unlink()
-    assert unpacked(parcel, lambda array: array)[:3].tolist() == [0, 1, 2]
+    assert unpack(parcel, lambda array: array)[:3].tolist() == [0, 1, 2]
     assert type(next(iter(kept.values()))) is np.ndarray
 
 
@@ -54,7 +54,7 @@ def test_a_folder_arrives_whole_with_its_empty_folders_and_replaces_what_was_the
     (tmp_path / "made" / "state" / "a.bin").write_bytes(b"\x00\x01")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "old").write_text("gone")
-    folder_unpacked(folder_packed(tmp_path / "made"), tmp_path / "here")
+    unpack_folder(pack_folder(tmp_path / "made"), tmp_path / "here")
     found = sorted(path.relative_to(tmp_path / "here").as_posix() for path in (tmp_path / "here").rglob("*"))
     assert found == ["state", "state/a.bin", "state/deep"]
     assert (tmp_path / "here" / "state" / "a.bin").read_bytes() == b"\x00\x01"
@@ -65,7 +65,7 @@ def test_a_folder_arrives_whole_with_its_empty_folders_and_replaces_what_was_the
 def test_a_path_that_leads_out_of_the_run_is_refused_and_nothing_is_written(tmp_path, name):
     (tmp_path / "runs").mkdir()
     with pytest.raises(ValueError, match="lies outside"):
-        folder_unpacked({"fine": b"", name: b"x"}, tmp_path / "runs" / "here")
+        unpack_folder({"fine": b"", name: b"x"}, tmp_path / "runs" / "here")
     assert not list(tmp_path.rglob("elsewhere"))
     assert not list((tmp_path / "runs").iterdir())
 

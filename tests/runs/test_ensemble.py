@@ -11,8 +11,8 @@ from conftest import FIXTURES
 from improve.diagnosis.comparison.ensembles import report
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.model.timeline import timeline
-from improve.engine.training.members import member
-from improve.engine.training.snapshots import ends
+from improve.engine.training.members import member_spec
+from improve.engine.training.snapshots import snapshot_epochs
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import Part, ensemble, gather, members, selected
 from improve.runs.run import load
@@ -297,7 +297,7 @@ def test_a_summary_that_names_no_members_as_texts_is_damaged(predicted, tmp_path
 
 def test_a_member_has_its_own_seed_and_the_ensembles_images(write_spec):
     spec = load_spec(write_spec("seed: 7\ntraining: {members: 3}\n"))
-    alone = [member(spec, number) for number in range(3)]
+    alone = [member_spec(spec, number) for number in range(3)]
     assert [one.seed for one in alone] == [7, 8, 9]
     assert [one.split_seed for one in alone] == [7, 7, 7]
     assert {one.training.members for one in alone} == {1}
@@ -332,15 +332,15 @@ def test_snapshots_are_taken_after_the_last_cycles(schedule, epochs, expected):
     text["schedule"] |= {key: float(value) if "." in value else int(value)
                          for key, value in (pair.split(": ") for pair in schedule.split(", "))}  # fmt: skip
     spec = Spec.model_validate(text)
-    assert ends(spec, timeline(spec, 10)) == expected
+    assert snapshot_epochs(spec, timeline(spec, 10)) == expected
 
 
 def test_snapshots_count_from_where_a_changed_schedule_begins():
     spec = Spec.model_validate({"schedule": {"name": "warm_restarts", "first_decay_epochs": 4, "t_mul": 1},
                                 "training": {"epochs": 15, "snapshots": 2}})  # fmt: skip
     line = timeline(spec, 10)
-    assert ends(spec, line.with_schedule_from(30, 3.0)) == [11, 15]
-    assert ends(spec, line.with_schedule_from(34, 3.4)) == []  # its cycles end within epochs
+    assert snapshot_epochs(spec, line.with_schedule_from(30, 3.0)) == [11, 15]
+    assert snapshot_epochs(spec, line.with_schedule_from(34, 3.4)) == []  # its cycles end within epochs
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from test_report import LOADS, Page
 
 from conftest import MLP, wrong_on
 from improve.experiments.auto.budget import Budget
-from improve.experiments.auto.conclusion import ending
-from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story, read
+from improve.experiments.auto.conclusion import conclusion_of
+from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, AutoStep, Journal, read_journal
 from improve.runs import ledger
 from improve.runs.run import load
 from improve.spec.identity import experiment_identity
@@ -98,7 +98,7 @@ def test_opened_by_hand_it_is_written_down_for_both(walk, improve):
 
 def test_a_winner_that_was_not_kept_is_told_as_one(walk, capsys):
     walk.write(replace(walk.steps[2], verdict=DROPPED, better=0.625))
-    end, doubt = ending(walk), "likelier better than 01 than not (P(better) 0.625), which is no proof"
+    end, doubt = conclusion_of(walk), "likelier better than 01 than not (P(better) 0.625), which is no proof"
     assert (end.best.name, end.doubt, end.came_true) == ("02", doubt, 1)
     assert "dropout: 0.5" in (walk.folder / "best.yaml").read_text()
     show_ending(walk, end, Budget(epochs=20))
@@ -110,7 +110,7 @@ def test_a_winner_that_was_not_kept_is_told_as_one(walk, capsys):
 
 
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):
-    found = untried_proposals(Told(read(walk.folder)))
+    found = untried_proposals(Told(read_journal(walk.folder)))
     assert found
     assert not [one for one in found if one.spec in walk.tried]
     text = page_of(walk).text
@@ -130,13 +130,20 @@ def test_each_run_stands_where_its_epochs_ended_in_the_order_of_their_beginning(
 
 
 def test_the_tree_sets_each_run_below_the_one_that_it_changes():
-    steps = [Step("00"), Step("01", "00"), Step("02", "00"), Step("03", "01"), Step("04", "nobody"), Step("05", "05")]
-    found = [(place.step.run, place.depth) for place in tree(Story(None, steps))]
+    steps = [
+        AutoStep("00"),
+        AutoStep("01", "00"),
+        AutoStep("02", "00"),
+        AutoStep("03", "01"),
+        AutoStep("04", "nobody"),
+        AutoStep("05", "05"),
+    ]
+    found = [(place.step.run, place.depth) for place in tree(Journal(None, steps))]
     assert found == [("00", 0), ("01", 1), ("03", 2), ("02", 1), ("04", 0), ("05", 0)]
 
 
 def test_advice_is_counted_by_finding_and_steps_to_the_side_come_last(walk):
-    walk.write(Step("04", "01", "", "a step to the side", verdict=KEPT, recovered=0.01, expected=0.01))
+    walk.write(AutoStep("04", "01", "", "a step to the side", verdict=KEPT, recovered=0.01, expected=0.01))
     found = [(one.code, one.tried, one.true, one.recovered) for one in advice_by_finding(Told(walk))]
     assert found == [("V1", 2, 0, -0.05), ("T2", 1, 1, 0.3), ("", 1, 1, 0.01)]
     assert "What came true of the advice: 1 of 3" in page_of(walk).text
@@ -146,14 +153,14 @@ def test_the_best_is_paired_with_the_start_where_both_have_the_same_images(walk)
     seen = difference_from_start(Told(walk))
     assert (seen.value, seen.n, seen.verdict) == (pytest.approx(-0.3), 1000, "better")
     wrong_on(load(walk.folder / "00"), 400, n=900)
-    assert difference_from_start(Told(read(walk.folder))) is None
+    assert difference_from_start(Told(read_journal(walk.folder))) is None
 
 
 # what is not there
 
 
 def test_a_walk_that_was_stopped_says_so(walk):
-    walk.write(Step("04", "01", "V1", "it does not carry over", (("a", 1),), "why"))
+    walk.write(AutoStep("04", "01", "V1", "it does not carry over", (("a", 1),), "why"))
     with (walk.folder / "steps.jsonl").open("a") as file:
         file.write('{"run": "05", "par')
     text = page_of(walk).text
@@ -180,9 +187,9 @@ def test_runs_that_are_missing_or_damaged_leave_the_rest_standing(walk, damage, 
 def test_a_start_without_a_result_still_gives_a_page(tmp_path, make_run):
     run = make_run("00", spec=MLP)
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
-    story = Story(run.folder.parent)
+    story = Journal(run.folder.parent)
     (story.folder / "start.yaml").write_text(yaml.write(run.spec))
-    story.write(Step("00", title="the start", verdict=KEPT))
+    story.write(AutoStep("00", title="the start", verdict=KEPT))
     text = page_of(story).text
     assert "no run that can be read has a result" in text
     assert "broken: it did not learn" in text
@@ -194,7 +201,7 @@ def test_a_start_without_a_result_still_gives_a_page(tmp_path, make_run):
 def test_a_walk_of_which_nothing_is_written_down_still_gives_a_page(tmp_path, lines):
     (tmp_path / "start.yaml").write_text("seed: 0\n")
     (tmp_path / "steps.jsonl").write_text(lines + "\n")
-    assert "no run that can be read has a result" in page_of(Story(tmp_path)).text
+    assert "no run that can be read has a result" in page_of(Journal(tmp_path)).text
 
 
 @pytest.mark.parametrize(
@@ -204,7 +211,7 @@ def test_a_walk_of_which_nothing_is_written_down_still_gives_a_page(tmp_path, li
 )  # fmt: skip
 def test_a_line_with_something_else_in_it_is_no_step(tmp_path, line):
     (tmp_path / "steps.jsonl").write_text(line + "\n")
-    assert read(tmp_path).steps == []
+    assert read_journal(tmp_path).steps == []
 
 
 def test_beside_other_runs_it_is_left_out_with_the_reason(walk):
@@ -226,8 +233,8 @@ def test_a_start_that_cannot_be_read_has_no_difference(walk):
 def hostile_walk(walk, text):
     """What the steps say is `text` wherever it can be."""
     steps = [(text, text), ("model.name", text), ("a", {text: [text]})]
-    walk.write(Step("04", "01", text, text, tuple(steps), text, 0.1, text, 0.1, 0.0, 0.2, 0.9, 1, text))
-    walk.write(Step("05", text, text, text, (), text, verdict=FAILED, why=text))
+    walk.write(AutoStep("04", "01", text, text, tuple(steps), text, 0.1, text, 0.1, 0.0, 0.2, 0.9, 1, text))
+    walk.write(AutoStep("05", text, text, text, (), text, verdict=FAILED, why=text))
     (walk.folder / "best.yaml").write_text(f"# {text}\n", encoding="utf-8", errors="replace")
     with (walk.folder / "start.yaml").open("a", encoding="utf-8", errors="replace") as file:
         file.write(f"# {text}\n")

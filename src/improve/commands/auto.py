@@ -36,7 +36,7 @@ def auto(
             fix=f"--epochs {10 * experiment.training.epochs}, or a lower training.epochs",
         )
     from improve.experiments.auto.budget import Budget
-    from improve.experiments.auto.conclusion import ending
+    from improve.experiments.auto.conclusion import conclusion_of
     from improve.experiments.auto.loop import auto as improve_spec
     from improve.views.report.page import report
     from improve.views.terminal.auto import TerminalAutoWatcher, show_ending
@@ -44,13 +44,13 @@ def auto(
 
     budget, watcher = Budget(epochs, minutes, trials, time.monotonic()), TerminalAutoWatcher(quiet)
     try:
-        story = improve_spec(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
+        journal = improve_spec(experiment, name or f"{spec.stem}_auto", runs, budget, watcher)
     finally:
         watcher.close()
-    end, page = ending(story), story.folder / "report.html"
-    write_page(page, report([story.folder]))
+    end, page = conclusion_of(journal), journal.folder / "report.html"
+    write_page(page, report([journal.folder]))
     if as_json:
-        print_json({**ending_json(story, end), "page": str(page)})
+        print_json({**ending_json(journal, end), "page": str(page)})
     else:
-        show_ending(story, end, budget)
+        show_ending(journal, end, budget)
         print(visible(f"page     {page}"))

@@ -11,10 +11,10 @@ import typer
 from improve.commands.options import RUNS, Json, Name, NoCode, Overrides, Quiet, Runs, SpecFile, print_json
 
 if TYPE_CHECKING:
-    from improve.experiments.learning_curve import Curve
+    from improve.experiments.learning_curve import LearningCurve
     from improve.experiments.lr_range import RateRange
 
-Answer = TypeVar("Answer", "Curve", "RateRange")
+Answer = TypeVar("Answer", "LearningCurve", "RateRange")
 Seeds = Annotated[int, typer.Option("--seeds", min=2, max=100, metavar="N", help="how often each is repeated")]
 
 

@@ -14,7 +14,7 @@ from improve.errors import UsageError
 
 if TYPE_CHECKING:
     from improve.experiments.sweep.plan import Plan
-    from improve.experiments.sweep.result import Verdict
+    from improve.experiments.sweep.result import SweepVerdict
     from improve.experiments.sweep.trials import SweepWatcher, Trials
 
 Space = Annotated[
@@ -70,7 +70,7 @@ def sweep(
     check_installed(planned.search)
     trains = trainer(planned, workers, ray)
     check(planned)
-    from improve.experiments.sweep.result import conclude
+    from improve.experiments.sweep.result import sweep_verdict
     from improve.experiments.sweep.sweep import sweep as sweep_plan
     from improve.views.terminal.sweep import TerminalSweepWatcher
 
@@ -79,7 +79,7 @@ def sweep(
         results = sweep_plan(planned, folder, watcher, trains)
     finally:
         watcher.close()
-    show_result(conclude(planned, folder, results), folder, as_json)
+    show_result(sweep_verdict(planned, folder, results), folder, as_json)
 
 
 def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable[[Path, SweepWatcher], Trials]:
@@ -98,7 +98,7 @@ def trainer(planned: Plan, workers: int | None, address: str | None) -> Callable
     return partial(RayTrials, cluster=Cluster(address, planned.cpus, planned.gpus))
 
 
-def show_result(verdict: Verdict, folder: Path, as_json: bool) -> None:
+def show_result(verdict: SweepVerdict, folder: Path, as_json: bool) -> None:
     from improve.diagnosis.comparison.compare import compare
     from improve.views.figures.sweep import draw_sweep
     from improve.views.terminal.sweep import show_sweep

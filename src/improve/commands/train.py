@@ -54,10 +54,10 @@ def train(
     from improve.spec.reading.load import load
 
     experiment = load(spec, overrides, code=not no_code)
-    from improve.engine.trackers.tracker import wanted
+    from improve.engine.trackers.tracker import trackers_for
     from improve.engine.training.members import begin
 
-    trackers = wanted(tensorboard, mlflow)
+    trackers = trackers_for(tensorboard, mlflow)
     train_and_show(
         lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet
     )
@@ -74,10 +74,10 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run: after a crash or a stop, or with other settings (training.epochs=+20: 20 more)."""
-    from improve.engine.trackers.tracker import wanted
+    from improve.engine.trackers.tracker import trackers_for
     from improve.engine.training.members import go_on
 
-    trackers = wanted(tensorboard, mlflow)
+    trackers = trackers_for(tensorboard, mlflow)
     train_and_show(lambda watcher: go_on(run, overrides or [], watcher, reason, not no_code), trackers, as_json, quiet)
 
 

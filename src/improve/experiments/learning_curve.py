@@ -26,7 +26,7 @@ WORTH = 0.02  # a gain below this, in error, is none
 SURE = 0.001  # a gain above this is not 0
 
 
-class Member(NamedTuple):
+class CurveMember(NamedTuple):
     """One run to train."""
 
     size: int
@@ -38,7 +38,7 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """What one run has reached at its best epoch; `error` is None where it diverged before its first epoch ended."""
 
     size: int
@@ -51,7 +51,7 @@ class Point:
 class CurveWatcher(Watcher):
     """Told of each run of a learning curve as well."""
 
-    def member(self, done: int, total: int, point: Point, left: float | None) -> None:
+    def member(self, done: int, total: int, point: CurvePoint, left: float | None) -> None:
         """`done` of `total` runs are, with this one; `left` is in seconds, None where nothing was trained yet."""
 
 
@@ -68,12 +68,12 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """The whole experiment. `gain` is what four times the images take off the error, `outcome` one of help, no_help,
     cannot_tell."""
 
     digest: str
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     left_out: tuple[str, ...]
     trend: Trend
     forecasts: tuple[Forecast, ...]
@@ -103,21 +103,21 @@ class Curve:
         }
 
 
-def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher = NOBODY) -> Curve:
+def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher = NOBODY) -> LearningCurve:
     """Train what is not trained yet in `folder`, fit, forecast, and write learning_curve.json there.
 
     Raises UsageError where there are too few images.
     """
     members, left_out = plan(spec, seeds)
     folder = run.writable(folder)
-    points = tuple(trained(members, folder, watcher))
+    points = tuple(trained_points(members, folder, watcher))
     diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
     curve = conclude(points, curve_identity(spec.complete()), (*left_out, *diverged))
     files.write_json(folder / "learning_curve.json", curve.as_json())
     return curve
 
 
-def plan(spec: Spec, seeds: int) -> tuple[list[Member], tuple[str, ...]]:
+def plan(spec: Spec, seeds: int) -> tuple[list[CurveMember], tuple[str, ...]]:
     """The runs, small ones first, and the sizes that are left out, with the reason."""
     whole = part_sizes(spec.data).train
     classes = spec.data.source.facts().classes or 0
@@ -132,7 +132,9 @@ def plan(spec: Spec, seeds: int) -> tuple[list[Member], tuple[str, ...]]:
     if len(sizes) < LEAST_SIZES:
         what = f"{whole:,} training images are too few for a learning curve: {'; '.join(left_out)}"
         raise UsageError(what, fix=f"a smaller training.batch_size, at most {whole // PARTS[1]}, or more images")
-    return [Member(size, member_spec(spec, size, seed)) for size in sizes for seed in range(seeds)], tuple(left_out)
+    return [CurveMember(size, member_spec(spec, size, seed)) for size in sizes for seed in range(seeds)], tuple(
+        left_out
+    )
 
 
 def too_small(size: int, batch_size: int, classes: int) -> str:
@@ -146,7 +148,7 @@ def member_spec(spec: Spec, size: int, seed: int) -> Spec:
     return spec.model_copy(update={"data": data, "seed": spec.seed + seed})
 
 
-def trained(members: Sequence[Member], folder: Path, watcher: CurveWatcher) -> Iterator[Point]:
+def trained_points(members: Sequence[CurveMember], folder: Path, watcher: CurveWatcher) -> Iterator[CurvePoint]:
     """Each member's result, from its run where there is one already."""
     before = [finished_run(folder, member.name, member.spec) for member in members]
     costs: list[tuple[int, float]] = []
@@ -187,12 +189,12 @@ def time_left(costs: Sequence[tuple[int, float]], sizes: Sequence[int]) -> float
     return sum(max(quick, quick + slope * (size - small)) for size in sizes)
 
 
-def point_of(member: Member, made: run.Run) -> Point:
+def point_of(member: CurveMember, made: run.Run) -> CurvePoint:
     errors = [part.error if part else None for part in (made.summary.validation, made.summary.train)]
-    return Point(member.size, member.spec.seed, str(made.folder), *errors)
+    return CurvePoint(member.size, member.spec.seed, str(made.folder), *errors)
 
 
-def by_size(points: Sequence[Point], part: str = "error") -> dict[int, list[float]]:
+def by_size(points: Sequence[CurvePoint], part: str = "error") -> dict[int, list[float]]:
     found: dict[int, list[float]] = {}
     for point in points:
         if getattr(point, part) is not None:
@@ -200,7 +202,7 @@ def by_size(points: Sequence[Point], part: str = "error") -> dict[int, list[floa
     return found
 
 
-def conclude(points: tuple[Point, ...], digest: str, left_out: tuple[str, ...] = ()) -> Curve:
+def conclude(points: tuple[CurvePoint, ...], digest: str, left_out: tuple[str, ...] = ()) -> LearningCurve:
     """Fit and judge. Raises ImproveError where too few runs have a result."""
     errors = by_size(points)
     if len(errors) < LEAST_SIZES:
@@ -210,7 +212,7 @@ def conclude(points: tuple[Point, ...], digest: str, left_out: tuple[str, ...] =
     gain = law.gain(largest, FORWARD[-1] * largest)
     outcome = judge(gain, starved(points))
     sentence = say(outcome, errors[largest], largest, forecasts, gain, law, starved(points))
-    return Curve(digest, points, left_out, law, forecasts, gain, outcome, sentence)
+    return LearningCurve(digest, points, left_out, law, forecasts, gain, outcome, sentence)
 
 
 def judge(gain: tuple[float, float], too_short: float = 0.0) -> str:
@@ -220,7 +222,7 @@ def judge(gain: tuple[float, float], too_short: float = 0.0) -> str:
     return "cannot_tell" if low < SURE or too_short else "help"
 
 
-def starved(points: Sequence[Point]) -> float:
+def starved(points: Sequence[CurvePoint]) -> float:
     """By how much the smallest runs fit their own images worse than the largest ones do, where that is too much.
 
     With fewer images the training error should be lower. Where it is higher, the small runs had too few updates, and
@@ -233,9 +235,14 @@ def starved(points: Sequence[Point]) -> float:
 
 
 def say(
-    outcome: str, errors: Sequence[float], largest: int, forecasts: Sequence[Forecast], gain: tuple[float, float],
-    law: Trend, too_short: float,
-) -> str:  # fmt: skip
+    outcome: str,
+    errors: Sequence[float],
+    largest: int,
+    forecasts: Sequence[Forecast],
+    gain: tuple[float, float],
+    law: Trend,
+    too_short: float,
+) -> str:
     """The result in one sentence, and what to do about it in another."""
     now = f"{100 * statistics.fmean(errors):.1f} %"
     double, far = forecasts

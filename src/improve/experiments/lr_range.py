@@ -41,7 +41,7 @@ METHODS = ("valley", "steepest", "minimum")
 
 
 @dataclass(frozen=True)
-class Sweep:
+class RateSweep:
     """One seed's test: the loss of each batch, and the rate it was made with."""
 
     seed: int
@@ -70,15 +70,17 @@ class RateRange:
     of the spec's schedule."""
 
     digest: str
-    sweeps: tuple[Sweep, ...]
+    sweeps: tuple[RateSweep, ...]
     low: float | None
     high: float | None
     own: float
     sentence: str
 
     def as_json(self) -> dict[str, Any]:
-        seeds = [{"seed": sweep.seed, "batches": len(sweep.rates), "suggestions": sweep.suggestions()}
-                 for sweep in self.sweeps]  # fmt: skip
+        seeds = [
+            {"seed": sweep.seed, "batches": len(sweep.rates), "suggestions": sweep.suggestions()}
+            for sweep in self.sweeps
+        ]
         value = {"digest": self.digest, "low": self.low, "high": self.high, "own": self.own}
         return {**value, "sentence": self.sentence, "seeds": seeds}
 
@@ -86,7 +88,7 @@ class RateRange:
 class RateWatcher(Watcher):
     """Told of each seed of a range test as well."""
 
-    def sweep(self, done: int, total: int, sweep: Sweep) -> None:
+    def sweep(self, done: int, total: int, sweep: RateSweep) -> None:
         """`done` of `total` seeds are, with this one."""
 
 
@@ -96,18 +98,18 @@ NOBODY = RateWatcher()  # watches
 def rate_range(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher = NOBODY) -> RateRange:
     """Test each seed that is not tested yet in `folder`, and write lr_range.json there."""
     folder = run.writable(folder)
-    sweeps = tuple(swept(spec, folder, seeds, watcher))
+    sweeps = tuple(rate_sweeps(spec, folder, seeds, watcher))
     found = conclude(sweeps, spec)
     files.write_json(folder / "lr_range.json", found.as_json())
     return found
 
 
-def swept(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher) -> Iterator[Sweep]:
+def rate_sweeps(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher) -> Iterator[RateSweep]:
     """Each seed's test, from its file where it was done before."""
     for number in range(seeds):
         member = spec.model_copy(update={"seed": spec.seed + number})
         file = folder / f"seed{member.seed}.json"
-        sweep = kept(file, digest(member))
+        sweep = earlier_sweep(file, digest(member))
         if sweep is None:
             with goes_on(f"{number} of {seeds} seeds are done; the same command goes on"):
                 sweep = range_test(member, watcher)
@@ -122,18 +124,18 @@ def digest(spec: Spec) -> str:
     return identity(spec.complete(), code=code)
 
 
-def kept(file: Path, wanted: str) -> Sweep | None:
+def earlier_sweep(file: Path, wanted: str) -> RateSweep | None:
     """The test in `file`, if it is one of exactly this spec."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if value["digest"] != wanted:
             return None
-        return Sweep(int(value["seed"]), tuple(value["rates"]), tuple(value["losses"]))
+        return RateSweep(int(value["seed"]), tuple(value["rates"]), tuple(value["losses"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def range_test(spec: Spec, watcher: Watcher) -> Sweep:
+def range_test(spec: Spec, watcher: Watcher) -> RateSweep:
     """Train with a rate that rises, until the loss leaves."""
     data = prepare(spec, watcher.reading)
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
@@ -148,7 +150,7 @@ def range_test(spec: Spec, watcher: Watcher) -> Sweep:
         if left(losses):
             break
     losses = losses if math.isfinite(losses[-1]) else losses[:-1]
-    return Sweep(spec.seed, tuple(rates[: len(losses)]), tuple(losses))
+    return RateSweep(spec.seed, tuple(rates[: len(losses)]), tuple(losses))
 
 
 def rising(steps: int) -> list[float]:
@@ -211,7 +213,7 @@ def steepest(losses: NDArray[Any]) -> int:
     return int(down.argmin())
 
 
-def conclude(sweeps: tuple[Sweep, ...], spec: Spec) -> RateRange:
+def conclude(sweeps: tuple[RateSweep, ...], spec: Spec) -> RateRange:
     own = highest_rate(spec)
     found = [rate for sweep in sweeps for rate in sweep.suggestions().values()]
     low, high = (min(found), max(found)) if found else (None, None)
@@ -223,16 +225,16 @@ def highest_rate(spec: Spec) -> float:
     return float(spec.rates(steps).max())
 
 
-def begins(sweeps: Sequence[Sweep]) -> float:
+def begins(sweeps: Sequence[RateSweep]) -> float:
     return statistics.fmean(sweep.losses[0] for sweep in sweeps if sweep.losses) if sweeps else math.nan
 
 
 def say(low: float | None, high: float | None, own: float, loss: float = math.nan) -> str:
     """The result in one sentence."""
     if low is None or high is None:
-        tried = f"from {short(LOWEST)} to {HIGHEST:g} (it begins at {loss:.3g})"
+        tried = f"from {rate_text(LOWEST)} to {HIGHEST:g} (it begins at {loss:.3g})"
         return f"the loss never falls, at no rate {tried}: the rate is not what is wrong; improve diagnose tells more"
-    work = f"rates between {short(low)} and {short(high)} work"
+    work = f"rates between {rate_text(low)} and {rate_text(high)} work"
     if low <= own <= high:
         return f"{work}; the spec's {own:g} is one of them"
     factor, side = (own / high, "high") if own > high else (low / own, "low")
@@ -241,7 +243,7 @@ def say(low: float | None, high: float | None, own: float, loss: float = math.na
     return f"{work}; the spec's {own:g} is {float(f'{factor:.2g}'):g} times too {side}"
 
 
-def short(rate: float) -> str:
+def rate_text(rate: float) -> str:
     """One digit: more would be more than the test can tell."""
     mantissa, exponent = f"{rate:.0e}".split("e")
     return f"{mantissa}e{int(exponent)}" if rate < 0.01 else f"{float(f'{rate:.1g}'):g}"

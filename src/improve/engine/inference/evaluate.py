@@ -126,7 +126,14 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     looks, judged = census(field.images, field.labels, len(field.class_names)), Evidence(found.folder).best(part)
     measured = {what: evidence.images.get(f"{part}_{what}", np.zeros(0)) for what in LOOKS}
     return Evaluation(
-        found, data, field, error, part, known, judge(error, known, errors, share=False), also_in,
+        found,
+        data,
+        field,
+        error,
+        part,
+        known,
+        judge(error, known, errors, share=False),
+        also_in,
         looks_apart({what: looks.arrays()[what] for what in LOOKS}, measured),
         classes_apart(field.class_names, field.labels, judged.label, judged.wrong) if judged else None,
         list(by_class(field, wrong, judged)), len(predictor.form.class_names), write_down(found, looks, error),

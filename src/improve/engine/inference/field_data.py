@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from improve.engine.inference.image_files import Look, look_of
 from improve.engine.inference.predictor import Form
 from improve.errors import UsageError, printable
-from improve.images import npz as npzfile
+from improve.images import npz
 from improve.images.array import Images, Tick, in_memory
 from improve.images.cache import cached
 from improve.images.folder import labelled
@@ -77,15 +77,15 @@ def from_folder(folder: Path, form: Form, look: Look, tick: Tick) -> Field:
 
 def from_npz(file: Path, form: Form) -> Field:
     """Labels are the run's own numbers of its classes."""
-    pair = next((names for names in PAIRS if npzfile.header(file, names[0]).dtype), None)
-    if pair is None or not npzfile.header(file, pair[1]).dtype:
+    pair = next((names for names in PAIRS if npz.header(file, names[0]).dtype), None)
+    if pair is None or not npz.header(file, pair[1]).dtype:
         raise UsageError(f"{file} holds no images with labels", fix="save x and y, or x_test and y_test")
     try:
-        arrays = npzfile.load(file, pair)
-    except npzfile.DAMAGED as error:
-        raise UsageError(f"{file} cannot be read: {npzfile.reason(error)}", fix="write the file again") from error
-    images = npzfile.checked_images(arrays[pair[0]], f"{pair[0]} in {file}")
-    labels = npzfile.checked_labels(arrays[pair[1]], len(images), f"{pair[1]} in {file}")
+        arrays = npz.load(file, pair)
+    except npz.DAMAGED as error:
+        raise UsageError(f"{file} cannot be read: {npz.reason(error)}", fix="write the file again") from error
+    images = npz.checked_images(arrays[pair[0]], f"{pair[0]} in {file}")
+    labels = npz.checked_labels(arrays[pair[1]], len(images), f"{pair[1]} in {file}")
     numbers, labels = np.unique(labels, return_inverse=True)
     known = range(len(form.class_names))
     names = tuple(form.class_names[number] if number in known else f"label {number}" for number in numbers.tolist())

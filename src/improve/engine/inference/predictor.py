@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve.engine.model.build import deliverable, network
+from improve.engine.model.build import deliverable_model, network
 from improve.engine.model.measure import log_softmax, logits_of, with_both_classes
 from improve.engine.model.weights import restore
 from improve.engine.training.checkpoint import best_weights
@@ -113,7 +113,7 @@ class Predictor:
 
     def model(self) -> Any:
         """One Keras model to hand out: images → probabilities (n, classes), or (n, 1) of the second of two classes."""
-        parts = [deliverable(member.network) for member in self.members]
+        parts = [deliverable_model(member.network) for member in self.members]
         whole = parts[0] if len(parts) == 1 else self.averaged(parts)
         whole(np.zeros((1, *self.form.shape), np.float32))  # ONNX wants a model that was called
         return whole

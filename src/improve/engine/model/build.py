@@ -56,7 +56,7 @@ def optimizer(spec: Spec, timeline: Timeline) -> Any:
     return built
 
 
-def deliverable(model: Any) -> Any:
+def deliverable_model(model: Any) -> Any:
     """The network to hand out: images in, probabilities out, no optimizer, no loss. Shares weights with `model`."""
     replicas.part(model)
     logits = model.outputs[0]

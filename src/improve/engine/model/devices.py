@@ -37,8 +37,10 @@ def found(asked: str | int) -> list[str]:
     if asked == "all":
         return names
     if int(asked) > len(names):
-        raise UsageError(f"training.devices: {asked}, and {backend} finds {len(names)} here: {', '.join(names)}",
-                         fix=f"training.devices=all takes the {len(names)} there are")  # fmt: skip
+        raise UsageError(
+            f"training.devices: {asked}, and {backend} finds {len(names)} here: {', '.join(names)}",
+            fix=f"training.devices=all takes the {len(names)} there are",
+        )
     return names[: int(asked)]
 
 

@@ -173,7 +173,7 @@ def steps_of(model: Any, first: int = 0) -> Steps:
     return Steps(loss, penalty, gradient_norm, clipped, to_numpy(optimizer.kernel_rows))
 
 
-def joined(parts: list[Steps]) -> Steps:
+def joined_steps(parts: list[Steps]) -> Steps:
     """The passes of one epoch, one after another."""
     loss, penalty, norm, clipped = (np.concatenate([part[column] for part in parts]) for column in range(4))
     return Steps(loss, penalty, norm, clipped, parts[-1].kernels)

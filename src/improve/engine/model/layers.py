@@ -143,6 +143,9 @@ def kernel(weight: Any) -> dict[str, Any]:
     inputs = int(np.prod(values.shape[:-1]))
     spread = float(values.std())
     return {
-        "name": weight.path, "shape": list(values.shape), "scale": spread * inputs**0.5,
-        "constant": bool(values.max() == values.min()), "trainable": bool(weight.trainable),
-    }  # fmt: skip
+        "name": weight.path,
+        "shape": list(values.shape),
+        "scale": spread * inputs**0.5,
+        "constant": bool(values.max() == values.min()),
+        "trainable": bool(weight.trainable),
+    }

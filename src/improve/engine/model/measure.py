@@ -18,7 +18,7 @@ MEASURE_BATCH = 256
 
 
 @contextlib.contextmanager
-def averaged(model: Any) -> Iterator[None]:
+def averaged_weights(model: Any) -> Iterator[None]:
     """The model with the weights that are to be measured and kept: the running mean, where the optimizer has one."""
     weights = model.trainable_variables
     means = averages(model.optimizer, weights)

@@ -52,9 +52,13 @@ class Timeline:
         step = self.first_step(epoch)
         done = (epoch - self.schedule_epochs) * steps
         return replace(
-            self, steps_per_epoch=steps, window=min(self.window, steps), epoch=epoch, step=step,
+            self,
+            steps_per_epoch=steps,
+            window=min(self.window, steps),
+            epoch=epoch,
+            step=step,
             schedule_step=step - round(done),
-        )  # fmt: skip
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -15,7 +15,7 @@ from improve import __version__
 from improve.runs import files, run
 from improve.runs.run import Run
 from improve.spec.identity import curve_identity
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.flatten import scalar_settings
 
 MOST_PARAMS, MOST_METRICS = 100, 1000  # in one call
@@ -106,8 +106,11 @@ class MLflow:
 
     def log(self, rows: Sequence[dict[str, float]], times: Sequence[float]) -> None:
         """Whole epochs at a time; one that is there already, to the last digit, is not told twice."""
-        new = [(row, at) for row, at in zip(rows, times, strict=True)
-               if not math.isclose(self.there.get(int(row["epoch"]), math.nan), row["loss"], rel_tol=1e-9)]  # fmt: skip
+        new = [
+            (row, at)
+            for row, at in zip(rows, times, strict=True)
+            if not math.isclose(self.there.get(int(row["epoch"]), math.nan), row["loss"], rel_tol=1e-9)
+        ]
         size = MOST_METRICS // max((len(row) for row, _ in new), default=1)
         for first in range(0, len(new), size):
             found = [metric for row, at in new[first : first + size] for metric in metrics(row, int(row["epoch"]), at)]
@@ -121,7 +124,7 @@ class MLflow:
         for key, value in ends.items():
             self.client.set_tag(self.id, f"improve.{key}", value)
         if changes := found.summary.changes:
-            self.client.set_tag(self.id, "improve.changes", yamlfile.inline(changes)[:LONGEST_VALUE])
+            self.client.set_tag(self.id, "improve.changes", yaml.inline(changes)[:LONGEST_VALUE])
         self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
         self.client.log_dict(self.id, files.finite(without_test(summary)), "summary.json")
         for name in ("spec.yaml", "curves.png"):

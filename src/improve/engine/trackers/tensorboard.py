@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from improve.runs.run import Run
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.flatten import scalar_settings
 
 PARTS = ("train", "validation", "train_dev")
@@ -35,7 +35,7 @@ class TensorBoard:
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
 
-        spec = "".join(f"    {line}\n" for line in yamlfile.write(found.spec).splitlines())  # Markdown's code
+        spec = "".join(f"    {line}\n" for line in yaml.write(found.spec).splitlines())  # Markdown's code
         self.write("", text_pb("spec", spec), 0)
         self.write("", hparams_pb(scalar_settings(found.spec), trial_id=found.name), 0)
 

@@ -58,8 +58,10 @@ class Follower:
     def close(self) -> None:
         """Safe to call twice."""
         if self.folder and not self.attempt(self.finish):
-            self.warn(f"{self.tracker.name} was told {self.known} epochs of this run and not its end; all of it is in "
-                      f"{self.folder}")  # fmt: skip
+            self.warn(
+                f"{self.tracker.name} was told {self.known} epochs of this run and not its end; all of it is in "
+                f"{self.folder}"
+            )
         self.folder = None
 
     def attempt(self, work: Callable[[], None]) -> bool:
@@ -72,8 +74,10 @@ class Follower:
             self.again, self.told = now + max(PATIENCE, SLOW * (now - began)), None
             if not self.warned:
                 reason = printable(PASSWORD.sub("//…@", f"{type(error).__name__}: {error}".splitlines()[0]), 300)
-                self.warn(f"{self.tracker.name} is not told from epoch {self.known + 1} on; the training goes on, and "
-                          f"it is tried again: {reason}")  # fmt: skip
+                self.warn(
+                    f"{self.tracker.name} is not told from epoch {self.known + 1} on; the training goes on, and "
+                    f"it is tried again: {reason}"
+                )
             self.warned = True
             return False
         return True
@@ -84,7 +88,7 @@ class Follower:
             self.tracker.begin(run.load(self.folder))
         rows, told = run.read_metrics(self.folder / "metrics.csv"), self.told or 0
         if len(rows) > told:
-            self.tracker.log(rows[told:], list(ends(rows, time.time()))[told:])
+            self.tracker.log(rows[told:], list(epoch_ends(rows, time.time()))[told:])
         self.told = self.known = len(rows)
 
     def finish(self) -> None:
@@ -93,7 +97,7 @@ class Follower:
         self.tracker.end(run.load(self.folder))
 
 
-def ends(rows: Sequence[dict[str, float]], now: float) -> Iterator[float]:
+def epoch_ends(rows: Sequence[dict[str, float]], now: float) -> Iterator[float]:
     """When each epoch ended, in seconds since 1970, as if the last one had just done so and none had waited."""
     left = sum(row.get("seconds", 0.0) for row in rows)
     for row in rows:
@@ -129,11 +133,13 @@ class Tee(Relay):
             follower.close()
 
 
-def wanted(tensorboard: bool, mlflow: bool) -> list[Tracker]:
+def trackers_for(tensorboard: bool, mlflow: bool) -> list[Tracker]:
     """The trackers that are asked for. Raises UsageError, before anything slow, where one is not installed."""
     trackers: list[Tracker] = [*([TensorBoard()] if tensorboard else []), *([MLflow()] if mlflow else [])]
     for tracker in trackers:
         if importlib.util.find_spec(tracker.package) is None:
-            raise UsageError(f"--{tracker.package} needs {tracker.name}, which is not installed",
-                             fix=f"pip install {tracker.install}")  # fmt: skip
+            raise UsageError(
+                f"--{tracker.package} needs {tracker.name}, which is not installed",
+                fix=f"pip install {tracker.install}",
+            )
     return trackers

@@ -43,10 +43,10 @@ class Saved(NamedTuple):
 
 def read(folder: Path) -> tuple[Saved, list[str]]:
     """The newest state of a run that is whole, and what is wrong with newer ones; raises as generations.load does."""
-    return generations.load(folder / "state", lambda files: accepted(folder, files))
+    return generations.load(folder / "state", lambda files: saved_state(folder, files))
 
 
-def accepted(folder: Path, files: dict[str, bytes]) -> Saved:
+def saved_state(folder: Path, files: dict[str, bytes]) -> Saved:
     """The state in `files`. Raises ValueError where a table of the run is shorter than it was."""
     meta = json.loads(files[META])
     for name, size in meta["tables"].items():

@@ -20,7 +20,7 @@ from improve.spec.spec import Spec
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "scipy", "scikit-learn")
 
 
-def describe(spec: Spec, data: PreparedData) -> dict[str, Any]:
+def environment_of(spec: Spec, data: PreparedData) -> dict[str, Any]:
     """The content of environment.json."""
     return {
         "versions": {"improve": __version__, "python": platform.python_version(), **versions()},
@@ -76,8 +76,11 @@ def commit() -> str | None:
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
-            capture_output=True, text=True, timeout=5, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return described.stdout.strip() or None

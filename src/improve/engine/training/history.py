@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve.engine.data.prepare import Examples, PreparedData
-from improve.engine.model.instrument import Steps, joined
+from improve.engine.model.instrument import Steps, joined_steps
 from improve.engine.model.measure import Measured, measure
 from improve.engine.model.timeline import Timeline
 from improve.lazy import np
@@ -70,7 +70,7 @@ class History:
 
     def record_steps(self) -> Steps:
         """Write the steps of the epoch in hand, thinned."""
-        steps, first = joined(self.passes), self.timeline.first_step(self.epoch)
+        steps, first = joined_steps(self.passes), self.timeline.first_step(self.epoch)
         stride = max(1, self.spec.training.epochs * self.timeline.steps_per_epoch // THINNED_STEPS)
 
         def kept() -> Iterator[dict[str, Any]]:
@@ -109,7 +109,9 @@ class History:
         error, ties by cross-entropy."""
         for part, result in measured.items():
             row |= {f"{part}_error": result.error, f"{part}_cross_entropy": result.cross_entropy}
-        found = {name: numbers(result, self.data.measured[name], self.data.cost) for name, result in measured.items()}
+        found = {
+            name: part_summary(result, self.data.measured[name], self.data.cost) for name, result in measured.items()
+        }
         if "cost" in found["validation"]:
             row["validation_cost"] = found["validation"]["cost"]
         self.rows.append(row)
@@ -134,14 +136,19 @@ class History:
     def as_json(self) -> dict[str, Any]:
         """What there is to know of it to go on, but for the steps of the epoch in hand."""
         return {
-            "rows": self.rows, "best": self.best, "changed": self.changed, "reached": self.reached,
-            "seconds": self.seconds, "training_seconds": self.training_seconds, "snapshots": self.snapshots,
-        }  # fmt: skip
+            "rows": self.rows,
+            "best": self.best,
+            "changed": self.changed,
+            "reached": self.reached,
+            "seconds": self.seconds,
+            "training_seconds": self.training_seconds,
+            "snapshots": self.snapshots,
+        }
 
-    def take_up(self, about: dict[str, Any], passes: list[Steps]) -> None:
+    def take_up(self, saved: dict[str, Any], passes: list[Steps]) -> None:
         """Go on from what `as_json` gave."""
         for name, value in self.as_json().items():
-            setattr(self, name, about.get(name, value))
+            setattr(self, name, saved.get(name, value))
         self.passes = passes
 
 
@@ -150,7 +157,7 @@ def merit(row: dict[str, Any]) -> tuple[float, ...]:
     return row.get("validation_cost", error), error, row["validation_cross_entropy"]
 
 
-def numbers(measured: Measured, part: Examples, costs: NDArray[Any] | None = None) -> dict[str, Any]:
+def part_summary(measured: Measured, part: Examples, costs: NDArray[Any] | None = None) -> dict[str, Any]:
     """Of one part, for summary.json; `costs` (classes,): of an error on each class."""
     low, high = Rate(measured.error, len(part)).interval()
     commonest = int(np.bincount(part.labels).max())
@@ -160,10 +167,10 @@ def numbers(measured: Measured, part: Examples, costs: NDArray[Any] | None = Non
     return found | {"cross_entropy": measured.cross_entropy, "majority_error": 1 - commonest / len(part)}
 
 
-def open_test(model: Any, data: PreparedData, folder: Path) -> dict[str, Any]:
+def measure_test_part(model: Any, data: PreparedData, folder: Path) -> dict[str, Any]:
     """Error and predictions of the test part, measured for the first and only time."""
     part = data.parts["test"]
     measured = measure(model, part)
     arrays = {"id": part.ids, "label": part.labels, "probability": measured.probability}
     files.write_arrays(folder / "predictions" / "test.npz", arrays)
-    return numbers(measured, part, data.cost)
+    return part_summary(measured, part, data.cost)

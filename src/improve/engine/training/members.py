@@ -36,8 +36,8 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights:
     data = prepare(spec, watcher.reading)
     devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
-    with locked(folder), failing(folder):
-        go(spec, folder, data, watcher, weights, [])
+    with locked(folder), recording_failures(folder):
+        train_members(spec, folder, data, watcher, weights, [])
     return folder
 
 
@@ -59,14 +59,14 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
     weights = found.summary.origin
-    with locked(folder), failing(folder):
+    with locked(folder), recording_failures(folder):
         data = prepare(spec, watcher.reading)
-        go(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
+        train_members(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
     return folder
 
 
 @contextmanager
-def failing(folder: Path) -> Iterator[None]:
+def recording_failures(folder: Path) -> Iterator[None]:
     """What goes wrong with a member stands in the ensemble's summary as well. Where its memory ran out, the error names
     the ensemble: that goes on, with what the member needs."""
     try:
@@ -85,16 +85,16 @@ def under_way(folder: Path) -> bool:
     return not all(is_done(run.load(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
-def go(
+def train_members(
     spec: Spec, folder: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
-) -> None:  # fmt: skip
+) -> None:
     """Each member that is not done, one after the other, then their ensemble; ends earlier where one is stopped."""
     begun = {"status": "running", "name": folder.name}
     run.write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
     (folder / FOLDER).mkdir(exist_ok=True)
     made, total = [], spec.training.members
     for number in range(total):
-        one = trained(member(spec, number), folder / FOLDER, data, watcher, weights, overrides)
+        one = trained_member(member_spec(spec, number), folder / FOLDER, data, watcher, weights, overrides)
         watcher.trained(number + 1, total, one)
         if one.status == "stopped":
             told = {"status": "stopped", "signal": one.summary.signal, "done": number}
@@ -104,14 +104,14 @@ def go(
     combine(folder, made)
 
 
-def member(spec: Spec, number: int) -> Spec:
+def member_spec(spec: Spec, number: int) -> Spec:
     """The spec of one member: everything random is its own, but for what divides the images."""
     data = spec.data.model_copy(update={"split_seed": spec.split_seed})
     training = spec.training.model_copy(update={"members": 1})
     return spec.model_copy(update={"seed": (spec.seed + number) % 2**31, "data": data, "training": training})
 
 
-def trained(
+def trained_member(
     spec: Spec, runs: Path, data: PreparedData, watcher: Watcher, weights: Path | None, overrides: list[str]
 ) -> run.Run:
     """The member, from where it stands; `overrides` are for one that is under way."""
@@ -128,8 +128,10 @@ def combine(folder: Path, made: list[run.Run]) -> None:
     """Those that have a result answer together. Raises ImproveError where they are fewer than two."""
     have = [one for one in made if one.summary.validation is not None]
     if len(have) < 2:
-        raise ImproveError(f"{len(made) - len(have)} of {len(made)} members diverged in their first epoch",
-                           fix=f"improve diagnose {made[0].folder}")  # fmt: skip
+        raise ImproveError(
+            f"{len(made) - len(have)} of {len(made)} members diverged in their first epoch",
+            fix=f"improve diagnose {made[0].folder}",
+        )
     more: dict[str, Any] = {"diverged": [one.name for one in made if one.status == "diverged"]}
     told = {key: value for key, value in more.items() if value}
     ensemble.write(folder, have, ensemble.gather(have), [1 / len(have)] * len(have), **told)

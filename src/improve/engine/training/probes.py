@@ -16,7 +16,7 @@ from improve.engine.model import devices, replicas
 from improve.engine.model.build import loss, network
 from improve.engine.model.instrument import Steps
 from improve.engine.model.layers import anatomy, depends_on_mode, is_kernel, look_inside, mixes_images
-from improve.engine.model.measure import Measured, averaged, log_softmax, logits_of, measure, with_both_classes
+from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
 from improve.lazy import keras, np
 from improve.runs import files, tables
@@ -39,9 +39,14 @@ class Probes:
     """The evidence of one run, written to its folder evidence/."""
 
     def __init__(
-        self, spec: Spec, model: Any, data: PreparedData, folder: Path, timeline: Timeline,
+        self,
+        spec: Spec,
+        model: Any,
+        data: PreparedData,
+        folder: Path,
+        timeline: Timeline,
         sizes: Mapping[str, int] | None = None,
-    ):  # fmt: skip
+    ):
         self.spec, self.model, self.data, self.folder = spec, model, data, folder / "evidence"
         self.timeline = timeline
         self.full = spec.evidence == "full"
@@ -97,10 +102,12 @@ class Probes:
             count, size = self.looked_at()
             clean, labels = measured["train"].probability[:count], self.sample.labels[:count]
             logits = in_training_mode(self.model, self.sample.images[:count], size)
-            row |= {"clean_cross_entropy": self.cross_entropy(np.log(np.maximum(clean, 1e-30))),
-                    "training_mode_cross_entropy": self.cross_entropy(logits),
-                    "clean_error": float((clean.argmax(axis=1) != labels).mean()),
-                    "training_mode_error": float((logits.argmax(axis=1) != labels).mean())}  # fmt: skip
+            row |= {
+                "clean_cross_entropy": self.cross_entropy(np.log(np.maximum(clean, 1e-30))),
+                "training_mode_cross_entropy": self.cross_entropy(logits),
+                "clean_error": float((clean.argmax(axis=1) != labels).mean()),
+                "training_mode_error": float((logits.argmax(axis=1) != labels).mean()),
+            }
         self.tables["epochs.csv"].add([row])
 
     def looked_at(self) -> tuple[int, int]:
@@ -125,16 +132,21 @@ class Probes:
             again = number == 1 and epoch == 0 and window == 1  # the first step has a row of its own
             if within < done and (number or epoch == 0) and not again:
                 self.tables["kernels.csv"].add(
-                    {"step": first + within, "kernel": name, "update_ratio": float(values[0]),
-                     "gradient_norm": float(values[1]), "weight_norm": float(values[2])}
+                    {
+                        "step": first + within,
+                        "kernel": name,
+                        "update_ratio": float(values[0]),
+                        "gradient_norm": float(values[1]),
+                        "weight_norm": float(values[2]),
+                    }
                     for name, values in zip(self.kernel_names, row, strict=True)
-                )  # fmt: skip
+                )
 
     def finish(self, done: bool) -> None:
         """What the last epoch says of every example; the best one's is in predictions/. `done`: the model is as that
         epoch left it, so that a run that was taken up after it can be measured now."""
         if not self.last and done:
-            with averaged(self.model):
+            with averaged_weights(self.model):
                 self.last = {name: measure(self.model, part) for name, part in self.data.measured.items()}
         if not self.last:
             return

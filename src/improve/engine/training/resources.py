@@ -41,8 +41,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def disk_full(folder: Path) -> ImproveError:
     left = shutil.disk_usage(folder).free / 1e6
-    return ImproveError(f"the disk is full: {left:,.0f} MB are left for {folder}",
-                        fix=f"make room, then improve resume {folder}")  # fmt: skip
+    return ImproveError(
+        f"the disk is full: {left:,.0f} MB are left for {folder}", fix=f"make room, then improve resume {folder}"
+    )
 
 
 def check_room(folder: Path, state: int) -> None:

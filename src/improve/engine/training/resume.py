@@ -15,13 +15,13 @@ from improve.engine.model.weights import restore_state
 from improve.engine.training import checkpoint
 from improve.engine.training.batches import steps_per_epoch
 from improve.engine.training.checkpoint import Saved
-from improve.engine.training.train import Work, begin, failing, go, make
+from improve.engine.training.train import Work, begin_work, build_work, recording_failures, train_to_end
 from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
 from improve.runs import files, run
 from improve.runs.lock import locked
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.flatten import Difference, differences
 from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
@@ -63,19 +63,19 @@ def resume(
             saved, damaged = checkpoint.read(folder)
         except FileNotFoundError:
             return start_over(found, overrides, watcher, owner, data)
-        spec, edits = changed(found, saved, overrides)
+        spec, edits = changed_spec(found, saved, overrides)
         check_work_left(found, saved, spec, edits)
         data = data or prepare(spec, watcher.reading)
         check_same_data(found, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
-        line = moved(saved, spec, edits, data)
-        with failing(folder, spec) as interrupt:
-            work = taken_up(spec, data, folder, line, owner, saved)
+        line = moved_timeline(saved, spec, edits, data)
+        with recording_failures(folder, spec) as interrupt:
+            work = resume_work(spec, data, folder, line, owner, saved)
             work.checkpoints.summary |= {"from": found.summary.origin} if found.summary.origin else {}
             notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
             work.announcement = replace(work.announcement, notes=notes)
             note_down(work, saved, edits, reason)
-            go(work, interrupt, watcher)
+            train_to_end(work, interrupt, watcher)
     return folder
 
 
@@ -89,12 +89,13 @@ def start_over(
         raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
     spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.origin
     data = data or prepare(spec, watcher.reading)
-    with failing(found.folder, spec) as interrupt:
-        go(begin(spec, data, found.folder, owner, Path(weights) if weights else None), interrupt, watcher)
+    with recording_failures(found.folder, spec) as interrupt:
+        work = begin_work(spec, data, found.folder, owner, Path(weights) if weights else None)
+        train_to_end(work, interrupt, watcher)
     return found.folder
 
 
-def changed(found: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, list[Difference]]:
+def changed_spec(found: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, list[Difference]]:
     """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
     done = len(saved.meta["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
@@ -106,8 +107,10 @@ def changed(found: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, l
         if key:
             raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(found.folder))
         if edit.path == "training.batch_size" and saved.meta["passes"]:
-            raise UsageError("training.batch_size can change between epochs only, and the run stopped within one",
-                             fix=f"improve resume {found.folder} first, and stop it between two")  # fmt: skip
+            raise UsageError(
+                "training.batch_size can change between epochs only, and the run stopped within one",
+                fix=f"improve resume {found.folder} first, and stop it between two",
+            )
     return spec, edits
 
 
@@ -138,7 +141,7 @@ def check_same_data(found: run.Run, data: PreparedData) -> None:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 
 
-def moved(saved: Saved, spec: Spec, edits: list[Difference], data: PreparedData) -> Timeline:
+def moved_timeline(saved: Saved, spec: Spec, edits: list[Difference], data: PreparedData) -> Timeline:
     """The run's timeline with what the changes move."""
     line, history = Timeline(**saved.meta["timeline"]), saved.meta["history"]
     epoch, done = len(history["rows"]), sum(len(part.loss) for part in saved.passes)
@@ -148,9 +151,11 @@ def moved(saved: Saved, spec: Spec, edits: list[Difference], data: PreparedData)
     return line if steps == line.steps_per_epoch else line.with_steps_per_epoch(steps, epoch)
 
 
-def taken_up(spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved) -> Work:
+def resume_work(
+    spec: Spec, data: PreparedData, folder: Path, line: Timeline, owner: dict[str, Any], saved: Saved
+) -> Work:
     """The run as it was when `saved` was."""
-    work = make(spec, data, folder, line, owner, saved.meta["tables"])
+    work = build_work(spec, data, folder, line, owner, saved.meta["tables"])
     work.history.take_up(saved.meta["history"], saved.passes)
     work.checkpoints.take_up(saved)
     restore_state(
@@ -170,10 +175,13 @@ def note_down(work: Work, saved: Saved, edits: list[Difference], reason: str) ->
     at |= {"step": work.history.step} | ({"reason": reason} if reason else {})
     work.checkpoints.changes += [{**at, "path": edit.path, "from": edit.old, "to": edit.new} for edit in edits]
     work.history.changed = work.history.epoch
-    lines = [f"# changed after {change['epoch']:g} epochs: {change['path']} {yamlfile.inline(change['from'])} → "
-             f"{yamlfile.inline(change['to'])}\n" for change in work.checkpoints.changes]  # fmt: skip
+    lines = [
+        f"# changed after {change['epoch']:g} epochs: {change['path']} {yaml.inline(change['from'])} → "
+        f"{yaml.inline(change['to'])}\n"
+        for change in work.checkpoints.changes
+    ]
     # first: who is killed between the two finds a spec that is ahead of the state, and makes the change then
-    files.write_text(work.folder / "spec.yaml", "".join(lines) + yamlfile.write(work.spec.complete()))
+    files.write_text(work.folder / "spec.yaml", "".join(lines) + yaml.write(work.spec.complete()))
     work.checkpoints.save()
 
 
@@ -190,4 +198,4 @@ def other_versions(saved: Saved, spec: Spec) -> Iterator[str]:
 def what_goes_on(saved: Saved, edits: list[Difference]) -> Iterator[str]:
     yield f"goes on after {len(saved.meta['history']['rows'])} epochs"
     for edit in edits:
-        yield f"from here on {edit.path}: {yamlfile.inline(edit.new)} (before: {yamlfile.inline(edit.old)})"
+        yield f"from here on {edit.path}: {yaml.inline(edit.new)} (before: {yaml.inline(edit.old)})"

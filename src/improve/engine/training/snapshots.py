@@ -16,16 +16,16 @@ from improve.engine.model.measure import Measured
 from improve.engine.model.timeline import Timeline
 from improve.engine.model.weights import restore, weights_of
 from improve.engine.training.checkpoint import best_weights, only_weights
-from improve.engine.training.history import History, numbers, open_test
+from improve.engine.training.history import History, measure_test_part, part_summary
 from improve.errors import ImproveError
 from improve.runs import ensemble, files, generations, run
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.spec import Spec
 
 FOLDER = "snapshots"  # in the run's
 
 
-def ends(spec: Spec, line: Timeline) -> list[int]:
+def snapshot_epochs(spec: Spec, line: Timeline) -> list[int]:
     """The epochs of the run after which a snapshot is taken: the last ends of its cycles."""
     if spec.training.snapshots is None:
         return []
@@ -33,15 +33,15 @@ def ends(spec: Spec, line: Timeline) -> list[int]:
     return [int(end) for end in found if end == int(end)][-spec.training.snapshots :]
 
 
-def place(folder: Path, epoch: int) -> Path:
+def snapshot_folder(folder: Path, epoch: int) -> Path:
     return folder / FOLDER / f"epoch{epoch}"
 
 
 def take(folder: Path, model: Any, history: History, measured: dict[str, Measured]) -> None:
     """After an epoch, with the weights that were measured: keep them where a cycle ends."""
-    if history.epoch not in ends(history.spec, history.timeline):
+    if history.epoch not in snapshot_epochs(history.spec, history.timeline):
         return
-    made = place(folder, history.epoch)
+    made = snapshot_folder(folder, history.epoch)
     half = made.with_name(f".{made.name}.tmp")
     shutil.rmtree(half, ignore_errors=True)
     (half / "state").mkdir(parents=True)
@@ -60,7 +60,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     spec, epoch, parts = history.spec, history.epoch, history.data.measured
     alone = spec.model_copy(update={"training": spec.training.model_copy(update={"snapshots": None})})
     head = f"# the weights after epoch {epoch} of this run\n"
-    files.write_text(half / "spec.yaml", head + yamlfile.write(alone.complete()))
+    files.write_text(half / "spec.yaml", head + yaml.write(alone.complete()))
     if spec.model.code:
         run.bring_code(spec.model.code, half)
     shutil.copyfile(folder / "environment.json", half / "environment.json")
@@ -68,7 +68,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
         files.write_arrays(half / "predictions" / f"{name}.npz", arrays)
     generations.save(half / "state", only_weights(weights_of(model)))
-    reached = {name: numbers(measured[name], part, history.data.cost) for name, part in parts.items()}
+    reached = {name: part_summary(measured[name], part, history.data.cost) for name, part in parts.items()}
     about = {"status": "finished", "name": f"epoch{epoch}", "snapshot_of": folder.name, "epochs": epoch}
     run.write_summary(half, {**about, "best_epoch": epoch, "parameters": model.count_params(), **reached})
 
@@ -76,27 +76,27 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
 def conclude(folder: Path, model: Any, history: History, data: PreparedData, seconds: float) -> dict[str, str]:
     """Open the test part for each snapshot of a run that is at its end, and let them answer together: a run of its own
     beside this one. Gives what the run's summary says of it. The model has other weights then."""
-    planned = ends(history.spec, history.timeline)
-    kept = [place(folder, epoch) for epoch in history.snapshots if epoch in planned]
+    planned = snapshot_epochs(history.spec, history.timeline)
+    kept = [snapshot_folder(folder, epoch) for epoch in history.snapshots if epoch in planned]
     kept = [one for one in kept if one.is_dir()]
     if len(kept) < 2:
         return {}
     if "test" in data.parts:
         for one in kept:
             restore(model, best_weights(one))
-            run.update_summary(one, {"test": open_test(model, data, one)})
+            run.update_summary(one, {"test": measure_test_part(model, data, one)})
     found = [run.load(one) for one in kept]
-    made = before(folder) or run.create(
+    made = earlier_ensemble(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
-    files.write_text(made / "spec.yaml", yamlfile.write(history.spec.complete()))
+    files.write_text(made / "spec.yaml", yaml.write(history.spec.complete()))
     equal = [1 / len(found)] * len(found)
     more = {"snapshots_of": folder.name, "seconds": seconds}
     ensemble.write(made, found, ensemble.gather(found), equal, **more)
     return {FOLDER: made.name}
 
 
-def before(folder: Path) -> Path | None:
+def earlier_ensemble(folder: Path) -> Path | None:
     """The ensemble that was made of this run's snapshots before: it went on, or was killed at its end."""
     for made in sorted(folder.parent.iterdir()):
         if not made.name.startswith(f"{folder.name}-snapshots"):

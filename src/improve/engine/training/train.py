@@ -16,17 +16,17 @@ from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
-from improve.engine.model.build import assemble, deliverable
+from improve.engine.model.build import assemble, deliverable_model
 from improve.engine.model.instrument import step_callback, steps_of
-from improve.engine.model.measure import averaged, measure
+from improve.engine.model.measure import averaged_weights, measure
 from improve.engine.model.timeline import Timeline, timeline
 from improve.engine.model.weights import begin_from, state_of, state_sha256
 from improve.engine.training import snapshots
 from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.checkpoint import Checkpoints, best_weights
 from improve.engine.training.curves import Curves
-from improve.engine.training.environment import describe
-from improve.engine.training.history import History, open_test
+from improve.engine.training.environment import environment_of
+from improve.engine.training.history import History, measure_test_part
 from improve.engine.training.probes import Probes
 from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
 from improve.engine.training.watcher import NOBODY, Announcement, Watcher
@@ -83,8 +83,8 @@ def train(
 
 def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
-    with locked(folder) as owner, failing(folder, spec) as interrupt:
-        go(begin(spec, data, folder, owner, weights), interrupt, watcher)
+    with locked(folder) as owner, recording_failures(folder, spec) as interrupt:
+        train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 
 
 def not_stopped(made: run.Run) -> run.Run:
@@ -95,7 +95,7 @@ def not_stopped(made: run.Run) -> run.Run:
 
 
 @contextmanager
-def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
+def recording_failures(folder: Path, spec: Spec) -> Iterator[Interrupt]:
     """What goes wrong stands in summary.json; what is saved stays. Gives whether a signal asked the run to stop. Raises
     OutOfMemoryError where memory ran out."""
     try:
@@ -112,10 +112,12 @@ def failing(folder: Path, spec: Spec) -> Iterator[Interrupt]:
         raise
 
 
-def begin(spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], weights: Path | None = None) -> Work:
+def begin_work(
+    spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], weights: Path | None = None
+) -> Work:
     """All that is done before the first step."""
     steps = steps_per_epoch(len(data.parts["train"]), spec.training.batch_size)
-    work = make(spec, data, folder, timeline(spec, steps), owner)
+    work = build_work(spec, data, folder, timeline(spec, steps), owner)
     if weights is not None:
         copied, count = begin_from(work.model, best_weights(weights))
         work.checkpoints.summary["from"] = str(weights.absolute())
@@ -128,7 +130,7 @@ def begin(spec: Spec, data: PreparedData, folder: Path, owner: dict[str, Any], w
     return work
 
 
-def make(
+def build_work(
     spec: Spec,
     data: PreparedData,
     folder: Path,
@@ -140,7 +142,7 @@ def make(
     if spec.training.deterministic:
         make_deterministic()
     model = assemble(spec, data.shape, len(data.class_names), data.normalization, line)
-    environment = describe(spec, data)
+    environment = environment_of(spec, data)
     files.write_json(folder / "environment.json", environment)
     history = History(spec, folder, data, line, sizes)
     probes = Probes(spec, model, data, folder, line, sizes)
@@ -169,7 +171,7 @@ def warnings(begun: run.Run) -> list[str]:
     return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
 
 
-def go(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
+def train_to_end(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """To the end, wherever the run stands."""
     watcher.started(work.folder, work.spec, work.data, work.announcement)
     status = fit(work, interrupt, watcher)
@@ -191,7 +193,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
         steps = history.record_steps()
         work.probes.kernel_rows(history.epoch, steps)
         row = history.row(steps)
-        with averaged(model):
+        with averaged_weights(model):
             measured = {part: measure(model, examples) for part, examples in work.data.measured.items()}
             if history.end_epoch(row, measured):
                 work.checkpoints.keep_best(measured)
@@ -252,8 +254,8 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
         more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
         work.checkpoints.restore_best()
         if "test" in data.parts and status != "stopped":
-            more |= {"test": open_test(model, data, work.folder)}
-        deliverable(model).save(work.folder / "model.keras")
+            more |= {"test": measure_test_part(model, data, work.folder)}
+        deliverable_model(model).save(work.folder / "model.keras")
         more["model_bytes"] = (work.folder / "model.keras").stat().st_size
         if status != "stopped":  # who stops it does not want to wait
             more["seconds_per_image"] = seconds_per_image(model, data)

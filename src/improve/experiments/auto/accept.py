@@ -8,8 +8,8 @@ from typing import Any
 
 from improve.diagnosis.comparison.configurations import Block, probability
 from improve.errors import ImproveError
-from improve.experiments.auto.budget import Budget, BudgetWatcher, trained
-from improve.experiments.auto.journal import DROPPED, KEPT, Step, Story
+from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
+from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal
 from improve.images import npz as npzfile
 from improve.lazy import np
 from improve.runs.run import Run
@@ -25,35 +25,39 @@ HOPELESS = 0.05  # below it a long run is given up half-way; benchmarks/loop/hal
 SECOND = "-seed1"
 
 
-def weigh(story: Story, step: Step, made: list[Run], parents: list[Run], budget: Budget, clock: BudgetWatcher) -> Step:
+def with_verdict(
+    journal: Journal, step: AutoStep, made: list[Run], parents: list[Run], budget: Budget, watcher: BudgetWatcher
+) -> AutoStep:
     """The step with its verdict; in doubt a second seed of each decides."""
-    seen, better = against(made, parents)
+    seen, better = difference(made, parents)
     cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (made, parents) if len(runs) == 1)
     doubtful = HOPE <= better < CLEAR and len(made) == 1
-    if doubtful and (cost <= budget.left(story)):
-        one, other = ([*runs, second(story, runs[0], clock)] for runs in (made, parents))
+    if doubtful and (cost <= budget.left(journal)):
+        one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (made, parents))
         if one[1].summary.validation is not None and other[1].summary.validation is not None:
-            return weigh(story, step, one, other, budget, clock)
+            return with_verdict(journal, step, one, other, budget, watcher)
     verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
     return replace(
         step, verdict=verdict, seeds=len(made), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
     )
 
 
-def behind_half_way(story: Story, step: Step, spec: Spec, parent: Run, clock: BudgetWatcher) -> Step | None:
+def behind_half_way(
+    journal: Journal, step: AutoStep, spec: Spec, parent: Run, watcher: BudgetWatcher
+) -> AutoStep | None:
     """The step given up, where it takes twice its parent's epochs or more and half of them leave it surely behind."""
     epochs, half = spec.training.epochs, spec.training.epochs // 2
     if half < int(parent.spec["training"]["epochs"]) or parent.summary.validation is None:
         return None
-    made = trained(story, step.run, spec, clock, half)
+    made = trained_run(journal, step.run, spec, watcher, half)
     if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half
         return None
-    better = against([made], [parent])[1]
+    better = difference([made], [parent])[1]
     why = f"behind after {half} of {epochs} epochs (P(better) {better:.3f})"
     return replace(step, verdict=DROPPED, better=better, why=why) if better < HOPELESS else None
 
 
-def against(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, float]:
+def difference(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, float]:
     """The difference of the first seeds on the same images, and the probability that the recipe is the better one."""
     one, other = ([missed(each) for each in runs] for runs in (made, parents))
     block: Block = (np.stack(one), np.stack(other))
@@ -69,9 +73,9 @@ def missed(one: Run) -> Any:
         raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error
 
 
-def second(story: Story, one: Run, clock: BudgetWatcher) -> Run:
+def second_seed(journal: Journal, one: Run, watcher: BudgetWatcher) -> Run:
     """The same recipe once more, from other weights, in another order, on the same division of the images."""
     spec = load_spec(one.folder / "spec.yaml", [])
     data = spec.data.model_copy(update={"split_seed": spec.split_seed})
     other = spec.model_copy(update={"seed": (spec.seed + 1) % 2**31, "data": data})
-    return trained(story, one.name + SECOND, other, clock)
+    return trained_run(journal, one.name + SECOND, other, watcher)

@@ -28,7 +28,7 @@ class Tally(NamedTuple):
         return Tally(self.true + true, self.tried + tried)
 
 
-def named(path: str, value: Any, image: Sequence[int]) -> str:
+def change_key(path: str, value: Any, image: Sequence[int]) -> str:
     """What counts as one change of a run on images of the shape `image` (height, width, channels): its path, of
     augmentations which, and whether in colour. Flip and shift come true on photographs, and not on centred clothes."""
     parts = [str(part.get("name")) for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
@@ -41,7 +41,7 @@ def plain(change: str) -> str:
     return change.removesuffix(GREY).removesuffix(COLOUR)
 
 
-def together(tallies: Iterable[Tally]) -> Tally:
+def total_tally(tallies: Iterable[Tally]) -> Tally:
     seen = list(tallies)
     return Tally(sum(one.true for one in seen), sum(one.tried for one in seen))
 
@@ -56,7 +56,7 @@ def shipped() -> dict[str, dict[str, Tally]]:
         return {}
 
 
-class Trust:
+class AdvicePrior:
     """P(a change lowers the error), by finding, change and kind of images: Beta posteriors' means, each level the next
     one's prior."""
 
@@ -68,9 +68,9 @@ class Trust:
 
     def of(self, code: str, change: str) -> float:
         cells = self.cells.get(code, {})
-        anything = together(tally for changes in self.cells.values() for tally in changes.values())
-        finding = mean(together(cells.values()), mean(anything, 0.5))
-        alike = mean(together(tally for name, tally in cells.items() if plain(name) == plain(change)), finding)
+        anything = total_tally(tally for changes in self.cells.values() for tally in changes.values())
+        finding = mean(total_tally(cells.values()), mean(anything, 0.5))
+        alike = mean(total_tally(tally for name, tally in cells.items() if plain(name) == plain(change)), finding)
         return alike if change == plain(change) else mean(cells.get(change, Tally()), alike)
 
 

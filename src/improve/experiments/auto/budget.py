@@ -10,7 +10,7 @@ from improve.engine.training.resume import resume
 from improve.engine.training.train import not_stopped, train
 from improve.engine.training.watcher import Relay, Watcher
 from improve.errors import ImproveError
-from improve.experiments.auto.journal import Story
+from improve.experiments.auto.journal import Journal
 from improve.experiments.lr_range import RateWatcher
 from improve.runs import run
 from improve.runs.begin import is_done, remove_husk
@@ -26,49 +26,49 @@ class Budget(NamedTuple):
     trials: int | None = None
     began: float = 0.0
 
-    def left(self, story: Story) -> int:
+    def left(self, journal: Journal) -> int:
         """Epochs that may still be trained."""
         if self.epochs is not None:
-            return max(0, self.epochs - story.epochs)
+            return max(0, self.epochs - journal.epochs)
         if self.trials is not None:
-            return 10**9 if len(list(story.runs())) < self.trials else 0
-        return max(0, int(self.seconds_left(story) / max(story.seconds_per_epoch, 1e-3)))
+            return 10**9 if len(list(journal.runs())) < self.trials else 0
+        return max(0, int(self.seconds_left(journal) / max(journal.seconds_per_epoch, 1e-3)))
 
-    def seconds_left(self, story: Story) -> float:
+    def seconds_left(self, journal: Journal) -> float:
         """What was trained before this process began counts with its own seconds."""
         assert self.minutes is not None
-        return 60 * self.minutes - max(story.seconds, time.monotonic() - self.began)
+        return 60 * self.minutes - max(journal.seconds, time.monotonic() - self.began)
 
 
 class BudgetWatcher(Relay, RateWatcher):
     """Passes on what it is told of runs, and ends the one in hand after the epoch it is to pause at, or in which the
     minutes are over. `last`: the data of the run before."""
 
-    def __init__(self, watcher: Watcher, budget: Budget, story: Story):
+    def __init__(self, watcher: Watcher, budget: Budget, journal: Journal):
         super().__init__(watcher)
-        self.budget, self.story, self.pause = budget, story, 0
+        self.budget, self.journal, self.pause = budget, journal, 0
         self.last = LastPrepared()
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         self.watcher.epoch(row, best)
-        if self.budget.minutes is not None and self.budget.seconds_left(self.story) <= 0:
+        if self.budget.minutes is not None and self.budget.seconds_left(self.journal) <= 0:
             return "the minutes are over"
         return f"paused after epoch {row['epoch']}" if row["epoch"] == self.pause else None
 
 
-def trained(story: Story, name: str, spec: Spec, clock: BudgetWatcher, pause: int = 0) -> Run:
+def trained_run(journal: Journal, name: str, spec: Spec, watcher: BudgetWatcher, pause: int = 0) -> Run:
     """The run of this name at its end, or after `pause` epochs."""
-    folder = story.folder / name
+    folder = journal.folder / name
     remove_husk(folder, spec)
-    clock.pause = pause if pause < spec.training.epochs else 0
-    if folder.exists() and far_enough(run.load(folder), clock.pause):
+    watcher.pause = pause if pause < spec.training.epochs else 0
+    if folder.exists() and far_enough(run.load(folder), watcher.pause):
         return run.load(folder)
     try:
-        data = clock.last.of(spec, clock.reading)
+        data = watcher.last.of(spec, watcher.reading)
         if folder.exists():
-            resume(folder, [], clock, data=data)
+            resume(folder, [], watcher, data=data)
         else:
-            train(spec, name, story.folder, clock, data=data)
+            train(spec, name, journal.folder, watcher, data=data)
     except ImproveError:
         if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
             raise

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from improve.experiments.auto.journal import Tried
-from improve.experiments.auto.proposals import SIDE, Proposal, edited, neighbours, steps_aside
+from improve.experiments.auto.proposals import SIDE, Proposal, edited_spec, neighbours, steps_aside
 from improve.experiments.sweep.search_optuna import distribution, value
 from improve.randomness import keyed
 from improve.runs.run import Run
@@ -21,16 +21,16 @@ ASKED = 8  # times, for each point that is wanted: some are no valid specs, some
 RATE = "optimizer.learning_rate"
 
 
-def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: int) -> list[Proposal]:
+def points_to_explore(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: int) -> list[Proposal]:
     """`wanted` new points, fewer where there are none left. Without Optuna: one setting further or back."""
     epochs = int(best.spec["training"]["epochs"])
     if importlib.util.find_spec("optuna") is None:
         return steps_aside(best.spec, seed, tried, epochs)[:wanted]
-    knobs = list(around(best.spec))
+    knobs = list(knobs_around(best.spec))
     found = list[Proposal]()
     for point in asked(knobs, runs, seed, ASKED * wanted):
         edits = tuple((path, new) for path, new in point if setting(best.spec, path) != new)
-        made = edited(best.spec, edits)
+        made = edited_spec(best.spec, edits)
         if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < wanted:
             found.append(
                 Proposal("", "explored", edits, "no advice is likelier; Optuna proposes it", SIDE, epochs, made)
@@ -38,13 +38,13 @@ def exploring(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: i
     return found
 
 
-def around(spec: dict[str, Any]) -> Iterator[Knob]:
+def knobs_around(spec: dict[str, Any]) -> Iterator[Knob]:
     """What may vary: the learning rate within a factor of ten, of everything else what steps to the side know."""
     rate = float(setting(spec, RATE))
     yield Knob(("optimizer", "learning_rate"), "", "log", (), rate / FURTHER, rate * FURTHER)
     values = dict[str, list[Any]]()
     for path, new in neighbours(spec):
-        made = edited(spec, [(path, new)])
+        made = edited_spec(spec, [(path, new)])
         known = values.setdefault(path, [setting(spec, path)])
         if made is not None and setting(made, path) not in known:
             known.append(setting(made, path))

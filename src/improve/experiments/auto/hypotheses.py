@@ -16,14 +16,14 @@ from improve.statistics.intervals import Z
 MAYBE = "it may not carry over to new images"
 
 
-class Suspicion(NamedTuple):
+class Hypothesis(NamedTuple):
     """`chance`: that it is real. What comes of its changes counts in the ledger as any advice of its code."""
 
     finding: Finding
     chance: float
 
 
-def suspected(diagnosis: Diagnosis) -> Suspicion | None:
+def hypothesis_of(diagnosis: Diagnosis) -> Hypothesis | None:
     """A variance that was not found, but may be there. None where anything is found, for that comes first; nor where
     what usually lowers a variance is done: more data may be all that helps then."""
     case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
@@ -34,10 +34,10 @@ def suspected(diagnosis: Diagnosis) -> Suspicion | None:
     doubt = f"the gap of {points(gap)} may be chance, or have another cause"
     changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in recipe(case)]
     finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
-    return Suspicion(replace(finding, title=MAYBE), above(gap, case.errors.tau))
+    return Hypothesis(replace(finding, title=MAYBE), probability_above(gap, case.errors.tau))
 
 
-def above(gap: Gap, limit: float) -> float:
+def probability_above(gap: Gap, limit: float) -> float:
     """P(the gap is above `limit`), by the normal approximation behind the lower end of its interval."""
     sd = (gap.value - gap.low) / Z
     return 1 - NormalDist(gap.value, sd).cdf(limit) if sd > 0 else float(gap.value > limit)

@@ -14,8 +14,7 @@ from typing import Any
 
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import Tally
-from improve.runs import files, ledger, run
-from improve.runs import schema as recorded
+from improve.runs import files, ledger, run, schema
 from improve.runs.run import Run
 from improve.spec.identity import ANY_LENGTH, identity
 
@@ -25,10 +24,10 @@ EVEN = 0.5  # P(better) from which a change may win at the end; benchmarks/loop/
 
 
 @dataclass(frozen=True)
-class Step:
+class AutoStep:
     """One run and why it was trained. `parent` None: the start. `edits` change the parent's spec; `expected` is what
     they were to recover. The rest is known once it is decided: `recovered` with its 95 % interval, `better` the
-    probability that it errs less, `seeds` of each that this rests on. `bracket`: how many were begun with it and race;
+    probability that it errs less, `seeds` of each that this rests on. `bracket`: how many were begun beside each other;
     `spent`: epochs of the range test before it; `change`: what the ledger counts it as."""
 
     run: str
@@ -74,19 +73,19 @@ def but_for_epochs(spec: Mapping[str, Any]) -> tuple[str, int]:
 
 
 @dataclass
-class Story:
+class Journal:
     """The folder as it stands."""
 
     folder: Path
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AutoStep] = field(default_factory=list)
 
     @property
-    def decided(self) -> list[Step]:
+    def decided(self) -> list[AutoStep]:
         return [step for step in self.steps if step.verdict]
 
     @property
-    def open(self) -> list[Step]:
-        """What was begun and not decided: one, or some that race."""
+    def open(self) -> list[AutoStep]:
+        """What was begun and not decided: one, or some beside each other."""
         return [step for step in self.steps if not step.verdict]
 
     @property
@@ -95,12 +94,12 @@ class Story:
         return self.kept.run if self.kept else None
 
     @property
-    def kept(self) -> Step | None:
+    def kept(self) -> AutoStep | None:
         """What was kept last."""
         return next((step for step in reversed(self.steps) if step.verdict == KEPT), None)
 
     @property
-    def winner(self) -> Step | None:
+    def winner(self) -> AutoStep | None:
         """Whose run to end with. To be kept takes more than chance; at the end a choice costs nothing, and of what was
         weighed against the run kept last the likeliest to be better wins, where that is likelier than not."""
         kept = self.kept
@@ -120,8 +119,11 @@ class Story:
     @property
     def seconds_per_epoch(self) -> float:
         """Of the longest so far, to be on the safe side."""
-        paces = [float(one.summary.seconds) / one.summary.epochs for one in self.runs()
-                 if one.summary.epochs and one.summary.seconds]  # fmt: skip
+        paces = [
+            float(one.summary.seconds) / one.summary.epochs
+            for one in self.runs()
+            if one.summary.epochs and one.summary.seconds
+        ]
         return max(paces, default=0.0)
 
     @property
@@ -138,10 +140,10 @@ class Story:
     def load(self, name: str) -> Run:
         return run.load(self.folder / name)
 
-    def write(self, step: Step) -> Step:
+    def write(self, step: AutoStep) -> AutoStep:
         return self.write_all([step])[0]
 
-    def write_all(self, steps: Sequence[Step]) -> list[Step]:
+    def write_all(self, steps: Sequence[AutoStep]) -> list[AutoStep]:
         """On disk when this returns, in one write."""
         if steps:
             written = "\n".join(json.dumps(files.finite(asdict(step)), ensure_ascii=False) for step in steps)
@@ -154,14 +156,14 @@ class Story:
         return f"{len(self.steps) + place:02d}"
 
 
-def read(folder: Path) -> Story:
+def read_journal(folder: Path) -> Journal:
     """The steps that were written whole, the last line of each run."""
-    steps: dict[str, Step] = {}
+    steps: dict[str, AutoStep] = {}
     for line in lines(folder / FILE):
         step = step_of(line)
         if step is not None:
             steps[step.run] = step
-    return Story(folder, list(steps.values()))
+    return Journal(folder, list(steps.values()))
 
 
 def lines(file: Path) -> Iterator[Any]:
@@ -176,22 +178,22 @@ def lines(file: Path) -> Iterator[Any]:
             continue
 
 
-def step_of(value: Any) -> Step | None:
+def step_of(value: Any) -> AutoStep | None:
     """None where the line is no step."""
-    if recorded.fault(recorded.Step, value):
+    if schema.fault(schema.Step, value):
         return None
     try:
         edits = tuple((str(path), new) for path, new in value["edits"])
-        return Step(**{**value, "edits": edits})
+        return AutoStep(**{**value, "edits": edits})
     except (TypeError, KeyError, ValueError):
         return None
 
 
-def came_true(runs: Path) -> Mapping[tuple[str, str], Tally]:
+def advice_tallies(runs: Path) -> Mapping[tuple[str, str], Tally]:
     """By code and change, what was tried in all folders beside each other."""
     found: dict[tuple[str, str], Tally] = {}
     for file in sorted(runs.glob(f"*/{FILE}")):
-        for step in read(file.parent).decided:
+        for step in read_journal(file.parent).decided:
             if step.code:
                 key = (step.code, step.change or step.path)
                 found[key] = found.get(key, Tally()).plus(step.verdict == KEPT, 1)

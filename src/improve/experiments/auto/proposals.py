@@ -10,8 +10,8 @@ from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings.edits import SHIFT
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import SpecError
-from improve.experiments.auto.advice_prior import Trust, named
-from improve.experiments.auto.hypotheses import suspected
+from improve.experiments.auto.advice_prior import AdvicePrior, change_key
+from improve.experiments.auto.hypotheses import hypothesis_of
 from improve.experiments.auto.journal import EVEN, Tried
 from improve.randomness import keyed
 from improve.runs.run import Run
@@ -50,11 +50,12 @@ class Proposal(NamedTuple):
         return self.expected / max(1, self.epochs)
 
 
-def proposals(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
+def proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
     """What was found and can be tried with `left` epochs, the best first."""
     assert diagnosis.run is not None
-    found = [proposal for finding in changeable(diagnosis)
-             for proposal in of_finding(finding, diagnosis.run, trust, left)]  # fmt: skip
+    found = [
+        proposal for finding in changeable(diagnosis) for proposal in proposals_of(finding, diagnosis.run, prior, left)
+    ]
     return possible(found, tried, left)
 
 
@@ -66,13 +67,13 @@ def changeable(diagnosis: Diagnosis) -> list[Finding]:
     return found
 
 
-def guesses(diagnosis: Diagnosis, trust: Trust, tried: Tried, left: int) -> list[Proposal]:
+def guesses(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
     """The same of what is only suspected, where it is likelier than not that it comes true."""
     assert diagnosis.run is not None
-    suspicion = suspected(diagnosis)
+    suspicion = hypothesis_of(diagnosis)
     if suspicion is None:
         return []
-    found = of_finding(suspicion.finding, diagnosis.run, trust, left, suspicion.chance)
+    found = proposals_of(suspicion.finding, diagnosis.run, prior, left, suspicion.chance)
     return possible([one for one in found if one.chance > EVEN], tried, left)
 
 
@@ -81,17 +82,17 @@ def possible(found: Sequence[Proposal], tried: Tried, left: int) -> list[Proposa
     return sorted((one for one in found if one.epochs <= left and one.spec not in tried), key=lambda one: -one.worth)
 
 
-def of_finding(finding: Finding, run: Run, trust: Trust, left: int, real: float = 1.0) -> Iterator[Proposal]:
+def proposals_of(finding: Finding, run: Run, prior: AdvicePrior, left: int, real: float = 1.0) -> Iterator[Proposal]:
     """`real`: the probability that it is as found."""
     spec, image = run.spec, run.environment.data.image
     for place, change in enumerate(finding.changes):
         if left_to_people(change):
             continue
-        edits = affordable(change.edits, spec, left)
-        made = edited(spec, edits)
+        edits = affordable_edits(change.edits, spec, left)
+        made = edited_spec(spec, edits)
         if made is not None:
-            counted = named(change.path, change.value, image)
-            chance = real * trust.of(finding.code, counted)
+            counted = change_key(change.path, change.value, image)
+            chance = real * prior.of(finding.code, counted)
             expected, epochs = finding.harm * chance * LATER**place, int(made["training"]["epochs"])
             yield Proposal(finding.code, finding.title, edits, change.because, expected, epochs, made, chance, counted)
 
@@ -102,18 +103,24 @@ def left_to_people(change: Change) -> bool:
 
 
 def advice_for_people(diagnosis: Diagnosis) -> list[tuple[Finding, Change]]:
-    return [(finding, change) for finding in diagnosis.findings if finding.status == "found"
-            for change in finding.changes if left_to_people(change)]  # fmt: skip
+    return [
+        (finding, change)
+        for finding in diagnosis.findings
+        if finding.status == "found"
+        for change in finding.changes
+        if left_to_people(change)
+    ]
 
 
-def affordable(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], left: int) -> tuple[tuple[str, Any], ...]:
+def affordable_edits(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], left: int) -> tuple[tuple[str, Any], ...]:
     """The same, with as many epochs as are left where it asks for more; never fewer than the run had."""
     least = int(spec["training"]["epochs"])
-    return tuple((path, max(least, min(int(value), left)) if path == "training.epochs" else value)
-                 for path, value in edits)  # fmt: skip
+    return tuple(
+        (path, max(least, min(int(value), left)) if path == "training.epochs" else value) for path, value in edits
+    )
 
 
-def edited(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
     """`spec` with the edits, complete; None where that is nothing that could be trained."""
     for path, value in edits:
         spec = with_setting(spec, path, value)
@@ -128,7 +135,7 @@ def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> lis
     """Neighbours of `spec`, in an order that the seed gives."""
     found = []
     for path, value in neighbours(spec):
-        made = edited(spec, [(path, value)])
+        made = edited_spec(spec, [(path, value)])
         if made is None or made == spec or made in tried:
             continue
         epochs = int(made["training"]["epochs"])

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from improve.experiments.auto.budget import BudgetWatcher, trained
-from improve.experiments.auto.journal import DROPPED, FAILED, Step, Story
+from improve.experiments.auto.budget import BudgetWatcher, trained_run
+from improve.experiments.auto.journal import DROPPED, FAILED, AutoStep, Journal
 from improve.runs.run import Run
 from improve.spec.spec import Spec
 
@@ -30,7 +30,7 @@ def sizes(count: int) -> list[int]:
 
 
 def stage(bracket: int, left: int) -> int:
-    """Which rung comes next; of a race whose lines were torn, one that is not too early."""
+    """Which rung comes next; of steps whose lines were torn, one that is not too early."""
     place = next(place for place, size in enumerate(sizes(bracket)) if size <= left)
     return min(place, len(SHARES) - 1)
 
@@ -42,24 +42,24 @@ def cost(count: int, epochs: int) -> int:
     return sum(left * (end - begin) for left, begin, end in zip(sizes(count), begins, ends, strict=True))
 
 
-def affordable(left: int, epochs: int) -> int:
-    """How many candidates may race for `left` epochs; 0: not even one."""
+def affordable_candidates(left: int, epochs: int) -> int:
+    """How many candidates may be trained side by side for `left` epochs; 0: not even one."""
     return next((count for count in range(MOST, 0, -1) if cost(count, epochs) <= left), 0)
 
 
-def race(
-    story: Story, steps: Sequence[Step], spec_of: Callable[[Story, Step], Spec], clock: BudgetWatcher
-) -> tuple[Step, list[Step]]:
-    """The candidate that is left to be trained to its end, and those that were given up, written down. A race that was
+def successive_halving(
+    journal: Journal, steps: Sequence[AutoStep], spec_of: Callable[[Journal, AutoStep], Spec], watcher: BudgetWatcher
+) -> tuple[AutoStep, list[AutoStep]]:
+    """The candidate that is left to be trained to its end, and those that were given up, written down. What was
     broken off goes on at the rung it was at: `bracket` is what it began with."""
-    behind = list[Step]()
+    behind = list[AutoStep]()
     while len(steps) > 1:
-        epochs = min(spec_of(story, step).training.epochs for step in steps)
+        epochs = min(spec_of(journal, step).training.epochs for step in steps)
         rung = rungs(epochs)[stage(steps[0].bracket, len(steps))]
-        runs = [trained(story, step.run, spec_of(story, step), clock, rung) for step in steps]
+        runs = [trained_run(journal, step.run, spec_of(journal, step), watcher, rung) for step in steps]
         order = sorted(zip(runs, steps, strict=True), key=lambda pair: reached(pair[0], rung))
         ahead = math.ceil(len(order) / 2)
-        behind += story.write_all([given_up(step, one, rung, epochs) for one, step in order[ahead:]])
+        behind += journal.write_all([given_up(step, one, rung, epochs) for one, step in order[ahead:]])
         steps = [step for _, step in order[:ahead]]
     return steps[0], behind
 
@@ -71,7 +71,7 @@ def reached(one: Run, rung: int) -> tuple[float, float]:
     return min((float(row["validation_error"]), float(row["validation_cross_entropy"])) for row in one.history[:rung])
 
 
-def given_up(step: Step, one: Run, rung: int, epochs: int) -> Step:
+def given_up(step: AutoStep, one: Run, rung: int, epochs: int) -> AutoStep:
     if one.status == FAILED:
         return replace(step, verdict=FAILED, why=str(one.summary.error or one.status))
     return replace(step, verdict=DROPPED, why=f"behind after {rung} of {epochs} epochs")

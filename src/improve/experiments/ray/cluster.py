@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError
-from improve.experiments.ray.worker import installed, others, where
+from improve.experiments.ray.worker import different_versions, installed_versions, node_name
 
 EXTRA = "ray>=2.50"
 KNOCK = 5.0  # seconds that a cluster has to answer
@@ -32,7 +32,7 @@ def check_installed() -> None:
         raise UsageError("--ray needs Ray, which is not installed", fix=f"pip install '{EXTRA}' (the extra ray)")
 
 
-def rooms(cluster: Cluster, have: Mapping[str, float]) -> int:
+def trials_with_room(cluster: Cluster, have: Mapping[str, float]) -> int:
     """For so many trials the cluster has room."""
     wanted = {"CPU": cluster.cpus, "GPU": cluster.gpus}
     return max(1, int(min((have.get(key, 0) / need for key, need in wanted.items() if need), default=1)))
@@ -43,7 +43,7 @@ def needs(cluster: Cluster) -> dict[str, Any]:
     return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else 0}
 
 
-def connected(cluster: Cluster) -> list[str]:
+def connect(cluster: Cluster) -> list[str]:
     """Join the cluster; its nodes by name. Raises ImproveError where there is none, UsageError where no trial has room
     or a node has other versions than this one."""
     import ray
@@ -95,11 +95,9 @@ def check_alike(identities: list[str], names: list[str]) -> list[str]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    asked = [
-        ray.remote(about).options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(one, soft=False))
-        for one in identities
-    ]  # fmt: skip
-    mine, told, wrong = installed(), list[str](), list[str]()
+    places = [NodeAffinitySchedulingStrategy(identity, soft=False) for identity in identities]
+    asked = [ray.remote(node_versions).options(num_cpus=0, scheduling_strategy=place) for place in places]
+    mine, told, wrong = installed_versions(), list[str](), list[str]()
     for identity, name, answer in zip(identities, names, [one.remote() for one in asked], strict=True):
         try:
             place, theirs = ray.get(answer)
@@ -109,16 +107,16 @@ def check_alike(identities: list[str], names: list[str]) -> list[str]:
                 wrong.append(f"{name} cannot run improve: {first_line(error)}")
             continue
         told.append(place)
-        different = others(mine, theirs)
+        different = different_versions(mine, theirs)
         wrong += [f"{place} has {different}"] if different else []
     if wrong:
         raise UsageError("; ".join(wrong), fix=SAME)
     return told
 
 
-def about() -> tuple[str, dict[str, str]]:
+def node_versions() -> tuple[str, dict[str, str]]:
     """Asked on every node."""
-    return where(), installed()
+    return node_name(), installed_versions()
 
 
 def first_line(error: BaseException) -> str:

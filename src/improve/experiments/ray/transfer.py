@@ -22,7 +22,7 @@ LARGE = 1 << 20  # bytes, from which on an array travels by itself
 ARRIVING = ".arriving-"  # folders that are still being written
 
 
-class Parcel(NamedTuple):
+class Packed(NamedTuple):
     """A value without its large `arrays`; these by a digest of their contents, or what stands for them."""
 
     frame: bytes
@@ -49,7 +49,7 @@ class Packer(pickle.Pickler):
 class Unpacker(pickle.Unpickler):
     """What this very program has packed; nothing that others could have written."""
 
-    def __init__(self, parcel: Parcel, fetch: Callable[[Any], NDArray[Any]]):
+    def __init__(self, parcel: Packed, fetch: Callable[[Any], NDArray[Any]]):
         super().__init__(io.BytesIO(parcel.frame))
         self.parcel, self.fetch = parcel, fetch
 
@@ -57,7 +57,7 @@ class Unpacker(pickle.Unpickler):
         return self.fetch(self.parcel.arrays[digest])
 
 
-def packed(value: Any, kept: dict[str, Any], keep: Callable[[NDArray[Any]], Any]) -> Parcel:
+def pack(value: Any, kept: dict[str, Any], keep: Callable[[NDArray[Any]], Any]) -> Packed:
     """`kept`: by digest, what `keep` gave for the arrays of the parcels before."""
     needed = dict[str, Any]()
 
@@ -68,20 +68,20 @@ def packed(value: Any, kept: dict[str, Any], keep: Callable[[NDArray[Any]], Any]
 
     stream = io.BytesIO()
     Packer(stream, store).dump(value)
-    return Parcel(stream.getvalue(), needed)
+    return Packed(stream.getvalue(), needed)
 
 
-def unpacked(parcel: Parcel, fetch: Callable[[Any], NDArray[Any]]) -> Any:
+def unpack(parcel: Packed, fetch: Callable[[Any], NDArray[Any]]) -> Any:
     return Unpacker(parcel, fetch).load()
 
 
-def folder_packed(folder: Path) -> dict[str, bytes | None]:
+def pack_folder(folder: Path) -> dict[str, bytes | None]:
     """Contents by relative path; None: a folder."""
     inside = sorted(folder.rglob("*"))
     return {path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes() for path in inside}
 
 
-def folder_unpacked(contents: Mapping[str, bytes | None], folder: Path) -> None:
+def unpack_folder(contents: Mapping[str, bytes | None], folder: Path) -> None:
     """Whole or not at all; what had this name before is replaced. Raises ValueError where a path leads elsewhere."""
     arriving = Path(tempfile.mkdtemp(prefix=ARRIVING, dir=folder.parent))
     whole = arriving / folder.name

@@ -12,9 +12,9 @@ from typing import Any
 
 from improve.engine.data.prepare import LastPrepared
 from improve.errors import ImproveError, UsageError
-from improve.experiments.ray.cluster import SAME, Cluster, connected, first_line, needs, rooms
-from improve.experiments.ray.transfer import folder_unpacked, packed, remove_arriving
-from improve.experiments.ray.worker import Order, Post, installed, serve, where
+from improve.experiments.ray.cluster import SAME, Cluster, connect, first_line, needs, trials_with_room
+from improve.experiments.ray.transfer import pack, remove_arriving, unpack_folder
+from improve.experiments.ray.worker import Order, Post, installed_versions, node_name, serve
 from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
 from improve.runs import ledger, run
 from improve.spec.identity import experiment_identity
@@ -29,16 +29,16 @@ class RayTrials:
     """Every trial is a Ray task; its data lie in Ray's object store, which brings them to each node once."""
 
     def __init__(self, runs: Path, watcher: SweepWatcher, cluster: Cluster):
-        self.runs, self.watcher, self.installed = runs, watcher, installed()
+        self.runs, self.watcher, self.installed = runs, watcher, installed_versions()
         self.judge: Judge | None = None
         self.stopping, self.open, self.kept, self.last = False, dict[Any, str](), dict[str, Any](), LastPrepared()
         self.sent: tuple[Any, Any] = (None, None)  # the data last read, and what stands for them in the cluster
-        nodes = connected(cluster)
+        nodes = connect(cluster)
         remove_arriving(runs)
         self.ray = importlib.import_module("ray")
         for node in nodes:
-            self.log("", "there" if node != where() else "driver", node)
-        self.at_once = rooms(cluster, self.ray.cluster_resources())
+            self.log("", "there" if node != node_name() else "driver", node)
+        self.at_once = trials_with_room(cluster, self.ray.cluster_resources())
         self.post = self.beside(self.ray.remote(num_cpus=0)(Post)).remote()
         self.told = self.post.next.remote()
         self.task = self.ray.remote(**needs(cluster), max_retries=AGAIN)(serve)
@@ -60,7 +60,7 @@ class RayTrials:
         """Read here, once; a node needs no data of its own. Trials that share them share the reference."""
         read = self.last.of(spec, self.watcher.reading)
         if read is not self.sent[0]:
-            self.sent = read, self.ray.put(packed(read, self.kept, self.ray.put))
+            self.sent = read, self.ray.put(pack(read, self.kept, self.ray.put))
         return self.sent[1]
 
     def finished(self) -> Iterator[Outcome]:
@@ -108,7 +108,7 @@ class RayTrials:
 
     def received(self, name: str, contents: Mapping[str, bytes | None]) -> Path:
         folder = self.runs / run.checked_name(name)
-        folder_unpacked(contents, folder)
+        unpack_folder(contents, folder)
         made = run.load(folder)
         if made.summary.validation is not None:
             digests = made.fingerprint.get("validation"), experiment_identity(made.spec)

@@ -14,14 +14,14 @@ from improve import __version__
 from improve.engine.data.prepare import PreparedData
 from improve.engine.training.environment import versions
 from improve.engine.training.watcher import Watcher
-from improve.experiments.ray.transfer import folder_packed, unpacked
-from improve.experiments.sweep.worker_process import outcome, specified, trial
+from improve.experiments.ray.transfer import pack_folder, unpack
+from improve.experiments.sweep.worker_process import outcome, spec_from, train_trial
 from improve.runs.run import checked_name
 
 
 class Order(NamedTuple):
     """What a node is asked for. `code`: name and content of the file of a model of the user's own; `data`: a reference
-    to the Parcel of them; `judged`: whether the driver has a say after every epoch; `installed`: what is, where the
+    to them, packed; `judged`: whether the driver has a say after every epoch; `installed`: what is, where the
     driver runs."""
 
     name: str
@@ -73,14 +73,14 @@ class PostReporter(Watcher):
 def serve(order: Order, post: Any) -> dict[str, Any]:
     """One trial, and what came of it, with the run folder as bytes."""
     # waited for: where the driver is gone, nobody wants this
-    got(post.tell.remote({"event": "begun", "name": order.name, "node": where()}))
-    if wrong := others(order.installed, installed()):  # of a node that came later
-        return {"event": "refused", "what": f"{where()} has {wrong}", "node": where()}
+    got(post.tell.remote({"event": "begun", "name": order.name, "node": node_name()}))
+    if wrong := different_versions(order.installed, installed_versions()):  # of a node that came later
+        return {"event": "refused", "what": f"{node_name()} has {wrong}", "node": node_name()}
     with tempfile.TemporaryDirectory(prefix="improve-") as place:
         event = outcome(lambda: trained(order, Path(place), PostReporter(post, order)))
         if event["event"] == "done":
-            event["contents"] = folder_packed(Path(event.pop("folder")))
-        return event | {"node": where()}
+            event["contents"] = pack_folder(Path(event.pop("folder")))
+        return event | {"node": node_name()}
 
 
 def got(reference: Any) -> Any:
@@ -99,8 +99,8 @@ def trained(order: Order, place: Path, reporter: Watcher) -> Path:
         code.write_bytes(order.code[1])
     runs = place / "runs"
     runs.mkdir()
-    spec = specified(order.spec, str(code) if code else None)
-    return trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
+    spec = spec_from(order.spec, str(code) if code else None)
+    return train_trial(spec, checked_name(order.name), runs, reporter, lambda: data_of(order.data))
 
 
 SHELF: list[tuple[str, PreparedData]] = []  # of the trial before
@@ -109,12 +109,12 @@ SHELF: list[tuple[str, PreparedData]] = []  # of the trial before
 def data_of(reference: Any) -> PreparedData:
     """The arrays lie in the node's object store, and are mapped from there."""
     if not SHELF or SHELF[0][0] != reference.hex():
-        SHELF[:] = [(reference.hex(), unpacked(got(reference), got))]
+        SHELF[:] = [(reference.hex(), unpack(got(reference), got))]
     return SHELF[0][1]
 
 
 @functools.cache
-def where() -> str:
+def node_name() -> str:
     """This node in words that a person can find it by."""
     import ray
 
@@ -122,12 +122,12 @@ def where() -> str:
     return f"{platform.node()} {ray.util.get_node_ip_address()} {context.get_node_id()[:8]}"
 
 
-def installed() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """What has to be the same on every node for the runs to be the same."""
     return {"improve": __version__, "python": platform.python_version(), **versions()}
 
 
-def others(here: dict[str, str], there: dict[str, str]) -> str:
+def different_versions(here: dict[str, str], there: dict[str, str]) -> str:
     """What is not the same, in words; nothing where all is."""
     keys = [key for key in here | there if here.get(key) != there.get(key)]
     return ", ".join(f"{key} {there.get(key)}, here {here.get(key)}" for key in keys)

@@ -9,7 +9,7 @@ from typing import Any
 from improve.errors import ImproveError, UsageError
 from improve.experiments.sweep.plan import Plan
 from improve.runs import files, run
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.flatten import differences
 from improve.spec.reading.search_space_syntax import SECTION
 
@@ -32,7 +32,7 @@ def settle(plan: Plan, folder: Path) -> None:
     if plan.base.model.code:
         run.bring_code(plan.base.model.code, folder)
     head = f"# what `improve sweep` was asked, {plan.file.name} under it; it can be swept again as it is\n"
-    files.write_text(folder / FILE, head + yamlfile.write(asked))
+    files.write_text(folder / FILE, head + yaml.write(asked))
 
 
 def written(plan: Plan) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def read(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        value = yamlfile.parse(file.read_text(encoding="utf-8"), str(file)).value
+        value = yaml.parse(file.read_text(encoding="utf-8"), str(file)).value
     except (OSError, ValueError) as error:
         raise ImproveError(f"{file} cannot be read: {error}", fix="give the sweep another name with --name") from error
     section = value.get(SECTION) if isinstance(value, dict) else None

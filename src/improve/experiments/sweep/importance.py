@@ -31,8 +31,9 @@ def importance(knobs: Sequence[Knob], trials: Sequence[tuple[Sequence[Any], floa
     """None where there are too few trials, or where nothing can be told from them. `trials`: values and error."""
     if len(trials) < LEAST or len(knobs) < 2 or len({error for _, error in trials}) < 2:
         return None
-    features = np.array([[number(knob, value) for knob, value in zip(knobs, values, strict=True)]
-                         for values, _ in trials])  # fmt: skip
+    features = np.array(
+        [[number(knob, value) for knob, value in zip(knobs, values, strict=True)] for values, _ in trials]
+    )
     costs, foretold = shuffled(features, np.array([error for _, error in trials]))
     if foretold < FORETOLD or costs.sum() <= 0:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from improve.errors import ImproveError
 from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
-from improve.experiments.sweep.worker import Heard, Worker
+from improve.experiments.sweep.worker import Events, Worker
 from improve.spec.spec import Spec
 
 
@@ -21,7 +21,7 @@ class LocalTrials:
         self.watcher, self.at_once, self.stopping = watcher, workers, False
         self.judge: Judge | None = None
         self.waiting: deque[tuple[str, Spec]] = deque()
-        self.heard: Heard = SimpleQueue()
+        self.heard: Events = SimpleQueue()
         self.workers = [Worker(runs, self.heard) for _ in range(workers)]
 
     def submit(self, name: str, spec: Spec) -> None:

@@ -28,7 +28,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9.]+|\.{2,}")
 LONGEST = 70  # characters of a name
 
 
-class Point(NamedTuple):
+class SweepPoint(NamedTuple):
     """One value for each knob, and the spec that makes; `wrong`: why it cannot be trained, in a space too large for
     every corner to be looked at."""
 
@@ -42,7 +42,7 @@ class Trial(NamedTuple):
 
     number: int
     name: str
-    point: Point
+    point: SweepPoint
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Plan:
     def keys(self) -> tuple[str, ...]:
         return tuple(knob.key for knob in self.knobs)
 
-    def point(self, values: Sequence[Any]) -> Point:
+    def point(self, values: Sequence[Any]) -> SweepPoint:
         """The point with these values. Raises SpecError, each mistake with the point that has it."""
         spec, problems = self.tried(values)
         if problems:
             raise SpecError([replace(one, what=f"{one.what}, at {self.told(values)}") for one in problems])
-        return Point(tuple(values), spec)
+        return SweepPoint(tuple(values), spec)
 
     def tried(self, values: Sequence[Any]) -> tuple[Spec, list[Problem]]:
         tree = Tree(self.tree.value, dict(self.tree.values), dict(self.tree.keys), list(self.tree.problems))
@@ -95,9 +95,13 @@ class Plan:
 
 
 def plan(
-    file: Path, words: Sequence[str], code: bool = True, search: str | None = None, trials: int | None = None,
+    file: Path,
+    words: Sequence[str],
+    code: bool = True,
+    search: str | None = None,
+    trials: int | None = None,
     seeds: int | None = None,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Read a spec, its section `sweep` and the words of the command line, which come first.
 
     Raises SpecError with all mistakes of the spec and of the words, UsageError where they contradict each other.
@@ -186,12 +190,12 @@ def check_grid(knobs: Sequence[Knob], trials: int | None) -> None:
         raise UsageError(f"a grid has all its {size:,} points, not {trials:,} of them", fix=fix)
 
 
-def grid(plan: Plan) -> list[Point]:
+def grid(plan: Plan) -> list[SweepPoint]:
     """Every point, the last knob fastest. Raises SpecError where some are no valid specs."""
     return valid(plan, product(*(knob.listed for knob in plan.knobs)))
 
 
-def drawn(plan: Plan, number: int) -> tuple[Any, ...]:
+def random_values(plan: Plan, number: int) -> tuple[Any, ...]:
     """The values of random trial `number`: they depend on the seed and the number, on nothing else."""
     chance = keyed(plan.base.seed, "sweep", number)
     return tuple(knob.drawn(float(chance.random())) for knob in plan.knobs)
@@ -210,17 +214,17 @@ def corners(plan: Plan) -> Iterator[tuple[Any, ...]]:
             yield (*first[:place], value, *first[place + 1 :])
 
 
-def check(plan: Plan) -> list[Point]:
+def check(plan: Plan) -> list[SweepPoint]:
     """The points of a grid, or the corners of another space. Raises SpecError where some are no valid specs."""
     return grid(plan) if plan.search == "grid" else valid(plan, corners(plan))
 
 
-def valid(plan: Plan, rows: Iterable[tuple[Any, ...]]) -> list[Point]:
+def valid(plan: Plan, rows: Iterable[tuple[Any, ...]]) -> list[SweepPoint]:
     """The points with these values; of a mistake that many share the first is named, and how many there are."""
     points, wrong, first = [], dict[tuple[str, str], int](), dict[tuple[str, str], tuple[Problem, str]]()
     for values in rows:
         spec, problems = plan.tried(values)
-        points.append(Point(values, spec))
+        points.append(SweepPoint(values, spec))
         for problem in problems:
             key = problem.where, problem.what
             wrong[key] = wrong.get(key, 0) + 1
@@ -238,7 +242,7 @@ def named(problem: Problem, at: str, count: int, total: int) -> Problem:
     return replace(problem, what=f"{problem.what}, at {at}{more}")
 
 
-def names(plan: Plan, points: Sequence[Point]) -> list[str]:
+def names(plan: Plan, points: Sequence[SweepPoint]) -> list[str]:
     """A name for each: its settings in few words, with a digest where they do not tell it from the others."""
     told = [slug(plan, point.values) for point in points]
     often = Counter(told)
@@ -246,7 +250,7 @@ def names(plan: Plan, points: Sequence[Point]) -> list[str]:
     return [one if often[one] == 1 else f"{one}-{digest(point.spec)}" for one, point in pairs]
 
 
-def numbered(plan: Plan, number: int, point: Point) -> Trial:
+def numbered_trial(plan: Plan, number: int, point: SweepPoint) -> Trial:
     """Trials that come in an order bear their number."""
     return Trial(number, f"{number:03d}-{names(plan, [point])[0]}", point)
 

@@ -21,7 +21,7 @@ from improve.runs import files
 from improve.runs.run import Run
 from improve.runs.schema import Measured
 from improve.runs.test_part import open_test
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.search_space import Knob
 from improve.statistics.student_t import students_t
 
@@ -55,7 +55,7 @@ class Edge(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SweepVerdict:
     """`best` is the result with the lowest mean validation error. `optimism`: by how much that is expected to look too
     good, for having been chosen among `tried` points, `equals` of them within chance."""
 
@@ -76,25 +76,33 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "search": self.plan.search, "seeds": self.plan.seeds, "settings": self.plan.keys, "counts": self.counts,
-            "trials": [told(self.plan, one) for one in self.results],
-            "best": told(self.plan, self.best), "validation": self.validation._asdict(),
+            "search": self.plan.search,
+            "seeds": self.plan.seeds,
+            "settings": self.plan.keys,
+            "counts": self.counts,
+            "trials": [trial_as_json(self.plan, one) for one in self.results],
+            "best": trial_as_json(self.plan, self.best),
+            "validation": self.validation._asdict(),
             "test": self.test._asdict() if self.test else None,
             "luck": {"tried": self.tried, "equals": self.equals, "optimism": self.optimism},
             "edges": [edge._asdict() for edge in self.edges],
             "importance": self.importance._asdict() if self.importance else None,
-        }  # fmt: skip
+        }
 
 
-def told(plan: Plan, result: Result) -> dict[str, Any]:
+def trial_as_json(plan: Plan, result: Result) -> dict[str, Any]:
     """One trial as plain data."""
     return {
-        "name": result.trial.name, "point": dict(zip(plan.keys, result.values, strict=True)), "status": result.status,
-        "error": result.error, "runs": [made.name for made in result.runs], "cause": result.cause or None,
-    }  # fmt: skip
+        "name": result.trial.name,
+        "point": dict(zip(plan.keys, result.values, strict=True)),
+        "status": result.status,
+        "error": result.error,
+        "runs": [made.name for made in result.runs],
+        "cause": result.cause or None,
+    }
 
 
-def conclude(plan: Plan, folder: Path, results: Sequence[Result]) -> Verdict:
+def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepVerdict:
     """Judge, open the winner's test part, and write sweep.json and best.yaml.
 
     Raises ImproveError where no trial has a result.
@@ -105,12 +113,19 @@ def conclude(plan: Plan, folder: Path, results: Sequence[Result]) -> Verdict:
     best, known = ranked[0], seen(results)
     test = open_tests(folder, best) if all(made.has_test for made in best.runs) else ()
     tried, equals, optimism = chance(best, known)
-    verdict = Verdict(
-        plan, tuple(results), best, spread([made.validation for made in best.runs]),
-        spread(test) if test else None, tried, equals, optimism, tuple(edges(plan, best, known)),
-        importance(plan.knobs, [(one.values, one.error) for one in results if one.error is not None and
-                                one.status in ("finished", "diverged")]),
-    )  # fmt: skip
+    trained = [one for one in results if one.status in ("finished", "diverged")]
+    verdict = SweepVerdict(
+        plan,
+        tuple(results),
+        best,
+        spread([made.validation for made in best.runs]),
+        spread(test) if test else None,
+        tried,
+        equals,
+        optimism,
+        tuple(edges(plan, best, known)),
+        importance(plan.knobs, [(one.values, one.error) for one in trained if one.error is not None]),
+    )
     files.write_json(folder / RESULT, verdict.as_json())
     write_best(verdict, folder)
     return verdict
@@ -191,17 +206,17 @@ def open_tests(folder: Path, best: Result) -> list[Measured]:
     return [open_test(made, again=made.name in shown) for made in best.runs]
 
 
-def write_best(verdict: Verdict, folder: Path) -> None:
+def write_best(verdict: SweepVerdict, folder: Path) -> None:
     """The winner's spec, with what it reaches on top."""
-    spec, reached = verdict.best.trial.point.spec, measured(verdict.validation)
+    spec, reached = verdict.best.trial.point.spec, spread_text(verdict.validation)
     lines = [f"the best of {len(verdict.results)} points by {verdict.plan.search}: validation error {reached}"]
     if verdict.test:
-        lines.append(f"test error {measured(verdict.test)}, opened once, for this one")
+        lines.append(f"test error {spread_text(verdict.test)}, opened once, for this one")
     lines.append(f"  improve train {folder / BEST}")
     head = "".join(f"# {visible(line)}\n" for line in lines)
-    files.write_text(folder / BEST, head + yamlfile.write(spec.complete()))
+    files.write_text(folder / BEST, head + yaml.write(spec.complete()))
 
 
-def measured(found: Spread) -> str:
+def spread_text(found: Spread) -> str:
     over = f"{found.seeds} seeds, " if found.seeds > 1 else ""
     return f"{100 * found.error:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}] ({over}n={found.n:,})"

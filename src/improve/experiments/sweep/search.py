@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from improve.errors import UsageError
-from improve.experiments.sweep.plan import Plan, Trial, drawn, grid, names, numbered
+from improve.experiments.sweep.plan import Plan, Trial, grid, names, numbered_trial, random_values
 
 EXTRA = "optuna>=5"
 ADAPTIVE = ("tpe", "hyperband")
@@ -62,5 +62,5 @@ def search(plan: Plan) -> Search:
         points = grid(plan)
         told = names(plan, points)
         return Listed([Trial(place, name, point) for place, (name, point) in enumerate(zip(told, points, strict=True))])
-    points = [plan.point(drawn(plan, number)) for number in range(plan.trials or 0)]
-    return Listed([numbered(plan, place, point) for place, point in enumerate(points)])
+    points = [plan.point(random_values(plan, number)) for number in range(plan.trials or 0)]
+    return Listed([numbered_trial(plan, place, point) for place, point in enumerate(points)])

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from improve.experiments.sweep.plan import Plan, Point, Trial, numbered
+from improve.experiments.sweep.plan import Plan, SweepPoint, Trial, numbered_trial
 from improve.spec.reading.search_space import Knob
 
 STARTUP = 10  # trials that are drawn before any is proposed
@@ -33,7 +33,9 @@ class Proposed:
             asked = self.open[number] = self.study.ask(self.space)
             values = [value(knob, asked.params[knob.key]) for knob in self.plan.knobs]
             spec, problems = self.plan.tried(values)
-            trials.append(numbered(self.plan, number, Point(tuple(values), spec, problems[0].what if problems else "")))
+            trials.append(
+                numbered_trial(self.plan, number, SweepPoint(tuple(values), spec, problems[0].what if problems else ""))
+            )
         return trials
 
     def judge(self, trial: Trial, row: dict[str, Any]) -> str:

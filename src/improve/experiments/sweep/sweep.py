@@ -46,7 +46,7 @@ class Result:
         return self.trial.point.values
 
 
-class Member(NamedTuple):
+class TrialRun(NamedTuple):
     """One run that a trial needs."""
 
     trial: Trial
@@ -88,11 +88,11 @@ class Sweep:
 
     def __init__(self, folder: Path, search: Search, seeds: int, trials: Trials, watcher: SweepWatcher):
         self.folder, self.search, self.seeds, self.trials, self.watcher = folder, search, seeds, trials, watcher
-        self.known = found(folder)
+        self.known = runs_by_spec(folder)
         self.failed: dict[str, str] = {}
         self.alike: list[str] = []
         self.told: set[str] = set()
-        self.members: dict[str, Member] = {}  # by the name of the run
+        self.members: dict[str, TrialRun] = {}  # by the name of the run
 
     def walk(self) -> list[Result]:
         """All trials. Raises BrokenOff, and ImproveError where one trial after another fails alike."""
@@ -124,17 +124,17 @@ class Sweep:
         for name, outcome in self.trials.finished():
             self.take(self.members[name], outcome)
 
-    def wanted(self, asked: Sequence[Trial]) -> list[Member]:
+    def wanted(self, asked: Sequence[Trial]) -> list[TrialRun]:
         """The runs of these trials, those with equal specs once."""
         members = [member for trial in asked for member in self.members_of(trial)]
         return [*{member.key: member for member in reversed(members)}.values()][::-1]
 
-    def members_of(self, trial: Trial) -> Iterator[Member]:
+    def members_of(self, trial: Trial) -> Iterator[TrialRun]:
         spec = trial.point.spec
         for seed in range(spec.seed, spec.seed + self.seeds):
-            yield Member(trial, f"{trial.name}-seed{seed}", spec.model_copy(update={"seed": seed}))
+            yield TrialRun(trial, f"{trial.name}-seed{seed}", spec.model_copy(update={"seed": seed}))
 
-    def over(self, member: Member, made: Run) -> bool:
+    def over(self, member: TrialRun, made: Run) -> bool:
         """Whether there is nothing left to train; the judge hears of what was trained before."""
         reasons = [self.search.judge(member.trial, row) for row in made.history]
         if is_over(made):
@@ -149,7 +149,7 @@ class Sweep:
         """A name that no other spec's run has taken: the space was another one, perhaps."""
         return free_name(name, {run.name for run in self.known.values()} | self.members.keys())
 
-    def take(self, member: Member, outcome: Path | ImproveError) -> None:
+    def take(self, member: TrialRun, outcome: Path | ImproveError) -> None:
         """A run that is at its end, or a failure; one that was stopped waits for the next time."""
         made = run.load(outcome) if isinstance(outcome, Path) else outcome
         if isinstance(made, Run):
@@ -161,12 +161,12 @@ class Sweep:
         self.tell(member, made)
         self.check_alike(member, made)
 
-    def tell(self, member: Member, made: Run | ImproveError) -> None:
+    def tell(self, member: TrialRun, made: Run | ImproveError) -> None:
         if member.key not in self.told:
             self.told.add(member.key)
             self.watcher.member(len(self.told), self.search.total * self.seeds, member.name, made)
 
-    def check_alike(self, member: Member, made: Run | ImproveError) -> None:
+    def check_alike(self, member: TrialRun, made: Run | ImproveError) -> None:
         """Raises ImproveError where the last few failed with the same cause."""
         if isinstance(made, Run):
             self.alike = []
@@ -194,7 +194,7 @@ class Sweep:
         return Result(trial, runs, status, error, reason)
 
 
-def found(folder: Path) -> dict[str, Run]:
+def runs_by_spec(folder: Path) -> dict[str, Run]:
     """The runs of a folder by their specs; of several with the same one, the one that got furthest."""
     runs = dict[str, Run]()
     for place in sorted(folder.iterdir()):

@@ -16,7 +16,7 @@ from typing import IO, Any
 from improve.errors import ImproveError
 
 Process = subprocess.Popen[str]
-Heard = SimpleQueue[tuple[Process, dict[str, Any] | None]]  # None: the process has died
+Events = SimpleQueue[tuple[Process, dict[str, Any] | None]]  # None: the process has died
 COMMAND = ("-P", "-m", "improve.experiments.sweep.worker_process")
 PATIENCE = 20.0  # seconds for the process to end once it is killed
 GROWING = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # else the first takes all
@@ -26,7 +26,7 @@ class Worker:
     """Keras is imported once, data that trials share are read once. `name` of the trial in hand, "" where there is
     none."""
 
-    def __init__(self, runs: Path, heard: Heard):
+    def __init__(self, runs: Path, heard: Events):
         self.runs, self.heard, self.name = runs, heard, ""
         self.process: Process | None = None
         self.errors: IO[bytes] | None = None
@@ -47,9 +47,15 @@ class Worker:
             self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
             # a session of its own: Ctrl+C reaches this process only, which passes it on
             self.process = subprocess.Popen(
-                [sys.executable, *COMMAND, str(self.runs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=self.errors, text=True, encoding="utf-8", start_new_session=True, env=GROWING | os.environ,
-            )  # fmt: skip
+                [sys.executable, *COMMAND, str(self.runs)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+                env=GROWING | os.environ,
+            )
             threading.Thread(target=listen, args=(self.process, self.heard), daemon=True).start()
         return self.process
 
@@ -81,7 +87,7 @@ class Worker:
                     stream.close()
 
 
-def listen(process: Process, heard: Heard) -> None:
+def listen(process: Process, heard: Events) -> None:
     """Pass on whole lines of JSON until the process has died."""
     assert process.stdout
     with process.stdout as lines:

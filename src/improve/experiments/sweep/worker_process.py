@@ -79,8 +79,8 @@ def serve(line: Line, runs: Path, last: LastPrepared) -> None:
     reporter = LineReporter(line, order["judged"])
 
     def work() -> Path:
-        spec = specified(order["spec"], order["code"])
-        return trial(spec, order["name"], runs, reporter, lambda: last.of(spec, reporter.reading))
+        spec = spec_from(order["spec"], order["code"])
+        return train_trial(spec, order["name"], runs, reporter, lambda: last.of(spec, reporter.reading))
 
     line.say(**outcome(work))
 
@@ -96,14 +96,14 @@ def outcome(work: Callable[[], Path]) -> dict[str, Any]:
         return {"event": "failed", "what": f"{type(error).__name__}: {error}"}
 
 
-def specified(plain: dict[str, Any], code: str | None) -> Spec:
+def spec_from(plain: dict[str, Any], code: str | None) -> Spec:
     """A complete spec names the file of a model of the user's own without its folder."""
     if code:
         plain["model"]["target"] = f"{code}:{plain['model']['target'].partition(':')[2]}"
     return Spec.model_validate(plain)
 
 
-def trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], PreparedData]) -> Path:
+def train_trial(spec: Spec, name: str, runs: Path, watcher: Watcher, read: Callable[[], PreparedData]) -> Path:
     """Train it, or go on with it; as in a process of its own, whatever was trained before. `read` gives its data."""
     data, folder = read(), runs / checked_name(name)
     remove_husk(folder, spec)

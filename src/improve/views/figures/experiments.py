@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from improve.experiments.learning_curve import Curve, span
-from improve.experiments.lr_range import RateRange, short
+from improve.experiments.learning_curve import LearningCurve, span
+from improve.experiments.lr_range import RateRange, rate_text
 from improve.figure import COLORS, GREY, figure, save, tidy
 from improve.lazy import np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLOR = COLORS["validation"]
 
 
-def draw_learning_curve(file: Path, curve: Curve) -> None:
+def draw_learning_curve(file: Path, curve: LearningCurve) -> None:
     """Validation error against training images: each run, the means, and the 95 % range of the fitted laws."""
     made = figure(4.6)
     axes = made.add_axes((0.09, 0.13, 0.87, 0.75))
@@ -40,7 +40,7 @@ TITLES = {
 }
 
 
-def _law(axes: Axes, curve: Curve, largest: int) -> None:
+def _law(axes: Axes, curve: LearningCurve, largest: int) -> None:
     """The band of both laws, and the mean of their best fits: dashed beyond the data."""
     ends = min(curve.errors), curve.forecasts[-1].size
     grid = np.geomspace(*ends, 60)
@@ -52,7 +52,7 @@ def _law(axes: Axes, curve: Curve, largest: int) -> None:
         axes.plot(part, 100 * np.array(best), style, color=COLOR, linewidth=1.5)
 
 
-def _runs(axes: Axes, curve: Curve) -> None:
+def _runs(axes: Axes, curve: LearningCurve) -> None:
     for size, errors in curve.errors.items():
         axes.plot([size] * len(errors), [100 * error for error in errors], "o", color=GREY, markersize=3, alpha=0.7)
         mean = 100 * statistics.fmean(errors)
@@ -60,7 +60,7 @@ def _runs(axes: Axes, curve: Curve) -> None:
         axes.annotate(f"{mean:.1f} %", (size, mean), (8, 5), textcoords="offset points", fontsize=9, color=COLOR)
 
 
-def _forecasts(axes: Axes, curve: Curve, largest: int) -> None:
+def _forecasts(axes: Axes, curve: LearningCurve, largest: int) -> None:
     axes.axvline(largest, color=GREY, linewidth=0.8, linestyle=":")
     for words, side in (("measured   ", "right"), ("   forecast", "left")):
         axes.annotate(words, (largest, 1.0), xycoords=axes.get_xaxis_transform(), ha=side, fontsize=8, color=GREY)
@@ -90,12 +90,12 @@ def draw_rate_range(file: Path, found: RateRange) -> None:
         axes.plot(*sweep.smooth(), color=COLORS["train"], linewidth=1.6, alpha=0.9)
     top = 1.25 * max((sweep.losses[0] for sweep in found.sweeps if sweep.losses), default=1.0)
     axes.set(xscale="log", ylim=(0, top), ylabel="loss of the batch", xlabel="learning rate")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: short(rate)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: rate_text(rate)))
     axes.set_title("The loss while the rate rises, one curve per seed", loc="left", fontsize=11, y=1.03)
     across = axes.get_xaxis_transform()
     if found.low is not None and found.high is not None:
         axes.axvspan(found.low, found.high, color=COLORS["train_dev"], alpha=0.18, linewidth=0)
-        words = f"{short(found.low)} to {short(found.high)}"
+        words = f"{rate_text(found.low)} to {rate_text(found.high)}"
         middle = (found.low * found.high) ** 0.5
         axes.annotate(words, (middle, 0.04), xycoords=across, ha="center", fontsize=9, color=COLORS["train_dev"])
     axes.axvline(found.own, color=COLOR, linewidth=1.5, linestyle="--")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve.errors import printable
-from improve.experiments.sweep.result import Verdict
+from improve.experiments.sweep.result import SweepVerdict
 from improve.experiments.sweep.sweep import Result
 from improve.figure import COLORS, GREY, figure, save, tidy
 from improve.lazy import np
@@ -23,7 +23,7 @@ NAMED = 8  # values of an axis that are written out
 BEST = COLORS["validation"]
 
 
-def draw_sweep(file: Path, verdict: Verdict) -> None:
+def draw_sweep(file: Path, verdict: SweepVerdict) -> None:
     """Validation error against each setting; the best point is marked in each slice."""
     if not verdict.plan.knobs:
         draw_seeds(file, verdict)
@@ -33,7 +33,7 @@ def draw_sweep(file: Path, verdict: Verdict) -> None:
         draw_slices(file, verdict)
 
 
-def draw_slices(file: Path, verdict: Verdict) -> None:
+def draw_slices(file: Path, verdict: SweepVerdict) -> None:
     knobs = verdict.plan.knobs
     columns = min(COLUMNS, len(knobs))
     rows = -(-len(knobs) // columns)
@@ -55,12 +55,12 @@ def draw_slices(file: Path, verdict: Verdict) -> None:
     save(made, file)
 
 
-def title(verdict: Verdict) -> str:
+def title(verdict: SweepVerdict) -> str:
     error, low, high = (100 * number for number in verdict.validation[:3])
     return f"{len(verdict.results):,} points: the best has {error:.1f} % [{low:.1f}, {high:.1f}]"
 
 
-def limits(verdict: Verdict) -> tuple[float, float]:
+def limits(verdict: SweepVerdict) -> tuple[float, float]:
     """What the axis of the error spans: the worst lie at the top, where they would squeeze the others."""
     errors = sorted(100 * one.error for one in verdict.results if one.error is not None)
     low, high, middle = errors[0], errors[-1], errors[len(errors) // 2]
@@ -69,14 +69,14 @@ def limits(verdict: Verdict) -> tuple[float, float]:
     return top + room, max(0.0, low - room)
 
 
-def legend(verdict: Verdict) -> str:
+def legend(verdict: SweepVerdict) -> str:
     """What the marks mean that there are."""
     hollow = any(one.status in ("pruned", "diverged") for one in verdict.results)
     high = any((100 if one.error is None else 100 * one.error) > limits(verdict)[0] for one in verdict.results)
     return "   ".join(["hollow: stopped or diverged"] * hollow + ["triangle: beyond the axis"] * high)
 
 
-def draw_slice(axes: Axes, verdict: Verdict, place: int, knob: Knob) -> None:
+def draw_slice(axes: Axes, verdict: SweepVerdict, place: int, knob: Knob) -> None:
     """One setting: finished trials as dots, others hollow, those beyond the axis at its top."""
     top, _ = limits(verdict)
     for one in verdict.results:
@@ -123,7 +123,7 @@ def short_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else inline(value)
 
 
-def draw_parallel(file: Path, verdict: Verdict) -> None:
+def draw_parallel(file: Path, verdict: SweepVerdict) -> None:
     """One upright axis per setting and one for the error; each trial is a line, the better the darker."""
     knobs = verdict.plan.knobs
     made = figure(4.8, max(8.0, 1.35 * (len(knobs) + 1)))
@@ -145,7 +145,7 @@ def draw_parallel(file: Path, verdict: Verdict) -> None:
     save(made, file)
 
 
-def heights(verdict: Verdict, result: Result) -> list[float]:
+def heights(verdict: SweepVerdict, result: Result) -> list[float]:
     """Where the trial crosses each axis, from 0 to 1; the best error is at the top."""
     errors = [one.error for one in verdict.results if one.error is not None]
     low, high = min(errors), max(errors)
@@ -173,7 +173,7 @@ def label_error(axes: Axes, place: int, errors: Any) -> None:
         axes.annotate(f"{100 * error:.1f} %", (place, at), (4, 0), textcoords="offset points", fontsize=8, color=BEST)
 
 
-def draw_seeds(file: Path, verdict: Verdict) -> None:
+def draw_seeds(file: Path, verdict: SweepVerdict) -> None:
     """Without a setting that varies there are only seeds."""
     made = figure(3.2, 6)
     axes = made.add_axes((0.12, 0.17, 0.84, 0.7))

@@ -11,8 +11,14 @@ from typing import NamedTuple
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError
-from improve.experiments.auto.advice_prior import Trust
-from improve.experiments.auto.journal import FILE, KEPT, Step, Story, came_true
+from improve.experiments.auto.advice_prior import AdvicePrior
+from improve.experiments.auto.journal import (
+    FILE,
+    KEPT,
+    AutoStep,
+    Journal,
+    advice_tallies,
+)
 from improve.experiments.auto.proposals import Proposal, proposals
 from improve.runs import ledger
 from improve.runs.run import Run
@@ -30,7 +36,7 @@ def is_story(folder: Path) -> bool:
 class Place(NamedTuple):
     """A step, and how many changes lie between the start and it."""
 
-    step: Step
+    step: AutoStep
     depth: int
 
 
@@ -50,7 +56,7 @@ class Advice(NamedTuple):
 class Told:
     """The best is the winner's run."""
 
-    story: Story
+    story: Journal
 
     @cached_property
     def runs(self) -> dict[str, Run]:
@@ -73,7 +79,7 @@ class Told:
         return {name: self.story.folder / run for name, run in named.items() if run is not None}
 
     @property
-    def tried(self) -> list[Step]:
+    def tried(self) -> list[AutoStep]:
         return [step for step in self.story.decided if step.parent is not None]
 
     @property
@@ -121,9 +127,9 @@ def epochs_spent(told: Told) -> dict[str, int]:
     return found
 
 
-def tree(story: Story) -> Iterator[Place]:
+def tree(story: Journal) -> Iterator[Place]:
     """Each step below the one that it changes; one whose parent does not stand before it is a root."""
-    below: dict[str | None, list[Step]] = {None: []}
+    below: dict[str | None, list[AutoStep]] = {None: []}
     for step in story.steps:
         below[step.parent if step.parent in below else None].append(step)
         below[step.run] = []
@@ -136,14 +142,14 @@ def tree(story: Story) -> Iterator[Place]:
 
 def advice_by_finding(told: Told) -> list[Advice]:
     """By finding, the most tried first; what no finding had proposed comes last."""
-    groups: dict[str, list[Step]] = {}
+    groups: dict[str, list[AutoStep]] = {}
     for step in told.tried:
         groups.setdefault(step.code, []).append(step)
     found = [advice_of(code, steps) for code, steps in groups.items()]
     return sorted(found, key=lambda one: (not one.code, -one.tried, one.code))
 
 
-def advice_of(code: str, steps: list[Step]) -> Advice:
+def advice_of(code: str, steps: list[AutoStep]) -> Advice:
     won = [step.recovered for step in steps if step.recovered is not None]
     return Advice(
         code,
@@ -159,7 +165,7 @@ def untried_proposals(told: Told) -> list[Proposal]:
     """What is found in the run kept last and was not tried: it did not fit the budget any more."""
     if told.diagnosis is None:
         return []
-    return proposals(told.diagnosis, Trust(came_true(told.story.folder.parent)), told.story.tried, PLENTY)
+    return proposals(told.diagnosis, AdvicePrior(advice_tallies(told.story.folder.parent)), told.story.tried, PLENTY)
 
 
 def difference_from_start(told: Told) -> Paired | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from improve.experiments.auto.conclusion import doubt, optimism
-from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step
+from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, AutoStep
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs.run import Run
 from improve.runs.schema import Measured
@@ -138,7 +138,7 @@ def change(told: Told) -> str:
     return f"On the same {seen.n:,} images the best is {difference_text(seen)}" if seen else ""
 
 
-def shown(step: Step, depth: int, told: Told) -> dict[str, Any]:
+def shown(step: AutoStep, depth: int, told: Told) -> dict[str, Any]:
     """A line of the tree."""
     part = measured(told.runs.get(step.run))
     return {
@@ -156,7 +156,7 @@ def shown(step: Step, depth: int, told: Told) -> dict[str, Any]:
     }
 
 
-def why(step: Step) -> str:
+def why(step: AutoStep) -> str:
     """The finding, and what the change was to do about it."""
     return ": ".join(word for word in (f"{step.code} {step.title}".strip(), step.because) if word)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from improve import __version__
 from improve.diagnosis.comparison.compare import compare, labels
 from improve.errors import ImproveError, UsageError, printable, visible
-from improve.experiments.auto.journal import read
+from improve.experiments.auto.journal import read_journal
 from improve.runs.run import Run
 from improve.views.figures.report import overlay
 from improve.views.figures.svg import svg_element
@@ -32,7 +32,7 @@ def report(folders: Sequence[Path], test: bool = False) -> str:
     """The page; of a folder that `improve auto` made, the page of its story. `test`: the test errors may be told.
     Raises UsageError where none of the folders is a run."""
     if len(folders) == 1 and is_story(folders[0]):
-        return report_story(Told(read(folders[0])), test)
+        return report_story(Told(read_journal(folders[0])), test)
     shown, skipped = portraits(folders, test)
     if not shown:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)

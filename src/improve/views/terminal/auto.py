@@ -14,8 +14,8 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.training.watcher import Announcement
 from improve.errors import printable
 from improve.experiments.auto.budget import Budget
-from improve.experiments.auto.conclusion import Ending
-from improve.experiments.auto.journal import KEPT, Step, Story
+from improve.experiments.auto.conclusion import Conclusion
+from improve.experiments.auto.journal import KEPT, AutoStep, Journal
 from improve.experiments.auto.loop import AutoWatcher
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import Spec
@@ -29,7 +29,7 @@ class TerminalAutoWatcher(AutoWatcher):
 
     def __init__(self, quiet: bool = False):
         self.out, self.quiet = console(stderr=True), quiet
-        self.story: Story | None = None
+        self.journal: Journal | None = None
         self.live: Live | None = None
         self.doing = ""
 
@@ -42,22 +42,22 @@ class TerminalAutoWatcher(AutoWatcher):
     def epoch(self, row: dict[str, Any], best: int) -> None:
         self.say(f"epoch {row['epoch']}: validation error {percent(row['validation_error'])}")
 
-    def begun(self, story: Story, step: Step) -> None:
-        self.story = story
+    def begun(self, journal: Journal, step: AutoStep) -> None:
+        self.journal = journal
         if self.out.is_terminal and not self.quiet and self.live is None:
             self.live = Live(console=self.out, refresh_per_second=4, transient=True)
             self.live.start()
         self.say(f"{step.run}: {change_text(step)}")
 
-    def decided(self, story: Story, step: Step) -> None:
+    def decided(self, journal: Journal, step: AutoStep) -> None:
         if not self.quiet and self.live is None:
-            self.out.print(Text(step_line(story, step)))
+            self.out.print(Text(step_line(journal, step)))
         self.say("")
 
     def say(self, doing: str) -> None:
         self.doing = doing
-        if self.live is not None and self.story is not None:
-            self.live.update(Group(tree(self.story), Text(self.doing, "dim")))
+        if self.live is not None and self.journal is not None:
+            self.live.update(Group(tree(self.journal), Text(self.doing, "dim")))
 
     def close(self) -> None:
         """Safe to call twice."""
@@ -66,22 +66,22 @@ class TerminalAutoWatcher(AutoWatcher):
             self.live = None
 
 
-def tree(story: Story) -> Tree:
+def tree(journal: Journal) -> Tree:
     """Each run under the one that it changes."""
     nodes: dict[str, Tree] = {}
-    root = Tree(Text(printable(story.folder.name)))
-    for step in story.steps:
+    root = Tree(Text(printable(journal.folder.name)))
+    for step in journal.steps:
         above = nodes.get(step.parent or "", root)
-        nodes[step.run] = above.add(Text(step_line(story, step), "bold" if step.verdict == KEPT else ""))
+        nodes[step.run] = above.add(Text(step_line(journal, step), "bold" if step.verdict == KEPT else ""))
     return root
 
 
-def show_ending(story: Story, end: Ending, budget: Budget) -> None:
+def show_ending(journal: Journal, end: Conclusion, budget: Budget) -> None:
     out, best = console(), end.best
-    out.print(tree(story))
+    out.print(tree(journal))
     part, test = best.validation, end.test
     spent = f"{end.epochs} epochs" + (f" of {budget.epochs}" if budget.epochs else "")
-    runs = len(list(story.runs()))
+    runs = len(list(journal.runs()))
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))
     luck = f"the best of so many looks about {100 * end.optimism:.1f} points too good"
     out.print(Text(f"best     {best.name}: validation error {error_text(part)}; {luck}"))
@@ -92,4 +92,4 @@ def show_ending(story: Story, end: Ending, budget: Budget) -> None:
     for finding, change in end.left[:3]:
         told = f"{finding.code} {finding.title}: {change.path}: {inline(change.value)}"
         out.print(Text(f"for you  {printable(told, 200)}; it changes the images that judge the runs"))
-    out.print(Text(f"spec     {story.folder / 'best.yaml'}"))
+    out.print(Text(f"spec     {journal.folder / 'best.yaml'}"))

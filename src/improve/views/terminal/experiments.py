@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from improve.experiments.learning_curve import Curve, CurveWatcher, Point, span
-from improve.experiments.lr_range import METHODS, RateRange, RateWatcher, Sweep, short
+from improve.experiments.learning_curve import CurvePoint, CurveWatcher, LearningCurve, span
+from improve.experiments.lr_range import METHODS, RateRange, RateSweep, RateWatcher, rate_text
 from improve.views.terminal.console import console
 from improve.views.terminal.training import TerminalWatcher
 from improve.views.text.numbers import duration, percent
@@ -21,7 +21,7 @@ class TerminalCurveWatcher(TerminalWatcher, CurveWatcher):
         super().__init__(quiet=True)
         self.told = not quiet
 
-    def member(self, done: int, total: int, point: Point, left: float | None) -> None:
+    def member(self, done: int, total: int, point: CurvePoint, left: float | None) -> None:
         if not self.told:
             return
         error = "diverged" if point.error is None else f"validation error {percent(point.error):>7}"
@@ -29,7 +29,7 @@ class TerminalCurveWatcher(TerminalWatcher, CurveWatcher):
         self.out.print(Text(f"{done:>3}/{total}  {Path(point.folder).name:<16}  {error}{more}"))
 
 
-def show_curve(curve: Curve, picture: Path) -> None:
+def show_curve(curve: LearningCurve, picture: Path) -> None:
     """A row per size, the forecasts, the sentence, the picture."""
     out = console()
     trained = [(point.size, point.train_error) for point in curve.points if point.train_error is not None]
@@ -55,9 +55,13 @@ class TerminalRateWatcher(TerminalWatcher, RateWatcher):
         super().__init__(quiet=True)
         self.told = not quiet
 
-    def sweep(self, done: int, total: int, sweep: Sweep) -> None:
+    def sweep(self, done: int, total: int, sweep: RateSweep) -> None:
         if self.told:
-            end = f"{len(sweep.rates)} batches, up to a rate of {short(sweep.rates[-1])}" if sweep.rates else "no loss"
+            end = (
+                f"{len(sweep.rates)} batches, up to a rate of {rate_text(sweep.rates[-1])}"
+                if sweep.rates
+                else "no loss"
+            )
             self.out.print(Text(f"{done:>3}/{total}  seed {sweep.seed}   {end}"))
 
 
@@ -67,7 +71,7 @@ def show_rates(found: RateRange, picture: Path) -> None:
     out.print(Text("seed   " + "".join(f"{method:>10}" for method in METHODS), "bold"))
     for sweep in found.sweeps:
         rates = sweep.suggestions()
-        cells = (f"{short(rates[method]) if method in rates else '–':>10}" for method in METHODS)
+        cells = (f"{rate_text(rates[method]) if method in rates else '–':>10}" for method in METHODS)
         out.print(Text(f"{sweep.seed:>4}   {''.join(cells)}"))
     out.print()
     out.print(Text(found.sentence))

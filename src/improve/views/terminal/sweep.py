@@ -16,7 +16,7 @@ from rich.text import Text
 
 from improve.diagnosis.comparison.compare import Comparison, Row
 from improve.errors import ImproveError, printable
-from improve.experiments.sweep.result import BEST, Verdict, measured
+from improve.experiments.sweep.result import BEST, SweepVerdict, spread_text
 from improve.experiments.sweep.trials import SweepWatcher
 from improve.figure import COLORS
 from improve.runs.begin import stop_reason
@@ -117,7 +117,7 @@ def ended(made: Run | ImproveError) -> str:
     return f"stopped, {reason} ({error})" if reason else error
 
 
-def show_sweep(verdict: Verdict, comparison: Comparison, folder: Path, picture: Path) -> None:
+def show_sweep(verdict: SweepVerdict, comparison: Comparison, folder: Path, picture: Path) -> None:
     """The table of the runs, the winner with its interval, what chance may have done, where to look next."""
     out = console()
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -147,22 +147,22 @@ def with_values(row: Row, keys: Sequence[str], values: Sequence[Any]) -> Row:
     return replace(row, settings={**row.settings, **known})
 
 
-def sentences(verdict: Verdict) -> list[str]:
+def sentences(verdict: SweepVerdict) -> list[str]:
     """What was found, one line for each thing."""
     plan, best = verdict.plan, verdict.best
     counts = ", ".join(f"{count} {status}" for status, count in verdict.counts.items() if count)
     lines = ["", f"{len(verdict.results)} points by {plan.search}: {counts}"]
     lines += [f"failed  {one.trial.name}: {one.cause}" for one in verdict.results if one.status == "failed"]
-    lines.append(f"best    {plan.told(best.values)}: validation error {measured(verdict.validation)}")
+    lines.append(f"best    {plan.told(best.values)}: validation error {spread_text(verdict.validation)}")
     if verdict.optimism >= 0.0005:
         among = f"the best of {verdict.tried}, {verdict.equals} of them within chance"
         lines.append(f"luck    {among}: expect it to look about {100 * verdict.optimism:.1f} points too good")
     if verdict.test:
-        lines.append(f"test    {measured(verdict.test)}, opened once, for this one: it has chosen nothing")
+        lines.append(f"test    {spread_text(verdict.test)}, opened once, for this one: it has chosen nothing")
     return lines + hints(verdict)
 
 
-def hints(verdict: Verdict) -> list[str]:
+def hints(verdict: SweepVerdict) -> list[str]:
     """Which setting mattered, and where the space was too small."""
     lines = [f"warning {edge.sentence}" for edge in verdict.edges]
     if verdict.importance is None and len(verdict.plan.knobs) > 1:
