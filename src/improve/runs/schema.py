@@ -119,7 +119,7 @@ class DataFacts(Recorded):
     examples: dict[str, Size] = {}
     fingerprint: dict[str, str] = {}
     duplicates: dict[str, Size] = {}
-    image: Any = None
+    image: Any = ()
     type: Any = None
 
 
