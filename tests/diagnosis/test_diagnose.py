@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from conftest import part
+from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import best_change, edit, revise
 from improve.errors import ImproveError, UsageError
 from improve.runs.lock import locked
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
-from test_findings_evidence import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
+from run_folder import part
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}
 

@@ -5,19 +5,19 @@ import re
 from dataclasses import replace
 
 import pytest
-from test_report import LOADS, Page
 
-from conftest import MLP, wrong_on
+from hostile import HOSTILE, hostile_walk
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import ending
-from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, Step, Story, read
+from improve.experiments.auto.journal import DROPPED, KEPT, Step, Story, read
 from improve.runs import ledger
 from improve.runs.run import load
 from improve.spec.reading import yaml as yamlfile
 from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
 from improve.views.report.page import report
 from improve.views.terminal.auto import show_ending
-from test_security import HOSTILE
+from page import LOADS, Page
+from run_folder import MLP, wrong_on
 
 
 def page_of(story, test=False):
@@ -213,17 +213,6 @@ def test_a_start_that_cannot_be_read_has_no_difference(walk):
 
 
 # hostile words
-
-
-def hostile_walk(walk, text):
-    """What the steps say is `text` wherever it can be."""
-    steps = [(text, text), ("model.name", text), ("a", {text: [text]})]
-    walk.write(Step("04", "01", text, text, tuple(steps), text, 0.1, text, 0.1, 0.0, 0.2, 0.9, 1, text))
-    walk.write(Step("05", text, text, text, (), text, verdict=FAILED, why=text))
-    (walk.folder / "best.yaml").write_text(f"# {text}\n", encoding="utf-8", errors="replace")
-    with (walk.folder / "start.yaml").open("a", encoding="utf-8", errors="replace") as file:
-        file.write(f"# {text}\n")
-    return walk.folder
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"])
