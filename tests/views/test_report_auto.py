@@ -15,6 +15,7 @@ from improve.runs.run import load
 from improve.spec.reading import yaml as yamlfile
 from improve.views.report.auto import Told, advice, against_the_start, spending, still_open, tree
 from improve.views.report.page import report
+from improve.views.report.run_section import section
 from improve.views.terminal.auto import show_ending
 from page import LOADS, Page
 from run_folder import MLP, wrong_on
@@ -215,15 +216,29 @@ def test_a_start_that_cannot_be_read_has_no_difference(walk):
 # hostile words
 
 
-@pytest.mark.parametrize("text", [*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"])
-def test_no_step_speaks_for_the_page(walk, text):
-    written = report([hostile_walk(walk, text)])
-    page = Page(written)
-    assert [char for char in written if not char.isprintable() and char != "\n"] == []
-    assert not page.all("script") + page.all("iframe") + page.all("img")
-    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
-    if text.isprintable() and len(text) < 15:
-        assert text in page.text
+def test_no_step_speaks_for_the_page(walk, subtests, monkeypatch):
+    """The sections of the runs, in which no step stands, are made once."""
+    sections, files = {}, {file: file.read_bytes() for file in walk.folder.iterdir() if file.is_file()}
+
+    def made_once(one, anchor):
+        if (one.run.folder, anchor) not in sections:
+            sections[one.run.folder, anchor] = section(one, anchor)
+        return sections[one.run.folder, anchor]
+
+    monkeypatch.setattr("improve.views.report.page.section", made_once)
+    for text in (*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"):
+        with subtests.test(ascii(text)[:40]):
+            (walk.folder / "best.yaml").unlink(missing_ok=True)
+            for file, data in files.items():
+                file.write_bytes(data)
+            written = report([hostile_walk(read(walk.folder), text)])
+            page = Page(written)
+            assert [char for char in written if not char.isprintable() and char != "\n"] == []
+            assert not page.all("script") + page.all("iframe") + page.all("img")
+            assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+            if text.isprintable() and len(text) < 15:
+                assert text in page.text
+    assert [anchor for _, anchor in sections] == ["run-1", "run-2"]
 
 
 # the command
