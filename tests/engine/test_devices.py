@@ -182,7 +182,7 @@ def test_what_was_trained_on_two_devices_goes_on_and_is_used_on_one(runs, improv
 def test_all_devices_where_there_is_one_are_one(fit):
     small = "data: {source: digits, subset: 200, split: 50/25/25}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 50}\n"
     one, every = fit(small, name="one"), fit(small, "training.devices=all", name="all")
-    assert one.summary["state_sha256"] == every.summary["state_sha256"]
+    assert one.summary.state_sha256 == every.summary.state_sha256
 
 
 @pytest.mark.trains
