@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,17 @@ from improve import cli
 from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
 from improve.experiments.auto.journal import AutoStep, Journal
-from improve.lazy import np
-from improve.runs import ledger
 from improve.runs.run import Run, load
-from improve.runs.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
-from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load as load_spec
-from improve.spec.spec import Spec
-from improve.statistics.intervals import Rate
+from run_folder import MLP, part, write_run, wrong_on
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    assert "keras" not in sys.modules, "Keras was imported while the tests were collected"
     items.sort(key=lambda item: any(item.get_closest_marker(name) for name in ("trains", "slow")))
 
 
@@ -56,94 +52,10 @@ def write_spec(tmp_path: Path):
     return write
 
 
-def part(error: float, n: int, majority_error: float = 0.9) -> dict[str, Any]:
-    low, high = Rate(error, n).interval()
-    return {"error": error, "low": low, "high": high, "n": n, "cross_entropy": error, "majority_error": majority_error}
-
-
-def write_evidence(folder: Path, evidence: dict[str, Any], spec: dict[str, Any], fingerprint: str) -> None:
-    """The evidence files of a run, from plain data: `start` a mapping; `layers`, `kernels`, `epochs`, `steps` and
-    `metrics` lists of rows; `images` and `last` arrays by name; `predictions` (labels, probabilities) by part; `data`
-    joins environment.json; `learning_curve` that file; `tried` how many specs were judged before."""
-    (folder / "evidence").mkdir()
-    (folder / "predictions").mkdir()
-    if "start" in evidence:
-        (folder / "evidence" / "start.json").write_text(json.dumps(evidence["start"]))
-    tables = {"layers": LAYERS, "kernels": KERNELS, "epochs": EPOCHS, "steps": STEPS}
-    for name in tables.keys() & evidence.keys():
-        file = folder / "steps.csv" if name == "steps" else folder / "evidence" / f"{name}.csv"
-        write_rows(file, tables[name], evidence[name])
-    if "metrics" in evidence:
-        write_rows(folder / "metrics.csv", tuple(evidence["metrics"][0]), evidence["metrics"])
-    arrays = {f"evidence/{name}": evidence[name] for name in ("images", "last") if name in evidence}
-    for name, (label, probability) in evidence.get("predictions", {}).items():
-        arrays[f"predictions/{name}"] = {"label": label, "probability": probability}
-    for name, found in arrays.items():
-        np.savez(folder / f"{name}.npz", **{key: np.asarray(value) for key, value in found.items()})
-    write_down_others(folder, evidence, spec, fingerprint)
-
-
-def write_down_others(folder: Path, evidence: dict[str, Any], spec: dict[str, Any], fingerprint: str) -> None:
-    if "learning_curve" in evidence:
-        curve = {"digest": curve_identity(spec), **evidence["learning_curve"]}
-        (folder / "learning_curve.json").write_text(json.dumps(curve))
-    for number in range(evidence.get("tried", 0)):
-        rate = {"error": 0.1, "n": 100}
-        ledger.write_down(folder.parent, f"r{number}", "validation", fingerprint, f"spec{number}", rate)
-
-
-def write_rows(file: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """A table with every number to its last digit, so that a value at a threshold stays at it."""
-    table = Table(file, columns)
-    exact = [{key: repr(v) if isinstance(v, float) else v for key, v in row.items()} for row in rows]
-    table.add(exact)
-
-
 @pytest.fixture
 def make_run(tmp_path: Path):
     """A run folder with the given errors, as `train` leaves it, without training."""
-
-    def make(
-        name: str = "run",
-        train: float = 0.01,
-        validation: float = 0.02,
-        n: int = 1000,
-        spec: dict[str, Any] | None = None,
-        history: list[float] | None = None,
-        fingerprint: str = "a",
-        majority_error: float = 0.9,
-        evidence: dict[str, Any] | None = None,
-        **summary: Any,
-    ) -> Run:
-        folder = tmp_path / "runs" / name
-        folder.mkdir(parents=True)
-        whole = Spec.model_validate(spec or {}).complete()
-        (folder / "spec.yaml").write_text(yamlfile.write(whole))
-        errors = history or [train]
-        rows = ["epoch,train_error,validation_error,learning_rate"]
-        rows += [f"{number},{error},{validation},0.01" for number, error in enumerate(errors, start=1)]
-        (folder / "metrics.csv").write_text("\n".join(rows) + "\n")
-        parts = {"train": part(train, n, majority_error), "validation": part(validation, n, majority_error)}
-        numbers = {"status": "finished", "name": name, "epochs": len(errors), "best_epoch": len(errors)}
-        numbers |= {"parameters": 1000, "seconds": 12.5, **parts}
-        (folder / "summary.json").write_text(json.dumps({**numbers, **summary}))
-        data = {"available": 5000, "fingerprint": {"validation": fingerprint}, "duplicates": {}}
-        (folder / "environment.json").write_text(json.dumps({"data": data | (evidence or {}).get("data", {})}))
-        write_evidence(folder, evidence or {}, whole, fingerprint)
-        return load(folder)
-
-    return make
-
-
-MLP = {"data": {"source": "digits"}, "model": "mlp"}
-
-
-def wrong_on(run: Run, count: int, n: int = 1000) -> None:
-    """The run errs on the first `count` of n validation images."""
-    ids = np.arange(n)
-    probability = np.where((ids < count)[:, None], [0.2, 0.8], [0.7, 0.3]).astype("float32")
-    (run.folder / "predictions").mkdir(exist_ok=True)
-    np.savez(run.folder / "predictions" / "validation.npz", id=ids, label=np.zeros(n, int), probability=probability)
+    return partial(write_run, tmp_path / "runs")
 
 
 @pytest.fixture

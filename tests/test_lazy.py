@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import sys
 
 import pytest
 
-from improve.lazy import uncollected
+from improve.lazy import LazyModule, uncollected
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,12 @@ def test_what_modules_made_is_not_walked_through_again():
     with uncollected():
         made = [[], []]
     assert not any(one is each for each in gc.get_objects() for one in made)
+
+
+def test_who_looks_at_everything_in_a_file_loads_nothing():
+    """pytest does, of every test file that names `keras`."""
+    sys.modules.pop("this", None)
+    module = LazyModule("this")
+    assert inspect.unwrap(module) is module
+    assert not any(hasattr(module, name) for name in ("_mock_name", "__test__"))
+    assert "this" not in sys.modules

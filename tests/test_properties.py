@@ -91,11 +91,11 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("section", "name"), NUMBERS, ids=lambda value: getattr(value, "__name__", value))
-def test_neither_true_nor_a_word_is_a_number(section, name):
-    for wrong in (True, "x1"):
-        with pytest.raises(ValueError, match=name):
-            section.model_validate({name: wrong})
+def test_neither_true_nor_a_word_is_a_number(subtests):
+    for section, name in NUMBERS:
+        for wrong in (True, "x1"):
+            with subtests.test(f"{section.__name__} {name} {wrong}"), pytest.raises(ValueError, match=name):
+                section.model_validate({name: wrong})
 
 
 def run_with(name, file, old, new):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hostile import HOSTILE, assert_harmless, every_hostile_text
 from improve.diagnosis.findings.rule import Change
 from improve.diagnosis.next_spec import revise
 from improve.engine.preview import Row
@@ -38,29 +39,7 @@ from improve.views.terminal import console
 from improve.views.terminal.training import TerminalWatcher
 from improve.views.text.comparison import csv_cell, markdown_cell
 
-HOSTILE = {
-    "HTML": "<script>alert(1)</script>",
-    "Rich's closing tag": "[/red]",
-    "Rich's link": "[link=https://x.y]z[/link]",
-    "a formula of TeX": "$\\frac{$",
-    "a formula of a spreadsheet": "=cmd()",
-    "a window title": "\x1b]0;pwn\x07",
-    "a cleared screen": "\x1b[2J",
-    "an 8-bit escape": "\x9b2J",
-    "the other writing direction": "\u202egnp.exe",
-    "a line of its own": "a\nverdict  ok",
-    "a line over the line": "a\rverdict  ok",
-    "5,000 characters": "x" * 5000,
-}
 STYLE = re.compile(r"\x1b\[[0-9;]*m")  # bold and colours, Rich's own
-
-every_hostile_text = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-
-
-def assert_harmless(out):
-    """Nothing but printable lines, none of them begun by a name."""
-    assert [char for char in out if not char.isprintable() and char != "\n"] == []
-    assert not any(line.startswith("verdict  ok") for line in out.splitlines())
 
 
 @pytest.fixture

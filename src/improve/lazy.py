@@ -31,19 +31,25 @@ BANNER = re.compile(
 
 
 class LazyModule(ModuleType):
-    """Stands for a module and imports it when the first attribute is asked for."""
+    """Stands for a module and imports it when the first attribute is asked for. What inspect and pytest ask of
+    everything they meet, `__wrapped__` or `__test__`, is no reason to."""
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), attribute)
+        if attribute.startswith("_") and attribute != "__version__":
+            raise AttributeError(attribute)
+        return getattr(self._loaded(), attribute)
+
+    def _loaded(self) -> ModuleType:
+        return importlib.import_module(self.__name__)
 
 
 class LazyKeras(LazyModule):
     """Keras, with its backend chosen and set up before it loads."""
 
-    def __getattr__(self, attribute: str) -> Any:
+    def _loaded(self) -> ModuleType:
         if "keras" not in sys.modules:
             load_keras()
-        return getattr(sys.modules["keras"], attribute)
+        return sys.modules["keras"]
 
 
 def load_keras() -> None:

@@ -8,19 +8,17 @@ import numpy as np
 import pytest
 from chromium import PROGRAM, Chromium
 from PIL import Image
-from test_report import hostile
-from test_report_auto import hostile_walk
 
+from hostile import HOSTILE, hostile, hostile_walk
 from improve.engine.data.prepare import prepare
 from improve.spec.spec import Spec
 from improve.views.report.page import report
-from test_security import HOSTILE
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / ".browser" / "node_modules" / "axe-core" / "axe.min.js"
-GOLDEN = ROOT / "tests" / "runs"
+GOLDEN = ROOT / "tests" / "fixtures" / "runs"
 NAMES = ("digits_base", "digits_lr_x100", "digits_nan_rate", "digits_mismatch_invert", "fashion_imbalance50")
 PHONE, DESKTOP = 390, 1280
 OVERFLOWING = """[...document.querySelectorAll("body *")].filter(one =>

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import part
+from run_folder import part
 
 
 def test_a_wrong_spec_shows_place_line_caret_and_remedy(improve, write_spec):

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from conftest import part
 from improve.diagnosis.comparison.compare import compare
 from improve.errors import UsageError
 from improve.views.text.comparison import difference_text, footnote, text_rows
+from run_folder import part
 
 
 def test_only_settings_that_differ_are_shown(make_run):

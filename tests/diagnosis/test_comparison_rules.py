@@ -7,44 +7,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from improve.diagnosis.comparison.candidate import Candidate
+from candidates import codes, missed, only, rates, run, seeds, several
 from improve.diagnosis.comparison.configurations import over_seeds, seeds_needed
 from improve.diagnosis.comparison.rules import weigh
-from improve.spec.spec import Spec
 from improve.statistics.paired import paired
 from improve.statistics.student_t import students_t
-
-
-def missed(n, *stretches):
-    """Which of n images are wrong: those in the given stretches."""
-    wrong = np.zeros(n, bool)
-    for first, last in stretches:
-        wrong[first:last] = True
-    return wrong
-
-
-def run(name, error=0.1, n=1000, wrong=None, images="a", **spec):
-    whole = Spec.model_validate(spec).complete()
-    error = error if wrong is None else float(wrong.mean())
-    return Candidate(name, whole, error, n if wrong is None else len(wrong), images, wrong)
-
-
-def seeds(name, errors, **spec):
-    return [run(f"{name}{seed}", error, images=f"{seed}", seed=seed, **spec) for seed, error in enumerate(errors)]
-
-
-def rates(errors):
-    return [run(f"{rate:g}", error, optimizer={"name": "sgd", "learning_rate": rate}) for rate, error in errors.items()]
-
-
-def codes(runs):
-    return [finding.code for finding in weigh(runs)]
-
-
-def only(runs, code):
-    (finding,) = [finding for finding in weigh(runs) if finding.code == code]
-    return finding
-
 
 # C1
 
@@ -160,10 +127,6 @@ def test_students_t(freedom, t):
 
 
 # C3
-
-
-def several(count, error, n):
-    return [run(f"r{seed}", error, n, seed=seed) for seed in range(count)]
 
 
 @pytest.mark.parametrize(("count", "found"), [(4, False), (5, True), (6, True)])

@@ -4,13 +4,15 @@ import pytest
 
 from improve.diagnosis.comparison.criteria import condition, measured
 from improve.errors import UsageError
+from improve.runs.schema import Measured, Summary
 
-SUMMARY = {
-    "validation": {"error": 0.1, "cost": 0.2},
-    "train_dev": {"error": 0.3},
-    "seconds_per_image": 0.004,
-    "name": "x",
-}
+SUMMARY = Summary(
+    train=Measured(error=0.0, low=0.0, high=0.1, n=50),
+    validation=Measured(error=0.1, low=0.0, high=0.2, n=50, cost=0.2),
+    train_dev=Measured(error=0.3, low=0.2, high=0.4, n=50),
+    seconds_per_image=0.004,
+    name="x",
+)
 
 
 @pytest.mark.parametrize(

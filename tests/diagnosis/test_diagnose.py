@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from conftest import part
+from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import best_change, edit, revise
 from improve.errors import ImproveError, UsageError
 from improve.runs.lock import locked
 from improve.runs.run import load
+from improve.runs.test_part import open_test
 from improve.spec.reading.load import load as load_spec
-from test_findings_evidence import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
+from run_folder import part
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}
 
@@ -43,13 +44,13 @@ def test_the_test_set_stays_sealed_until_it_is_asked_for(make_run):
     run = make_run(train=0.0, validation=0.01, n=10_000, spec=HUMAN, test=part(0.2, 10_000))
     assert diagnose(run).gaps.validation_overfit is None
     assert diagnose(run).as_json()["test_opened"] is False
-    opened = diagnose(run, test=True)
+    opened = diagnose(run, open_test(run))
     assert (opened.verdict, opened.as_json()["test_opened"]) == ("validation_overfit", True)
 
 
 def test_asking_for_a_test_set_that_is_not_there_is_an_error(make_run):
     with pytest.raises(UsageError, match="has no test part"):
-        diagnose(make_run(), test=True)
+        open_test(make_run())
 
 
 def test_the_same_run_always_gets_the_same_diagnosis(make_run):

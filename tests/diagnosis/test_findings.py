@@ -2,13 +2,13 @@
 
 import pytest
 
-from conftest import part
+from evidence_data import bad, kernels, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
 from improve.runs.schema import Start, fault
 from improve.spec.spec import Spec
-from test_bias_variance import EXAMPLES
-from test_findings_evidence import bad, kernels, look, start
+from run_folder import part
+from worked_examples import EXAMPLES
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
 

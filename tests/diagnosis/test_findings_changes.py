@@ -1,15 +1,12 @@
 """What a finding proposes is another spec than the one there is, in the direction that its explanation says."""
 
 import pytest
-from test_findings_thresholds import SAID
 
-from conftest import part
+from evidence_data import SGD, answers, bad, kernels, look, modes, start, steps
 from improve.spec.reading.flatten import with_setting
-from test_findings_causes import SGD, decayed, never
-from test_findings_evidence import answers, bad, kernels, look, modes, start, steps
-from test_findings_gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
-
-IDS = [f"{code} {sweep.what} {value}" for code, sweep, value in SAID]
+from limits.causes import decayed, never
+from limits.gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
+from run_folder import part
 
 
 def proposed(run, code, test=False):
@@ -18,13 +15,6 @@ def proposed(run, code, test=False):
 
 def with_(arguments, **sections):
     return {**arguments, "spec": {**arguments["spec"], **sections}}
-
-
-@pytest.mark.parametrize(("code", "sweep", "value"), SAID, ids=IDS)
-def test_a_change_changes_something(make_run, code, sweep, value):
-    run = make_run(**sweep.run(value))
-    for change in look(run, code, sweep.test).changes:
-        assert with_setting(run.spec, change.path, change.value) != run.spec, change
 
 
 @pytest.mark.parametrize(

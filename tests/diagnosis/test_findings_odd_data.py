@@ -6,11 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from improve.diagnosis.diagnose import diagnose
-from improve.runs.run import load
-from improve.spec.reading.flatten import with_setting
-from improve.spec.spec import Spec
-from test_findings_evidence import (
+from evidence_data import (
     RULES,
     answers,
     bad,
@@ -25,6 +21,10 @@ from test_findings_evidence import (
     start,
     steps,
 )
+from improve.diagnosis.diagnose import diagnose
+from improve.runs.run import load
+from improve.spec.reading.flatten import with_setting
+from improve.spec.spec import Spec
 
 NAN = math.nan
 NO_NUMBER = [[NAN] * 10 for _ in range(1000)]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import FIXTURES
+from conftest import CONFIGS, FIXTURES
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import best_change, revise
 from improve.runs.run import load
@@ -57,7 +57,7 @@ def test_the_next_spec_of_a_golden_run_is_valid(name):
 
 def test_the_suite_says_the_same_of_these_runs_with_all_their_evidence():
     """What the trimmed runs lack (hashes of images, predictions of the last epoch, the test part) decides none."""
-    results = json.loads((RUNS.parents[2] / "benchmarks" / "faults" / "results.json").read_text())
+    results = json.loads((CONFIGS.parent / "benchmarks" / "faults" / "results.json").read_text())
     for name, (_, code, _) in SAID.items():
         world, _, case = name.partition("_")
         assert results[world]["cases"][case]["said"][0][:1] == ([code] if code else []), name

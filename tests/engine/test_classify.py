@@ -10,8 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from test_file import GREY_16, encoded, png, turned
 
+from birds import BIRDS, Sure, saying
+from image_files import GREY_16, encoded, png, turned
 from improve.engine.inference import external_model as foreign
 from improve.engine.inference import predictor
 from improve.engine.inference.classify import Answer, classify
@@ -21,25 +22,6 @@ from improve.errors import ImproveError, UsageError
 from improve.spec.datasets.folder import Folder
 from improve.spec.spec import Spec
 from improve.views.terminal.inference import print_csv
-
-BIRDS = Form((8, 8, 3), "uint8", ("bird", "cat", "dog"))
-
-
-class Sure:
-    """Stands for a model: it says the class whose number the first pixel of an image holds."""
-
-    form = BIRDS
-
-    def probabilities(self, images):
-        return np.eye(len(self.form.class_names))[images[:][:, 0, 0, 0] % len(self.form.class_names)]
-
-
-def saying(labels):
-    """Images of which `Sure` says these classes; no two are alike."""
-    images = np.random.default_rng(1).integers(0, 256, (len(labels), 8, 8, 3)).astype(np.uint8)
-    images[:, 0, 0, 0] = labels
-    return images
-
 
 # before anything slow
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from test_classify import BIRDS, Sure, saying
 
-from conftest import part
+from birds import BIRDS, Sure, saying
+from hostile import assert_harmless, every_hostile_text
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.data.image_statistics import census
 from improve.engine.inference.distribution_shift import classes_apart, looks_apart
@@ -18,7 +18,7 @@ from improve.errors import UsageError
 from improve.images.array import in_memory
 from improve.spec.spec import Spec
 from improve.views.terminal.inference import show_evaluation
-from test_security import assert_harmless, every_hostile_text
+from run_folder import part
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
 

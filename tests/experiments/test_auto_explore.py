@@ -10,7 +10,6 @@ from improve.experiments.auto.explore import knobs_around, points_to_explore
 from improve.experiments.auto.journal import DROPPED, FAILED, AutoStep, Journal, Tried
 from improve.experiments.auto.rate_check import moved_into_range
 from improve.experiments.lr_range import RateRange, RateSweep
-from improve.runs import ledger
 from improve.spec.identity import experiment_identity
 from improve.spec.reading.flatten import setting
 from improve.spec.spec import Spec
@@ -27,14 +26,14 @@ def test_the_points_are_new_valid_and_those_that_the_seed_gives(make_run):
     assert len(found) == 4
     assert [one.edits for one in found] == [one.edits for one in points_to_explore(best, [best], 3, Tried([]), 4)]
     assert [one.edits for one in found] != [one.edits for one in points_to_explore(best, [best], 4, Tried([]), 4)]
-    digests = {ledger.experiment(one.spec) for one in found}
+    digests = {experiment_identity(one.spec) for one in found}
     assert len(digests) == 4
     assert experiment_identity(best.spec) not in digests
     for one in found:
         assert Spec.model_validate(one.spec)
         assert all(setting(one.spec, path) == value != setting(best.spec, path) for path, value in one.edits)
     tried = Tried(one.spec for one in found)
-    assert not [one for one in points_to_explore(best, [best], 3, tried, 4) if ledger.experiment(one.spec) in digests]
+    assert not [one for one in points_to_explore(best, [best], 3, tried, 4) if experiment_identity(one.spec) in digests]
 
 
 def test_the_learning_rate_stays_within_a_factor_of_ten_and_no_image_that_judges_moves(make_run):

@@ -4,46 +4,23 @@ import io
 import logging
 import struct
 import warnings
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from image_files import GREY_16, NOISE, encoded, png, turned
 from improve.images import file as imagefile
 from improve.images.file import BadImage, image_size, read_image
 
-NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
 SMOOTH = Image.linear_gradient("L").resize((640, 480)).convert("RGB")
-GREY_16 = np.array([[0, 128, 129, 257], [65535, 65534, 32768, 256]], np.uint16)
 GREY_8 = [[0, 0, 1, 1], [255, 255, 128, 1]]  # divided by 257, rounded
-
-
-def encoded(image, kind, **options):
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def one(mode, *pixels):
     image = Image.new(mode, (len(pixels), 1))
     image.putdata(pixels)
     return image
-
-
-def png(width, height, bits, kind, raw, *, transparent=b""):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
-    middle = chunk(b"tRNS", transparent) if transparent else b""
-    return b"\x89PNG\r\n\x1a\n" + header + middle + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-
-
-def turned(kind, orientation=6):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(NOISE, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
 
 
 def palette():

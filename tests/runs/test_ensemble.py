@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conftest import FIXTURES
+from hostile import assert_harmless, every_hostile_text
 from improve.diagnosis.comparison.ensembles import report
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.model.timeline import timeline
@@ -20,7 +21,6 @@ from improve.spec.reading.load import load as load_spec
 from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate
 from improve.statistics.significance import expected_optimism
-from test_security import assert_harmless, every_hostile_text
 
 RUNS = FIXTURES / "runs"
 # the true class has these probabilities on two images: one member is right on both, the others on none

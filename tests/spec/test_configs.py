@@ -14,21 +14,21 @@ from improve.spec.reading.template import complete, schema, starter
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
-def test_every_config_is_valid(file):
-    load(file)
+def test_every_config_is_valid_and_starts_with_a_receipt_and_its_command(subtests):
+    for file in FILES:
+        name = file.relative_to(CONFIGS)
+        with subtests.test(str(name)):
+            load(file)
+            head = file.read_text().splitlines()[:6]
+            assert head[0].startswith("# ")
+            assert any(f"improve train configs/{name}" in line for line in head)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
-def test_every_config_starts_with_a_receipt_and_its_command(file):
-    head = file.read_text().splitlines()[:6]
-    assert head[0].startswith("# ")
-    assert any(f"improve train configs/{file.relative_to(CONFIGS)}" in line for line in head)
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONFIGS)))
-def test_every_config_fits_the_schema_for_editors(file):
-    jsonschema.Draft7Validator(schema()).validate(yaml.safe_load(file.read_text()))
+def test_every_config_fits_the_schema_for_editors(subtests):
+    validator = jsonschema.Draft7Validator(schema())
+    for file in FILES:
+        with subtests.test(str(file.relative_to(CONFIGS))):
+            validator.validate(yaml.safe_load(file.read_text()))
 
 
 def test_the_schema_is_draft_7_and_refuses_what_the_loader_refuses():

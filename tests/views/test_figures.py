@@ -42,6 +42,7 @@ def test_odd_histories_are_drawn(tmp_path, rows, best, human):
     assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
 
 
+@pytest.mark.filterwarnings("ignore:Data has no positive values")  # Matplotlib's, of rates that are all 0
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("rates", [[0.1, 0.01] * 7, [0.0] * 14, [0.1] * 13 + [0.0], [1e-9 * n for n in range(100_002)]])
 def test_grey_and_colour_images_and_any_rates_are_previewed(tmp_path, channels, rates):

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 from conftest import FIXTURES
+from hostile import HOSTILE, hostile
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, surest_mistakes
 from improve.engine.data.prepare import prepare
 from improve.errors import UsageError
@@ -23,43 +23,9 @@ from improve.runs.predictions import Predictions
 from improve.spec.spec import Spec
 from improve.views.report.page import labels, report
 from improve.views.report.run import evidence_text, portrait
-from test_security import HOSTILE
+from page import LOADS, Page, predictions
 
 GOLDEN = FIXTURES / "runs"
-VOID = {"meta", "link", "img", "br", "hr", "wbr", "input", "path", "use"}
-LOADS = ("src", "href", "xlink:href", "srcset", "data", "action", "formaction", "poster", "background")
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, ids, the words of the page, and whether every element is closed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.words, self.open = [], [], []
-        self.feed(text)
-        assert self.open == [], self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert tag in VOID or self.open.pop() == tag, tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +33,6 @@ def five():
     """A page of five real runs, one of which diverged."""
     names = ("digits_base", "digits_lr_x100", "digits_nan_rate", "digits_noise20", "fashion_imbalance50")
     return report([GOLDEN / name for name in names])
-
-
-def predictions(wrong, n=60, classes=3):
-    """(labels, probabilities): the first `wrong` answers are the next class, said with 0.9 and falling."""
-    label = np.arange(n) % classes
-    answer = np.where(np.arange(n) < wrong, (label + 1) % classes, label)
-    sure = np.linspace(0.9, 0.8, n)
-    probability = np.full((n, classes), 1.0) * ((1 - sure) / (classes - 1))[:, None]
-    probability[np.arange(n), answer] = sure
-    return label, probability.astype(np.float32)
 
 
 def test_the_page_loads_nothing_and_runs_nothing(five):
@@ -294,20 +250,6 @@ def test_many_classes_are_told_by_their_worst(make_run):
     text = Page(report([make_run("hundred", evidence=evidence).folder])).text
     assert "Most often confused, of 100 classes" in text
     assert "the 40 classes with the highest errors of 100" in text
-
-
-def hostile(make_run, text, number):
-    """A run that is called so, as are its classes, its data, its device and what changed."""
-    label, probability = predictions(wrong=9)
-    evidence = {"predictions": {"validation": (label, probability)}, "data": {"classes": [text, f"{text}b", "c"]}}
-    run = make_run(
-        f"{text.replace('/', '')[:80]}{number}", 0.1, 0.4, spec={"data": {"source": {"name": "npz", "path": text}}},
-        evidence=evidence, history=[0.3, 0.1], changes=[{"epoch": 1, "path": text, "from": text, "to": text}],
-        **{"from": text},
-    )  # fmt: skip
-    environment = json.loads((run.folder / "environment.json").read_text())
-    (run.folder / "environment.json").write_text(json.dumps({**environment, "device": text, "git": text}))
-    return run.folder
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"])

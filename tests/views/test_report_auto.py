@@ -5,12 +5,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from test_report import LOADS, Page
 
-from conftest import MLP, wrong_on
+from hostile import HOSTILE, hostile_walk
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import conclusion_of
-from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, AutoStep, Journal, read_journal
+from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal, read_journal
 from improve.runs import ledger
 from improve.runs.run import load
 from improve.spec.identity import experiment_identity
@@ -24,8 +23,10 @@ from improve.views.report.auto import (
     untried_proposals,
 )
 from improve.views.report.page import report
+from improve.views.report.run_section import section
 from improve.views.terminal.auto import show_ending
-from test_security import HOSTILE
+from page import LOADS, Page
+from run_folder import MLP, wrong_on
 
 
 def page_of(story, test=False):
@@ -230,26 +231,29 @@ def test_a_start_that_cannot_be_read_has_no_difference(walk):
 # hostile words
 
 
-def hostile_walk(walk, text):
-    """What the steps say is `text` wherever it can be."""
-    steps = [(text, text), ("model.name", text), ("a", {text: [text]})]
-    walk.write(AutoStep("04", "01", text, text, tuple(steps), text, 0.1, text, 0.1, 0.0, 0.2, 0.9, 1, text))
-    walk.write(AutoStep("05", text, text, text, (), text, verdict=FAILED, why=text))
-    (walk.folder / "best.yaml").write_text(f"# {text}\n", encoding="utf-8", errors="replace")
-    with (walk.folder / "start.yaml").open("a", encoding="utf-8", errors="replace") as file:
-        file.write(f"# {text}\n")
-    return walk.folder
+def test_no_step_speaks_for_the_page(walk, subtests, monkeypatch):
+    """The sections of the runs, in which no step stands, are made once."""
+    sections, files = {}, {file: file.read_bytes() for file in walk.folder.iterdir() if file.is_file()}
 
+    def made_once(one, anchor):
+        if (one.run.folder, anchor) not in sections:
+            sections[one.run.folder, anchor] = section(one, anchor)
+        return sections[one.run.folder, anchor]
 
-@pytest.mark.parametrize("text", [*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"])
-def test_no_step_speaks_for_the_page(walk, text):
-    written = report([hostile_walk(walk, text)])
-    page = Page(written)
-    assert [char for char in written if not char.isprintable() and char != "\n"] == []
-    assert not page.all("script") + page.all("iframe") + page.all("img")
-    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
-    if text.isprintable() and len(text) < 15:
-        assert text in page.text
+    monkeypatch.setattr("improve.views.report.page.section", made_once)
+    for text in (*HOSTILE.values(), "\u200f\u202eabc", "' onload='x", "</svg><script>", "{{ 7*7 }}"):
+        with subtests.test(ascii(text)[:40]):
+            (walk.folder / "best.yaml").unlink(missing_ok=True)
+            for file, data in files.items():
+                file.write_bytes(data)
+            written = report([hostile_walk(read_journal(walk.folder), text)])
+            page = Page(written)
+            assert [char for char in written if not char.isprintable() and char != "\n"] == []
+            assert not page.all("script") + page.all("iframe") + page.all("img")
+            assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+            if text.isprintable() and len(text) < 15:
+                assert text in page.text
+    assert [anchor for _, anchor in sections] == ["run-1", "run-2"]
 
 
 # the command

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
+from evidence_data import LN10, SGD, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
 from improve.diagnosis.bias_variance import TAU
 from improve.diagnosis.findings import (
     capacity,
+    convergence,
     gradients,
     labels,
     optimization,
+    over_regularization,
     readable,
     wiring,
 )
-from improve.diagnosis.findings import (
-    convergence as finishing,
-)
-from improve.diagnosis.findings import (
-    over_regularization as restraint,
-)
 from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference
 from improve.statistics.significance import binomial_tail
-from test_findings_evidence import LN10, SGD, bad, head, healthy, kernel, kernels, layers, modes, part_of, start, steps
-
-A_BIT = 1.001  # times the limit: just over it
-Seen = tuple[tuple[Any, bool], ...]
-
-
-class Sweep(NamedTuple):
-    """One quantity of a rule: `run` makes the arguments of make_run from a value; `seen` pairs each value with whether
-    the rule says it is found. Values stand under, at and over the limit."""
-
-    what: str
-    run: Any
-    seen: Seen
-    test: bool = False
-
-
-def above(limit: float) -> Seen:
-    """It speaks above the limit, not at it."""
-    return (limit / A_BIT, False), (limit, False), (limit * A_BIT, True)
-
-
-def from_(limit: float) -> Seen:
-    """It speaks from the limit on."""
-    return (limit / A_BIT, False), (limit, True), (limit * A_BIT, True)
-
-
-def above_or_at(limit: float) -> Seen:
-    """The same, where fitting a line leaves the last digit open."""
-    return (limit / A_BIT, False), (limit * (1 + 1e-9), True), (limit * A_BIT, True)
-
-
-def under(limit: float) -> Seen:
-    """It speaks under the limit, not at it."""
-    return (limit / A_BIT, True), (limit, False), (limit * A_BIT, False)
-
-
-def counts_from(limit: int) -> Seen:
-    return (limit - 1, False), (limit, True), (limit + 1, True)
-
-
-def counts_under(limit: int) -> Seen:
-    return (limit - 1, True), (limit, False), (limit + 1, False)
+from limits import Sweep, above, above_or_at, counts_from, counts_under, from_, under
 
 
 def right_by_chance(n: int, chance: float) -> int:
@@ -248,7 +202,7 @@ def worse_in_training(by):
     return bad({"regularization": {"dropout": 0.5}}, start=start(dropout=[0.5]), epochs=epochs)
 
 
-def stuck(cross_entropy, epochs=restraint.SHORT):
+def stuck(cross_entropy, epochs=over_regularization.SHORT):
     losses = {"cross_entropy": cross_entropy, "train_cross_entropy": cross_entropy}
     row = {"train_error": 0.3, "validation_error": 0.3, **losses}
     metrics = [{"epoch": epoch, **row} for epoch in range(1, epochs + 1)]
@@ -282,11 +236,11 @@ def missing_class(have):
 FEWEST = next(c for c in range(1, 50) if (1 - c / 1000) ** 1000 < labels.CHANCE_P)
 FLAT_STEP = 2 * capacity.FLAT / 10  # an error that falls by that much wins FLAT in ten more epochs, at half the slope
 TRAINING = {
-    "T1": [Sweep("share to come", still_better, above_or_at(2 * finishing.STILL / 10)),
-           Sweep("share of the error", still_erring_less, above_or_at(0.3 * 2 * finishing.STILL / 10)),
+    "T1": [Sweep("share to come", still_better, above_or_at(2 * convergence.STILL / 10)),
+           Sweep("share of the error", still_erring_less, above_or_at(0.3 * 2 * convergence.STILL / 10)),
            Sweep("best epoch of 8", lambda best: still_better(0.1, 8, best), counts_from(6)),
-           Sweep("share lost", losing, above_or_at(finishing.STILL)),
-           Sweep("patience", impatient, counts_under(finishing.HASTY + 1)),
+           Sweep("share lost", losing, above_or_at(convergence.STILL)),
+           Sweep("patience", impatient, counts_under(convergence.HASTY + 1)),
            Sweep("epochs of 20", lambda done: impatient(1, done), counts_under(16))],
     "T2": [Sweep("update", lambda size: bad(kernels=kernels(size)), under(optimization.SLOW))],
     "T3": [Sweep("spike", lambda loss: bad(steps=steps([3.0, loss, 1.0])), above(3.0 * optimization.SPIKE)),
@@ -303,16 +257,16 @@ TRAINING = {
            Sweep("first loss", lambda ratio: scaled(9.0, ratio), above(wiring.START[1]))],
     "T10": [Sweep("layers", deep, counts_from(gradients.DEEP)),
             Sweep("normalised", lambda count: deep(count, 9), counts_from(gradients.DEEP_NORMALIZED))],
-    "T11": [Sweep("penalty", penalised, above(restraint.PENALTY)),
-            Sweep("dropout, modes", lambda ratio: dropped(0.5, ratio), under(restraint.HELD_BACK)),
-            Sweep("dropout, rate", dropped, from_(restraint.HEAVY_DROPOUT)),
-            Sweep("dropout, error", worse_in_training, ((restraint.WORSE - 0.001, False), (restraint.WORSE - 1e-9, False),
-             (restraint.WORSE + 0.001, True))),
-            Sweep("augmented", stuck, above(restraint.STUCK * LN10)),
-            Sweep("epochs", lambda count: stuck(2.2, count), counts_from(restraint.SHORT)),
-            Sweep("weight decay", decay, from_(restraint.DECAY)),
-            Sweep("weights left", lambda left: decay(left=left), under(restraint.SHRUNK)),
-            Sweep("augmentation", augmented, under(restraint.HARDER))],
+    "T11": [Sweep("penalty", penalised, above(over_regularization.PENALTY)),
+            Sweep("dropout, modes", lambda ratio: dropped(0.5, ratio), under(over_regularization.HELD_BACK)),
+            Sweep("dropout, rate", dropped, from_(over_regularization.HEAVY_DROPOUT)),
+            Sweep("dropout, error", worse_in_training, ((over_regularization.WORSE - 0.001, False), (over_regularization.WORSE - 1e-9, False),
+             (over_regularization.WORSE + 0.001, True))),
+            Sweep("augmented", stuck, above(over_regularization.STUCK * LN10)),
+            Sweep("epochs", lambda count: stuck(2.2, count), counts_from(over_regularization.SHORT)),
+            Sweep("weight decay", decay, from_(over_regularization.DECAY)),
+            Sweep("weights left", lambda left: decay(left=left), under(over_regularization.SHRUNK)),
+            Sweep("augmentation", augmented, under(over_regularization.HARDER))],
     "T12": [Sweep("share of steps", clipped, ((0.49, False), (0.5, False), (0.51, True))),
             Sweep("share of gradient", lambda away: clipped(away=away), above(optimization.CLIPPED_AWAY)),
             Sweep("update", lambda size: clipped(update=size), under(optimization.SLOW))],
@@ -341,7 +295,7 @@ TRAINING = {
     "T18": [Sweep("target", lambda target: errors_of(0.1, 0.2, human_error=0.1, target_error=target), under(0.1))],
     "T19": [Sweep("bias", lambda error: errors_of(error, error), from_(TAU))],
     "T20": [Sweep("frozen of 1,000", frozen, counts_from(1 + round(1000 * capacity.FROZEN)))],
-    "T21": [Sweep("ratio", averaged, from_(finishing.BEHIND)),
+    "T21": [Sweep("ratio", averaged, from_(convergence.BEHIND)),
             Sweep("steps", lambda count: averaged(momentum=0.75, count=count), counts_under(12)),
             Sweep("momentum", lambda momentum: averaged(momentum=momentum, count=30), ((0.89, False), (0.899, False), (0.901, True)))],
 }  # fmt: skip

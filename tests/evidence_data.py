@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pytest
-
 from improve.diagnosis import findings
 from improve.diagnosis.bias_variance import components
 from improve.diagnosis.diagnose import diagnose, errors_of
@@ -32,9 +30,11 @@ def start(**changes) -> dict[str, Any]:
         "evidence": "full", "classes": 10, "parts": {name: part_of() for name in ("train", "validation", "test")},
         "initial_cross_entropy": 1.1 * LN10,
         "head": {"low": -2.0, "high": 2.0, "at_low": 0.001, "sum_low": -3.0, "sum_high": 3.0},
-        "kernels": [kernel("conv/kernel", (3, 3, 1, 8)), kernel("hidden/kernel", (800, 64)), kernel("logits/kernel", (64, 10))],
+        "kernels": [kernel("conv/kernel", (3, 3, 1, 8)), kernel("hidden/kernel", (800, 64)),
+                    kernel("logits/kernel", (64, 10))],
         "skips": False, "normalizations": 0, "batch_normalizations": 0, "dropout": [],
-        "activations": ["relu", "relu"], "operations": ["Conv2D", "Activation", "Flatten", "Dense", "Activation", "Dense"],
+        "activations": ["relu", "relu"],
+        "operations": ["Conv2D", "Activation", "Flatten", "Dense", "Activation", "Dense"],
         "input": {"mean": 0.0, "rms": 1.0}, "memorized": {"examples": 32, "steps": 40, "loss": 0.2, "memorized": True},
         **changes,
     }  # fmt: skip
@@ -112,22 +112,3 @@ def look(run, code, test=False):
 
 def codes(run, **options):
     return [finding.code for finding in diagnose(run, **options).findings]
-
-
-def test_a_healthy_run_with_all_its_evidence_gets_no_finding(make_run):
-    evidence = healthy(predictions={"validation": answers(range(8)), "train": answers(range(5))})
-    diagnosis = diagnose(make_run(train=0.005, validation=0.008, n=10_000, spec=SGD, evidence=evidence))
-    assert (diagnosis.verdict, diagnosis.findings, diagnosis.unchecked) == ("ok", (), ())
-
-
-@pytest.mark.parametrize("code", RULES)
-def test_no_rule_speaks_on_a_healthy_run_even_alone(make_run, code):
-    evidence = healthy(predictions={"validation": answers(range(8)), "train": answers(range(5))})
-    assert look(make_run(train=0.005, validation=0.008, n=10_000, spec=SGD, evidence=evidence), code) is None
-
-
-def test_a_high_training_error_with_healthy_evidence_is_said_to_be_just_that(make_run):
-    assert {finding.code for finding in diagnose(make_run(**bad())).findings if finding.status == "found"} <= {
-        "T17",
-        "T19",
-    }

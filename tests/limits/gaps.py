@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import math
 
-from conftest import part
+from evidence_data import SGD, answers, bad, healthy, modes, part_of, start
 from improve.diagnosis.bias_variance import TAU
-from improve.diagnosis.findings import (
-    deployment as world,
-)
-from improve.diagnosis.findings import (
-    gradients,
-    mismatch,
-    validation,
-    variance,
-)
-from improve.diagnosis.findings import (
-    test_set as testing,
-)
+from improve.diagnosis.findings import deployment, gradients, mismatch, test_set, validation, variance
 from improve.runs.schema import LOOKS
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import fisher_greater, mcnemar
-from test_findings_causes import Sweep, above, counts_from, counts_under, from_, under
-from test_findings_evidence import SGD, answers, bad, healthy, modes, part_of, start
+from limits import Sweep, above, counts_from, counts_under, from_, under
+from run_folder import part
 
 
 def gap(value, n=100_000, spec=None, **more):
@@ -177,7 +166,7 @@ def on_test_images(n):
 
 def wide_until():
     """The fewest images that tell a test error of 10 % to within 5 points."""
-    return next(n for n in range(50, 5000) if Rate(0.1, n).interval()[1] - 0.1 <= testing.ENOUGH)
+    return next(n for n in range(50, 5000) if Rate(0.1, n).interval()[1] - 0.1 <= test_set.ENOUGH)
 
 
 def in_the_field(error, n):
@@ -215,7 +204,7 @@ def abstaining(right, target=0.01):
     return gap(1 - right / 1000, n=1000, spec=spec, predictions={"validation": (label, table)})
 
 
-WORSE_SLICE = next(k for k in range(101) if difference(Rate(k / 100, 100), Rate(0.0, 300))[0] >= world.WORSE)
+WORSE_SLICE = next(k for k in range(101) if difference(Rate(k / 100, 100), Rate(0.0, 300))[0] >= deployment.WORSE)
 MORE = {"data": {"subset": 1000}}  # 5,000 are available
 TWO_POINTS = ((0.0199, False), (TAU, True), (0.0201, True))
 VALIDATION = {
@@ -249,12 +238,12 @@ VALIDATION = {
 }  # fmt: skip
 AFTERWARDS = {
     "S1": [Sweep("test error", opened, ((0.0299, False), (0.03, True), (0.031, True)), test=True),
-           Sweep("specs, images unlike", lambda tried: opened(0.1, 3.0, tried=tried), counts_from(testing.CHOSEN), test=True)],
+           Sweep("specs, images unlike", lambda tried: opened(0.1, 3.0, tried=tried), counts_from(test_set.CHOSEN), test=True)],
     "S2": [Sweep("of 100", lambda count: duplicates(count, 100), counts_from(3)),
            Sweep("of 10,000", lambda count: duplicates(count, 10_000), counts_from(50))],
     "S3": [Sweep("test images", on_test_images, counts_under(wide_until()), test=True)],
     "S4": [Sweep("brighter", unopened, from_(mismatch.APART)),
-           Sweep("specs", lambda tried: opened(0.1, 3.0, tried=tried), counts_under(testing.CHOSEN), test=True)],
+           Sweep("specs", lambda tried: opened(0.1, 3.0, tried=tried), counts_under(test_set.CHOSEN), test=True)],
     "W1": [Sweep("field error", lambda field: in_the_field(field, 100_000), ((0.0399, False), (0.04, True), (0.0401, True))),
            Sweep("images from the field", lambda n: in_the_field(0.05, n), counts_from(enough_from_the_field()))],
     "W2": [Sweep("wrong of 100", dark, counts_from(WORSE_SLICE))],
