@@ -11,6 +11,7 @@ from PIL import Image
 from test_report import hostile
 from test_report_auto import hostile_walk
 
+from conftest import FIXTURES
 from improve.engine.data.prepare import prepare
 from improve.spec.spec import Spec
 from improve.views.report.page import report
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / ".browser" / "node_modules" / "axe-core" / "axe.min.js"
-GOLDEN = ROOT / "tests" / "runs"
+GOLDEN = FIXTURES / "runs"
 NAMES = ("digits_base", "digits_lr_x100", "digits_nan_rate", "digits_mismatch_invert", "fashion_imbalance50")
 PHONE, DESKTOP = 390, 1280
 OVERFLOWING = """[...document.querySelectorAll("body *")].filter(one =>
