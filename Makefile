@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := ruff mypy pytest hypothesis jsonschema types-PyYAML types-jsonschema
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder  # processes of tests; what shares a run stays in one
+DEV := ruff mypy pytest pytest-xdist hypothesis jsonschema types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean
 .DEFAULT_GOAL := run
@@ -23,7 +24,8 @@ run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 	$(BIN)/improve diagnose "$$(ls -td runs/quickstart* | head -n 1)"
 
 test: $(VENV)/.extras  ## set up, quick tests and short trainings
-	$(BIN)/python -m pytest -m "not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -m "trains and not gpu" $(TWO)
 
 check: lint types test  ## what CI asks for
 

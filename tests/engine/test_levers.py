@@ -265,7 +265,8 @@ def imbalanced(tmp_path):
     labels = np.arange(200) % 10 == 0
     images = random.integers(0, 120, (200, 8, 8, 1)) + 100 * labels[:, None, None, None]
     np.savez(tmp_path / "two.npz", x_train=images.astype(np.uint8), y_train=labels.astype(int))
-    return "data: {source: {name: npz, path: two.npz, binary: %s}}\nmodel: mlp\ntraining: {epochs: 8, batch_size: 16}\nevidence: light\n"
+    data = "data: {source: {name: npz, path: two.npz, binary: %s}}\n"
+    return data + "model: mlp\ntraining: {epochs: 8, batch_size: 16}\nevidence: light\n"
 
 
 def test_balanced_weights_and_balanced_sampling_even_out_the_classes(tmp_path, write_spec):
@@ -493,7 +494,8 @@ def test_ten_kinds_of_bad_image_are_all_named_or_skipped_and_counted(tmp_path, i
     for name, content in bad.items():
         (tmp_path / "photos" / "dog" / name).write_bytes(content)
     file = write_spec(
-        "data: {source: {name: folder, path: photos, size: 16}}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 8}\nevidence: light\n"
+        "data: {source: {name: folder, path: photos, size: 16}}\nmodel: mlp\nevidence: light\n"
+        "training: {epochs: 1, batch_size: 8}\n"
     )
     code, _, err = improve("train", file, "--runs", tmp_path / "runs")
     assert (code, all(name in err for name in bad), list(tmp_path.glob("runs/*"))) == (2, True, [])

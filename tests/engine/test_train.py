@@ -18,7 +18,7 @@ from improve.lazy import keras
 from improve.runs import run
 from improve.spec.reading.load import load
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("train")]
 
 SMALL = """\
 data: {source: digits, subset: 600}
@@ -269,7 +269,8 @@ def test_lenet_learns_cifar_shaped_images(fit, tmp_path):
     np.savez(tmp_path / "c.npz", x_train=images, y_train=labels)
     text = (
         "data: {source: {name: npz, path: c.npz}}\nmodel: lenet\nschedule: time\naugmentation: [flip, shift]\n"
-        "optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}\ntraining: {epochs: 5, batch_size: 16}\nevidence: light\n"
+        "optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}\ntraining: {epochs: 5, batch_size: 16}\n"
+        "evidence: light\n"
     )
     made = fit(text)
     assert made.history[-1]["train_error"] < 0.8
