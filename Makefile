@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder  # processes of tests; what shares a run stays in one
+# two processes of tests; what shares a run stays in one
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 DEV := ruff mypy pytest pytest-xdist hypothesis jsonschema types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean
@@ -25,7 +26,7 @@ run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 
 test: $(VENV)/.extras  ## set up, quick tests and short trainings
 	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu"
-	$(BIN)/python -m pytest -m "trains and not gpu" $(TWO)
+	$(BIN)/python -m pytest -m "trains and not slow and not browser and not gpu" $(TWO)
 
 check: lint types test  ## what CI asks for
 
