@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := ruff mypy pytest hypothesis jsonschema statsmodels types-PyYAML types-jsonschema
+# two processes of tests; what shares a run stays in one
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+DEV := ruff mypy pytest pytest-xdist hypothesis jsonschema statsmodels types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean
 .DEFAULT_GOAL := run
@@ -23,7 +25,8 @@ run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 	$(BIN)/improve diagnose "$$(ls -td runs/quickstart* | head -n 1)"
 
 test: $(VENV)/.extras  ## set up, quick tests and short trainings
-	$(BIN)/python -m pytest -m "not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -m "trains and not slow and not browser and not gpu" $(TWO)
 
 check: lint types test  ## what CI asks for
 

@@ -9,6 +9,7 @@ import pytest
 from chromium import PROGRAM, Chromium
 from PIL import Image
 
+from conftest import FIXTURES
 from hostile import HOSTILE, hostile, hostile_walk
 from improve.engine.data.prepare import prepare
 from improve.spec.spec import Spec
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / ".browser" / "node_modules" / "axe-core" / "axe.min.js"
-GOLDEN = ROOT / "tests" / "fixtures" / "runs"
+GOLDEN = FIXTURES / "runs"
 NAMES = ("digits_base", "digits_lr_x100", "digits_nan_rate", "digits_mismatch_invert", "fashion_imbalance50")
 PHONE, DESKTOP = 390, 1280
 OVERFLOWING = """[...document.querySelectorAll("body *")].filter(one =>

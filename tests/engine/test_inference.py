@@ -23,7 +23,7 @@ from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load as load_spec
 from improve.statistics.intervals import Rate
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("inference")]
 
 SMALL = """\
 data: {source: digits, subset: 700, normalize: mean_image}
@@ -66,7 +66,7 @@ def digits(tmp_path_factory):
 def pair(digits):
     """An ensemble of it and of one with another seed, three to one."""
     root = digits.folder.parent
-    other = fitted(root.parent, SMALL, "r2", "seed=1", "data.split=60/20/20")
+    other = fitted(root.parent, SMALL, "r2", "seed=1", "training.epochs=1", "data.split=60/20/20")
     shutil.copytree(digits.folder, root / "both", ignore=shutil.ignore_patterns("state", "evidence"))
     summary = {**digits.summary, "name": "both", "members": [digits.name, other.name]}
     summary["weights"] = {digits.name: 0.75, other.name: 0.25}
@@ -106,17 +106,20 @@ def images_of(rows):
     return Digits().load().pools[0][rows]
 
 
+@pytest.mark.backend
 def test_a_rebuilt_run_gives_the_very_probabilities_that_training_measured(digits):
     rows, _, probability = arrays(digits)
     np.testing.assert_allclose(load(digits.folder).probabilities(in_memory(images_of(rows))), probability, atol=1e-6)
 
 
+@pytest.mark.backend
 def test_averaged_weights_are_the_ones_that_are_handed_over(tmp_path):
-    made = fitted(tmp_path, SMALL, "ema", "optimizer.use_ema=true", "optimizer.ema_momentum=0.8")
+    made = fitted(tmp_path, SMALL, "ema", "training.epochs=1", "optimizer.use_ema=true", "optimizer.ema_momentum=0.8")
     rows, _, probability = arrays(made)
     np.testing.assert_allclose(load(made.folder).probabilities(in_memory(images_of(rows))), probability, atol=1e-6)
 
 
+@pytest.mark.backend
 def test_an_ensemble_gives_the_weighted_mean_of_its_members(digits, pair):
     images = in_memory(images_of(arrays(digits)[0]))
     first, second = (load(pair.folder.parent / name).probabilities(images) for name in pair.summary.members)
@@ -132,6 +135,7 @@ def test_weights_of_another_network_are_told(digits, tmp_path):
         load(tmp_path / "r").probabilities(in_memory(images_of([0])))
 
 
+@pytest.mark.backend
 def test_files_are_predicted_as_training_saw_them_without_its_data(improve, bright, photos, tmp_path):
     ids, _, probability = arrays(bright)
     shutil.copytree(photos / "images", tmp_path / "elsewhere")
@@ -177,6 +181,7 @@ def test_files_give_a_line_each_with_class_and_probability(improve, digits, tmp_
     assert (code, " ".join(out.split())) == (0, f"{tmp_path / 'a.png'} {' '.join(told.split())}")
 
 
+@pytest.mark.backend
 def test_evaluate_measures_what_predict_says_and_diagnose_uses_it(improve, digits, tmp_path):
     rows, labels, _ = arrays(digits)
     darker = (images_of(rows) // 3 + 90).astype(np.uint8)
@@ -211,6 +216,7 @@ def on_tensorflow():
     return keras.backend.backend() == "tensorflow"
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("which", ["digits", "pair"])
 def test_every_format_gives_the_runs_probabilities_in_its_own_runtime(improve, request, tmp_path, which, name):
@@ -248,6 +254,7 @@ def test_every_activation_can_be_exported(tmp_path, name):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.backend
 def test_one_sigmoid_is_exported_as_it_is_and_a_file_is_replaced_only_by_force(improve, bright, tmp_path, monkeypatch):
     monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "a.keras"
@@ -293,6 +300,7 @@ def test_where_the_data_are_gone_the_check_says_that_its_images_are_random(impro
     assert (code, "on 100 images drawn at random (the run's data are not here)" in out) == (0, True)
 
 
+@pytest.mark.backend
 def test_a_model_of_ones_own_is_rebuilt_from_the_runs_copy_of_the_code(improve, tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     text = 'data: {source: digits, subset: 300}\nmodel: {name: python, target: "mine.py:build", width: 5}\n'
@@ -308,6 +316,7 @@ def test_a_model_of_ones_own_is_rebuilt_from_the_runs_copy_of_the_code(improve, 
         assert (code, "--no-code is set" in err) == (2, True)
 
 
+@pytest.mark.backend
 def test_a_layer_that_only_the_code_knows_cannot_go_into_a_keras_file(improve, tmp_path):
     layer = "class Twice(keras.layers.Layer):\n    def call(self, x):\n        return 2 * x\n\n"
     code = OWN.replace("def build", f"{layer}def build").replace("(images))\n", "(Twice()(images)))\n")
@@ -321,6 +330,7 @@ def test_a_layer_that_only_the_code_knows_cannot_go_into_a_keras_file(improve, t
         assert improve("export", made.folder, "--format", "savedmodel", "-o", tmp_path / "a")[0] == 0
 
 
+@pytest.mark.backend
 def test_a_model_of_somebody_elses_is_loaded_on_trust_and_its_outputs_are_looked_at(improve, digits, tmp_path):
     import keras
 
@@ -336,6 +346,7 @@ def test_a_model_of_somebody_elses_is_loaded_on_trust_and_its_outputs_are_looked
     assert (code, "outputs are no probabilities" in err) == (1, True)
 
 
+@pytest.mark.backend
 def test_a_lambda_in_somebody_elses_model_is_never_run(improve, tmp_path):
     import keras
 

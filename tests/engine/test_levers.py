@@ -22,6 +22,7 @@ LENET = """\
 data: {source: digits, subset: 600}
 model: {name: lenet}
 training: {epochs: 2, batch_size: 32}
+evidence: light
 """
 
 
@@ -81,6 +82,7 @@ def test_where_the_legacy_class_is_wrong_ours_turns_about_the_centre():
     assert theirs.sum() == 0 or abs((theirs[..., 0] * x).sum() / theirs.sum() - 19.5) > 3
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("part", OPTIMIZERS, ids=lambda part: part.key())
 def test_every_optimizer_trains_lenet_on_digits_and_its_loss_falls(fit, part):
     made = fit(LENET, f"optimizer={part.key()}")
@@ -104,6 +106,7 @@ def test_every_optimizer_has_keras_own_options_and_defaults(part):
             assert default == theirs[name].default, name
 
 
+@pytest.mark.backend
 def test_adafactor_survives_a_weight_without_any_gradient():
     import keras
 
@@ -119,6 +122,7 @@ def test_adafactor_survives_a_weight_without_any_gradient():
     assert np.isfinite(np.asarray(weight)).all()
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("clip", ["clipnorm=0.001", "clipvalue=1e-6", "global_clipnorm=0.001"])
 def test_clipping_keeps_a_step_small_and_the_logged_norm_is_that_before_it(model_of, clip):
     option, value = clip.split("=")
@@ -139,6 +143,7 @@ def test_clipping_keeps_a_step_small_and_the_logged_norm_is_that_before_it(model
     assert largest == pytest.approx(float(value), rel=0.05)
 
 
+@pytest.mark.backend
 def test_accumulated_gradients_make_the_step_of_the_large_batch(model_of):
     def trained(batch_size, steps):
         spec = Spec.model_validate(
@@ -158,6 +163,7 @@ def test_accumulated_gradients_make_the_step_of_the_large_batch(model_of):
         np.testing.assert_allclose(accumulated, whole, atol=1e-6)
 
 
+@pytest.mark.backend
 def test_the_running_mean_of_the_weights_is_measured_and_training_goes_on_from_the_weights(fit, model_of):
     """Keras overwrites the weights with their mean at the end of every `fit`, which is every epoch here."""
     plain = fit(LENET, "optimizer={name: sgd, learning_rate: 0.05}", name="plain")
@@ -181,6 +187,7 @@ def test_the_running_mean_of_the_weights_is_measured_and_training_goes_on_from_t
         np.testing.assert_array_equal(after, before)
 
 
+@pytest.mark.backend
 def test_schedule_free_learning_is_measured_at_its_averaged_weights(model_of):
     """x, the mean of the z that the gradients move (Defazio et al., 2024).
 
@@ -201,6 +208,7 @@ def test_schedule_free_learning_is_measured_at_its_averaged_weights(model_of):
             np.testing.assert_allclose(measured, mean, atol=1e-5 if keras.backend.backend() == "jax" else 2e-3)
 
 
+@pytest.mark.backend
 def test_a_plateau_lowers_the_rate_in_the_table_and_in_the_optimizer(fit):
     text = LENET + "schedule: {name: plateau, patience: 1, factor: 0.1, min_delta: 100}\n"
     made = fit(text, "optimizer={name: sgd, learning_rate: 0.1}", "training.epochs=4")
@@ -211,6 +219,7 @@ def test_a_plateau_lowers_the_rate_in_the_table_and_in_the_optimizer(fit):
     assert norms[3] > 0
 
 
+@pytest.mark.backend
 def test_a_warmup_of_the_schedule_reaches_the_optimizer(model_of):
     spec = Spec.model_validate(
         {
@@ -231,6 +240,7 @@ def test_a_warmup_of_the_schedule_reaches_the_optimizer(model_of):
         assert moved == pytest.approx(rate * gradient_before, rel=1e-3)
 
 
+@pytest.mark.backend
 def test_class_weights_weigh_the_loss_of_each_example(model_of):
     data_section = {"source": "digits", "subset": 600}
     plain = Spec.model_validate({"data": data_section})
@@ -255,7 +265,8 @@ def imbalanced(tmp_path):
     labels = np.arange(200) % 10 == 0
     images = random.integers(0, 120, (200, 8, 8, 1)) + 100 * labels[:, None, None, None]
     np.savez(tmp_path / "two.npz", x_train=images.astype(np.uint8), y_train=labels.astype(int))
-    return "data: {source: {name: npz, path: two.npz, binary: %s}}\nmodel: mlp\ntraining: {epochs: 8, batch_size: 16}\n"
+    data = "data: {source: {name: npz, path: two.npz, binary: %s}}\n"
+    return data + "model: mlp\ntraining: {epochs: 8, batch_size: 16}\nevidence: light\n"
 
 
 def test_balanced_weights_and_balanced_sampling_even_out_the_classes(tmp_path, write_spec):
@@ -276,6 +287,7 @@ def test_balanced_weights_and_balanced_sampling_even_out_the_classes(tmp_path, w
     assert any((batches[index][0] != drawn[index][0]).any() for index in range(batches.num_batches))
 
 
+@pytest.mark.backend
 def test_two_classes_can_share_one_sigmoid(tmp_path, fit):
     import keras
 
@@ -291,6 +303,7 @@ def test_two_classes_can_share_one_sigmoid(tmp_path, fit):
     np.testing.assert_allclose(again[:, 0], probability[:, 1], atol=1e-5)
 
 
+@pytest.mark.backend
 def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_path, write_spec, model_of):
     from improve.spec.reading.load import load
 
@@ -305,6 +318,7 @@ def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_pat
     assert steps_of(model).loss[0] == pytest.approx(by_hand, rel=1e-5)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("binary", ["true", "false"])
 def test_the_generalized_cross_entropy_is_that_of_its_paper(tmp_path, write_spec, model_of, binary):
     """(1 − p^0.7) / 0.7 of the true class; with one sigmoid as with two logits."""
@@ -323,6 +337,7 @@ def test_the_generalized_cross_entropy_is_that_of_its_paper(tmp_path, write_spec
     assert steps_of(model).loss[0] == pytest.approx(((1 - p**0.7) / 0.7).mean(), rel=1e-5)
 
 
+@pytest.mark.backend
 def test_the_generalized_cross_entropy_has_a_slope_where_a_probability_is_nothing():
     """p^q has none there: 0.7 · 0^-0.3."""
     import keras
@@ -344,7 +359,7 @@ def test_wrong_labels_do_less_harm_with_the_generalized_cross_entropy(tmp_path, 
     errors = {}
     for loss in ("cross_entropy", "generalized_cross_entropy"):
         text = f"data: {{source: {{name: npz, path: {mislabelled(tmp_path)}}}, split: own}}\nmodel: {{name: mlp}}\n"
-        run = fit(text + f"training: {{epochs: 30, loss: {loss}}}\n")
+        run = fit(text + f"training: {{epochs: 30, loss: {loss}}}\nevidence: light\n")
         errors[loss] = run.summary.validation.error
     assert errors["generalized_cross_entropy"] < errors["cross_entropy"] - 0.03
 
@@ -363,6 +378,7 @@ def mislabelled(folder):
     return folder / "noisy.npz"
 
 
+@pytest.mark.backend
 def test_mixed_labels_reach_the_loss(model_of):
     spec = Spec.model_validate(
         {"data": {"source": "digits", "subset": 600}, "augmentation": [{"name": "mixup", "alpha": 1.0}]}
@@ -383,7 +399,7 @@ def test_a_simulated_mismatch_shows_as_data_mismatch(fit):
         "data:\n  source: digits\n  split: 40/30/30\n  train_dev: 30%\n"
         "  target: {simulate: [{name: rotate, degrees: 120}]}\n"
         "model: mlp\noptimizer: {learning_rate: 0.01}\ntraining: {epochs: 12, batch_size: 32}\n"
-        "diagnosis: {human_error: 0}\n"
+        "diagnosis: {human_error: 0}\nevidence: light\n"
     )
     made = fit(text)
     assert made.summary.train_dev.error < 0.12 < 0.3 < made.summary.validation.error
@@ -402,11 +418,12 @@ def test_noise_after_normalisation_is_in_training_batches_and_not_in_the_model(m
     assert not any("noise" in type(layer).__name__.lower() for layer in model.layers)
 
 
+@pytest.mark.backend
 def test_minivggnet_trains_with_augmentation(fit):
     """On JAX without TensorFlow as well: what runs here is one of the ways in which users may run it."""
     parts = "[shift, rotate, zoom, {name: crop, padding: 1}, brightness, gaussian_noise, mixup]"
     text = f"data: {{source: digits, subset: 600}}\nmodel: minivggnet\naugmentation: {parts}\ntraining: {{epochs: 2}}\n"
-    made = fit(text, "schedule={name: one_cycle}", "training.epochs=3")
+    made = fit(text, "schedule={name: one_cycle}", "training.epochs=3", "evidence=light")
     assert made.status == "finished"
     assert made.spec["regularization"]["dropout"] == 0.5
     assert made.history[2]["cross_entropy"] < made.history[0]["cross_entropy"]
@@ -429,6 +446,7 @@ def test_a_folder_of_images_trains_and_the_second_run_finds_the_cache(tmp_path, 
     monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
     photographs(tmp_path / "photos", ("train", "validation", "test"))
     text = "data: {source: {name: folder, path: photos, size: 16, binary: true}}\nmodel: mlp\ntraining: {epochs: 6}\n"
+    text += "evidence: light\n"
     made = fit(text, "training.batch_size=8")
     assert made.spec["data"]["split"] == "own"
     assert made.sealed_test.error == 0
@@ -476,7 +494,8 @@ def test_ten_kinds_of_bad_image_are_all_named_or_skipped_and_counted(tmp_path, i
     for name, content in bad.items():
         (tmp_path / "photos" / "dog" / name).write_bytes(content)
     file = write_spec(
-        "data: {source: {name: folder, path: photos, size: 16}}\nmodel: mlp\ntraining: {epochs: 1, batch_size: 8}\n"
+        "data: {source: {name: folder, path: photos, size: 16}}\nmodel: mlp\nevidence: light\n"
+        "training: {epochs: 1, batch_size: 8}\n"
     )
     code, _, err = improve("train", file, "--runs", tmp_path / "runs")
     assert (code, all(name in err for name in bad), list(tmp_path.glob("runs/*"))) == (2, True, [])
@@ -504,11 +523,13 @@ def build(input_shape, classes, ending="softmax"):
 """
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("ending", ["softmax", "linear", "layer"])
 def test_a_model_of_ones_own_trains_from_logits_whatever_it_ends_in(fit, write_spec, ending):
     write_spec(MINE, "mine.py")
     made = fit(
         f'data: {{source: digits}}\nmodel: {{name: python, target: "mine.py:build", ending: {ending}}}\n',
+        "evidence=light",
         "training.epochs=3",
         "optimizer={name: adam, learning_rate: 0.01}",
     )
@@ -522,7 +543,10 @@ def test_a_model_of_ones_own_trains_from_logits_whatever_it_ends_in(fit, write_s
 
 def test_a_run_with_a_model_of_ones_own_runs_again_from_its_folder(fit, improve, write_spec, tmp_path):
     write_spec(MINE, "mine.py")
-    made = fit('data: {source: digits}\nmodel: {name: python, target: "mine.py:build"}\ntraining: {epochs: 1}\n')
+    made = fit(
+        'data: {source: digits}\nmodel: {name: python, target: "mine.py:build"}\ntraining: {epochs: 1}\n',
+        "evidence=light",
+    )
     (tmp_path / "mine.py").write_text("gone")
     code, out, _ = improve("train", made.folder / "spec.yaml", "--runs", tmp_path / "more", "--json", "--quiet")
     assert (code, json.loads(out)["state_sha256"]) == (0, made.summary.state_sha256)

@@ -1,13 +1,14 @@
 """Members of one spec and snapshots of one run: reproduced, interrupted, killed, taken up."""
 
 import json
+import shutil
 import signal
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+import processes
 from conftest import Silent
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.training import checkpoint as keeping
@@ -20,18 +21,18 @@ from improve.runs.ensemble import members
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("members")]
 
 SMALL = """\
 data: {source: digits, subset: 400, split: 50/25/25}
-model: {name: cnn, filters: [4], hidden: [8]}
+model: {name: cnn, filters: [4], hidden: []}
 optimizer: {name: adam, learning_rate: 0.01}
 training: {epochs: 2, batch_size: 32, members: 2}
 evidence: light
 """
 RESTARTS = """\
 data: {source: digits, subset: 400, split: 50/25/25}
-model: {name: cnn, filters: [4], hidden: [8], batch_norm: true}
+model: {name: cnn, filters: [4], hidden: [], batch_norm: true}
 regularization: {dropout: 0.3}
 optimizer: {name: adam, learning_rate: 0.01}
 schedule: {name: warm_restarts, first_decay_epochs: 2, t_mul: 1}
@@ -81,6 +82,7 @@ def whole(tmp_path_factory):
     return begin(load_spec(folder / "spec.yaml"), "e", folder / "runs", Quiet())
 
 
+@pytest.mark.backend
 def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
     made = load(whole)
     assert made.summary.members == ["e/members/seed0", "e/members/seed1"]
@@ -107,7 +109,7 @@ def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_
     assert load(alone).fingerprint == load(whole).fingerprint
 
 
-@pytest.mark.parametrize("at", [(1, 1), (2, 2)])
+@pytest.mark.parametrize("at", [(1, 1), pytest.param((2, 2), marks=pytest.mark.backend)])
 def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_path, at_once, at):
     folder = begin(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
     found = load(folder)
@@ -121,58 +123,39 @@ def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_
 
 def test_the_command_tells_who_stopped_it_and_the_final_table(write_spec, tmp_path, improve, monkeypatch):
     file = write_spec(SMALL)
-    code, out, err = improve("train", file, "--runs", tmp_path / "runs", "--name", "e")
+    code, out, err = improve("train", file, "training.epochs=1", "--runs", tmp_path / "runs", "--name", "e")
     assert code == 0
     told = [line.split(":")[0] for line in err.splitlines() if line.startswith("member ")]
     assert told == ["member 1/2  seed0", "member 2/2  seed1"]
     assert "mean member" in out
     assert "by Jensen's inequality" in out
     code, out, err = improve(
-        "train", file, "--runs", tmp_path / "runs", "--from", tmp_path / "runs/e/members/seed1", "--json", "--quiet"
-    )
+        "train", file, "training.epochs=1", "--runs", tmp_path / "runs", "--from", tmp_path / "runs/e/members/seed1",
+        "--json", "--quiet",
+    )  # fmt: skip
     found = json.loads(out)
     assert (code, err, found["status"], "test" in found) == (0, "", "finished", False)
     places = members(load(found["folder"]))[0]
     assert all(load(place).summary.origin.endswith("members/seed1") for place in places)
 
 
-KILL = """\
-import os, signal, sys
-import improve.engine.training.members
-{module} = next(sys.modules[name] for name in sys.modules if name.startswith("improve.") and name.endswith(".{module}"))
-real, left = {module}.{name}, {count}
-
-def kill(*arguments, **options):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **options)
-
-{module}.{name} = kill
-from improve.cli import main
-sys.argv = ["improve", *sys.argv[1:]]
-main()
-"""
+def kill(place, count, tmp_path, *words):
+    end = processes.ended(processes.killed, tmp_path / "said.txt", place, count, {}, (*words, "--quiet"))
+    assert end == -signal.SIGKILL, (tmp_path / "said.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "count"),
-    [
-        ("files", "write_text", 4),  # while the folder of the first member is made
-        ("train", "finish", 2),  # at the end of the second member
-        ("ensemble", "write", 1),  # when all are done
-    ],
-)
-def test_kill_9_and_the_ensemble_goes_on_to_the_identical_end(whole, tmp_path, write_spec, module, name, count):
-    arguments = ["train", str(write_spec(SMALL)), "--runs", str(tmp_path / "runs"), "--name", "e", "--quiet"]
-    script = KILL.format(module=module, name=name, count=count)
-    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def test_kill_9_and_the_ensemble_goes_on_to_the_identical_end(whole, tmp_path, write_spec):
     folder = tmp_path / "runs" / "e"
-    if load(folder).status != "finished":
+    words = ("train", write_spec(SMALL), "--runs", tmp_path / "runs", "--name", "e")
+    for place, count in (
+        ("improve.runs.files:write_text", 4),  # while the folder of the first member is made
+        ("improve.engine.training.train:finish", 2),  # at the end of the second member
+        ("improve.runs.ensemble:write", 1),  # when all are done
+    ):
+        kill(place, count, tmp_path, *words)
         assert load(folder).status == "stopped"
-        go_on(folder, [], Quiet())
+        words = ("resume", folder)
+    go_on(folder, [], Quiet())
     assert content(folder) == content(whole)
 
 
@@ -206,7 +189,7 @@ def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
         return "diverged" if work.spec.seed == 1 else real(work, interrupt, watcher)
 
     monkeypatch.setattr("improve.engine.training.train.fit", diverging)
-    three = load_spec(write_spec(SMALL), ["training.members=3"])
+    three = load_spec(write_spec(SMALL), ["training.members=3", "training.epochs=1"])
     made = load(begin(three, "e", tmp_path / "runs", Quiet()))
     assert (made.status, made.summary.diverged) == ("finished", ["seed1"])
     assert made.summary.members == ["e/members/seed0", "e/members/seed2"]
@@ -222,6 +205,7 @@ def snapped(tmp_path_factory):
     return train(load_spec(folder / "spec.yaml"), "r", folder / "runs", Silent())
 
 
+@pytest.mark.backend
 def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(snapped, write_spec, tmp_path):
     made = load(snapped.parent / load(snapped).summary.snapshots)
     assert made.name == "r-snapshots"
@@ -255,31 +239,26 @@ def snapshots_of(folder):
     return found | {"weights": [{name: array.tolist() for name, array in one.items()} for one in weights]}
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "count"),
-    [
-        ("curves", "Curves.epoch_ended", 4),  # it is written, the state is not
-        ("ensemble", "write", 1),  # the run is at its end, its snapshots are not together
-        ("snapshots", "measure_test_part", 2),  # some of its snapshots have seen the test part
-    ],
-)
-def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(
-    snapped, tmp_path, write_spec, module, name, count
-):
-    arguments = ["train", str(write_spec(RESTARTS)), "--runs", str(tmp_path / "runs"), "--name", "r", "--quiet"]
-    script = KILL.format(module=module, name=name, count=count)
-    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(snapped, tmp_path, write_spec):
     folder = tmp_path / "runs" / "r"
-    assert load(folder).status == "stopped"
+    words = ("train", write_spec(RESTARTS), "--runs", tmp_path / "runs", "--name", "r")
+    for place, count in (
+        ("improve.engine.training.curves:Curves.epoch_ended", 4),  # it is written, the state is not
+        ("improve.runs.ensemble:write", 1),  # the run is at its end, its snapshots are not together
+        ("improve.engine.training.snapshots:measure_test_part", 2),  # some of its snapshots have seen the test part
+    ):
+        kill(place, count, tmp_path, *words)
+        assert load(folder).status == "stopped"
+        words = ("resume", folder)
     resume(folder, [], Silent())
     assert load(folder).summary.state_sha256 == load(snapped).summary.state_sha256
     assert snapshots_of(folder) == snapshots_of(snapped)
     assert sorted(place.name for place in folder.parent.iterdir() if place.is_dir()) == ["r", "r-snapshots"]
 
 
-def test_a_run_that_goes_on_longer_has_later_snapshots_in_the_same_ensemble(write_spec, tmp_path):
-    folder = train(load_spec(write_spec(RESTARTS)), "r", tmp_path / "runs", Silent())
+def test_a_run_that_goes_on_longer_has_later_snapshots_in_the_same_ensemble(snapped, tmp_path):
+    shutil.copytree(snapped.parent, tmp_path / "runs")
+    folder = tmp_path / "runs" / "r"
     resume(folder, ["training.epochs=+1"], Silent())
     assert load(tmp_path / "runs" / "r-snapshots").summary.members == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
     assert not (tmp_path / "runs" / "r-snapshots-2").exists()

@@ -98,6 +98,7 @@ def test_every_network_ends_in_logits(part):
     assert (last.name, last.units, last.activation.__name__, model.output_shape) == ("logits", 7, "linear", (None, 7))
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("part", SMALL, ids=lambda part: part.name)
 def test_every_network_takes_a_step_on_the_smallest_images_that_it_accepts(part):
     side = max(part.needs()[0], 5)
@@ -168,6 +169,7 @@ def test_the_l2_of_the_resnet_is_where_it_is_asked_for(module_l2, asked, modules
     assert float(sum(model.losses)) == pytest.approx(by_hand, rel=1e-5)
 
 
+@pytest.mark.backend
 def test_l1_and_l2_together_are_an_elastic_net_over_kernels_only():
     model = built(Cnn(batch_norm=True), l1=0.01, l2=0.02)
     by_hand = sum(0.01 * np.abs(kernel).sum() + 0.02 * np.square(kernel).sum() for kernel in kernels(model).values())
@@ -175,6 +177,7 @@ def test_l1_and_l2_together_are_an_elastic_net_over_kernels_only():
     assert float(sum(model.losses)) == pytest.approx(by_hand, rel=1e-5)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("batch_norm_at", ["after", "before"])
 def test_the_activity_penalty_falls_on_the_outputs_of_the_hidden_activations(batch_norm_at):
     import keras
@@ -190,6 +193,7 @@ def test_the_activity_penalty_falls_on_the_outputs_of_the_hidden_activations(bat
     assert reported == pytest.approx(by_hand / 6, rel=1e-5)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("part", [Lenet(), Cnn(hidden=(16,)), TINY_RESNET], ids=lambda part: part.name)
 def test_max_norm_bounds_the_weights_into_each_unit_after_a_large_step(part):
     import keras

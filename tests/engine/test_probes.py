@@ -15,7 +15,7 @@ from improve.lazy import keras
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.backend, pytest.mark.xdist_group("probes")]
 
 CNN = """
 data: {subset: 400}
@@ -26,14 +26,23 @@ training: {epochs: 3, batch_size: 32}
 """
 
 
-def test_a_run_with_its_probes_ends_in_the_state_of_one_without(fit):
-    full, light = fit(CNN, name="full"), fit(CNN, "evidence=light", name="light")
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """The same run with all that is looked at, and with next to nothing."""
+    root = tmp_path_factory.mktemp("pair")
+    (root / "spec.yaml").write_text(CNN)
+    specs = {name: load_spec(root / "spec.yaml", [f"evidence={name}"]) for name in ("full", "light")}
+    return [load(train(spec, name, root / "runs", Silent())) for name, spec in specs.items()]
+
+
+def test_a_run_with_its_probes_ends_in_the_state_of_one_without(pair):
+    full, light = pair
     assert full.summary.state_sha256 == light.summary.state_sha256
     assert [row["train_error"] for row in full.history] == [row["train_error"] for row in light.history]
 
 
-def test_the_evidence_of_a_run_is_whole(fit):
-    evidence = fit(CNN).evidence
+def test_the_evidence_of_a_run_is_whole(pair):
+    evidence = pair[0].evidence
     start = evidence.start
     assert start["memorized"]["memorized"]
     assert 0.5 < start["initial_cross_entropy"] / np.log(10) < 2
@@ -57,8 +66,8 @@ def test_the_update_of_a_kernel_is_what_the_weights_say(fit):
         assert columns["update_ratio"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_light_evidence_names_what_it_could_not_look_at(fit):
-    diagnosis = diagnose(fit(CNN, "evidence=light"))
+def test_light_evidence_names_what_it_could_not_look_at(pair):
+    diagnosis = diagnose(pair[1])
     assert {"T7", "R5", "R6", "T9", "V7"} <= {code for code, _ in diagnosis.unchecked}
 
 
@@ -104,18 +113,18 @@ def test_a_hidden_layer_is_watched_in_any_kind_of_model(fit, tmp_path):
     assert keras.backend.backend()
 
 
-def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, fit, tmp_path, monkeypatch):
+def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, pair, tmp_path, monkeypatch):
     """The second run asks no more, another seed does; what a run comes to is the same as by itself."""
     seen, memorize = [], probes.memorize
     monkeypatch.setattr(probes, "memorize", lambda spec, data: seen.append(spec.seed) or memorize(spec, data))
-    alone = fit(CNN, name="alone")
+    alone, _ = pair
     spec = load_spec(write_spec(CNN), [])
     data = prepare(spec)
     folders = [
         train(spec.model_copy(update={"seed": seed}), name, tmp_path / "runs", Silent(), data=data)
         for name, seed in (("a", 0), ("b", 0), ("c", 5))
     ]
-    assert seen == [0, 0, 5]
+    assert seen == [0, 5]
     assert [load(folder).summary.state_sha256 for folder in folders[:2]] == [alone.summary.state_sha256] * 2
     assert load(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
 

@@ -3,17 +3,19 @@
 import contextlib
 import csv
 import json
+import resource
+import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import yaml
 
+import processes
 from conftest import Silent
 from improve.diagnosis.comparison.compare import compare
 from improve.diagnosis.diagnose import diagnose
+from improve.engine.data.prepare import prepare
 from improve.engine.training import checkpoint as keeping
 from improve.engine.training.resume import resume
 from improve.engine.training.train import train
@@ -22,11 +24,11 @@ from improve.interrupt import BrokenOff
 from improve.runs import run
 from improve.spec.reading.load import load
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("resume")]
 
 SMALL = """\
 data: {source: digits, subset: 400, split: 50/25/25}
-model: {name: cnn, filters: [4], hidden: [8], batch_norm: true}
+model: {name: cnn, filters: [4], hidden: [], batch_norm: true}
 regularization: {dropout: 0.3}
 optimizer: {name: adam, learning_rate: 0.01}
 schedule: cosine
@@ -55,6 +57,18 @@ def spec(tmp_path_factory):
     return load(file)
 
 
+@pytest.fixture(scope="module")
+def data(spec):
+    """Its images; what a network learns of them by heart is found out once for all runs that share them."""
+    return prepare(spec)
+
+
+@pytest.fixture(scope="module")
+def light(spec):
+    """The same without what is looked at beside the errors."""
+    return spec.model_copy(update={"evidence": "light"})
+
+
 def content(folder):
     """All that a run left, but for its times."""
     summary = json.loads((folder / "summary.json").read_text())
@@ -70,30 +84,58 @@ def content(folder):
 
 
 @pytest.fixture(scope="module")
-def whole(spec, tmp_path_factory):
-    return content(train(spec, "whole", tmp_path_factory.mktemp("whole"), Silent()))
+def whole(spec, data, tmp_path_factory):
+    return content(train(spec, "whole", tmp_path_factory.mktemp("whole"), Silent(), data=data))
 
 
-@pytest.mark.parametrize("stop", [(1, 1), (1, 6), (3, 4), (5, 7)])
-def test_a_run_that_was_stopped_at_any_step_goes_on_to_the_identical_end(spec, whole, tmp_path, at_once, stop):
-    folder = train(spec, "r", tmp_path / "runs", Stops(*stop))
+def checked_stop(folder, epoch, step):
     found = run.load(folder)
-    assert (found.status, found.summary.epochs) == ("stopped", stop[0] - (stop[1] < STEPS))
+    assert (found.status, found.summary.epochs) == ("stopped", epoch - (step < STEPS))
     assert not found.has_test  # sealed until the end
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("stops", [[(1, 1), (3, 4)], [(1, 6), (5, 7)]])
+def test_a_run_that_was_stopped_at_any_step_goes_on_to_the_identical_end(spec, data, whole, tmp_path, at_once, stops):
+    first, second = stops
+    folder = train(spec, "r", tmp_path / "runs", Stops(*first), data=data)
+    checked_stop(folder, *first)
+    resume(folder, [], Stops(*second))
+    checked_stop(folder, *second)
     assert content(resume(folder, [], Silent())) == whole
 
 
-def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, whole, tmp_path, at_once, monkeypatch):
+@pytest.mark.backend
+def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, data, whole, tmp_path, at_once, monkeypatch):
     monkeypatch.setattr(keeping.Checkpoints, "due", property(lambda checkpoints: True))  # after every step
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
+    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3), data=data)
     for stop in ((2, 5), (4, 1)):
         resume(folder, [], Stops(*stop))
     assert content(resume(folder, [], Silent())) == whole
 
 
-def test_a_short_epoch_is_finished_first(spec, tmp_path, patient):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
-    assert run.load(folder).summary.epochs == 2
+@pytest.fixture(scope="module")
+def stopped(spec, data, tmp_path_factory):
+    """Stopped within its second epoch, which was finished first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("improve.engine.training.train.LONG", 1e9)
+        return train(spec, "r", tmp_path_factory.mktemp("stopped"), Stops(2, 3), data=data)
+
+
+@pytest.fixture
+def begun(stopped, tmp_path):
+    """A run of its own that was stopped after two epochs."""
+    return shutil.copytree(stopped, tmp_path / "runs" / "r")
+
+
+@pytest.fixture(scope="module")
+def done(light, data, tmp_path_factory):
+    """At its end."""
+    return train(light, "r", tmp_path_factory.mktemp("done"), Silent(), data=data)
+
+
+def test_a_short_epoch_is_finished_first(stopped):
+    assert run.load(stopped).summary.epochs == 2
 
 
 def pressed(number):
@@ -107,8 +149,15 @@ def pressed(number):
     return press
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("place", ["train.assemble", "probes.memorize"])
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        pytest.param("train.assemble", signal.SIGINT),
+        pytest.param("train.assemble", signal.SIGTERM),
+        pytest.param("probes.memorize", signal.SIGINT, marks=pytest.mark.backend),
+        pytest.param("probes.memorize", signal.SIGTERM),
+    ],
+)
 def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
     spec, whole, tmp_path, monkeypatch, place, number
 ):
@@ -123,69 +172,55 @@ def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
     assert content(resume(tmp_path / "r", [], Silent())) == whole
 
 
-def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(
-    spec, whole, tmp_path, at_once, monkeypatch
-):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 3))
+def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(begun, whole, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("improve.engine.training.train.assemble", pressed(signal.SIGTERM))
         with pytest.raises(BrokenOff):
-            resume(folder, [], Silent())
-    assert run.load(folder).status == "stopped"
-    assert content(resume(folder, [], Silent())) == whole
+            resume(begun, [], Silent())
+    assert run.load(begun).status == "stopped"
+    assert content(resume(begun, [], Silent())) == whole
 
 
-KILLS = """\
-import os, signal, sys
-from improve.runs import files, generations as store, run
-from improve.engine.training import checkpoint as keeping, curves
-import improve.engine.data.prepare, improve.engine.training.train
-prepare, train = sys.modules["improve.engine.data.prepare"], sys.modules["improve.engine.training.train"]
-real, left = {module}.{name}, {count}
-
-def kill(*arguments, **options):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **options)
-
-{module}.{name} = kill
-keeping.CHEAP = curves.FIRST = curves.SHARE = 0.0
-from improve.cli import main
-sys.argv = ["improve", *sys.argv[1:]]
-main()
-"""
+OFTEN = {  # saved and drawn after every epoch
+    "improve.engine.training.checkpoint:CHEAP": 0.0,
+    "improve.engine.training.curves:FIRST": 0.0,
+    "improve.engine.training.curves:SHARE": 0.0,
+}
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize(
-    ("module", "name", "count"),
+    "points",
     [
-        ("store", "write", 8),  # while the third generation is written
-        ("files", "write_arrays", 4),  # between a state and its predictions
-        ("curves", "save", 3),  # while a picture is drawn
-        ("run", "write_summary", 4),
-        ("train", "measure_test_part", 1),  # after the last epoch
-        ("prepare", "census", 1),  # before the first
+        [
+            ("improve.engine.data.prepare:census", 1),  # before the first epoch
+            ("improve.runs.run:write_summary", 4),
+            ("improve.engine.training.train:measure_test_part", 1),  # after the last epoch
+        ],
+        [
+            ("improve.runs.files:write_arrays", 4),  # between a state and its predictions
+            ("improve.runs.generations:write", 4),  # while a generation is written
+            ("improve.engine.training.curves:save", 2),  # while a picture is drawn
+        ],
     ],
 )
 def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
-    whole, tmp_path, write_spec, monkeypatch, module, name, count
+    whole, tmp_path, write_spec, monkeypatch, points
 ):
     monkeypatch.setattr(keeping, "CHEAP", 0.0)
-    arguments = ["train", str(write_spec(SMALL, "killed.yaml")), "--runs", str(tmp_path / "runs"), "--quiet"]
-    script = KILLS.format(module=module, name=name, count=count)
-    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    folder = tmp_path / "runs" / "killed"
-    if not folder.is_dir():  # it had not begun
-        assert module == "prepare"
-        return
-    found = run.load(folder)
-    assert found.status == "stopped"
-    assert [row.status for row in compare([folder]).rows] == ["stopped"]
-    if found.history and found.summary.best_epoch:
-        assert "the run stopped" in diagnose(found).notes[0]
+    folder, file = tmp_path / "runs" / "killed", write_spec(SMALL, "killed.yaml")
+    for place, count in points:
+        words = ("resume", folder) if folder.is_dir() else ("train", file, "--runs", tmp_path / "runs")
+        end = processes.ended(processes.killed, tmp_path / "said.txt", place, count, OFTEN, (*words, "--quiet"))
+        assert end == -signal.SIGKILL, (tmp_path / "said.txt").read_text()
+        if not folder.is_dir():  # it had not begun
+            assert place.startswith("improve.engine.data.prepare")
+            continue
+        found = run.load(folder)
+        assert found.status == "stopped"
+        assert [row.status for row in compare([folder]).rows] == ["stopped"]
+        if found.history and found.summary.best_epoch:
+            assert "the run stopped" in diagnose(found).notes[0]
     assert content(resume(folder, [], Silent())) == whole
 
 
@@ -197,9 +232,9 @@ def test_killed_before_anything_was_saved_it_begins_once_more(spec, whole, tmp_p
         resume(run.create(tmp_path / "runs", "s", spec), ["training.epochs=7"], Silent())
 
 
-def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, whole, tmp_path, monkeypatch):
+def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, data, whole, tmp_path, monkeypatch):
     monkeypatch.setattr(keeping, "CHEAP", 0.0)
-    folder = train(spec, "r", tmp_path / "runs", Stops(3, 7))
+    folder = train(spec, "r", tmp_path / "runs", Stops(3, 7), data=data)
     newest = sorted((folder / "state").iterdir())[-1]
     (newest / "arrays.npz").write_bytes(b"torn")
     told = []
@@ -212,8 +247,9 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, whole, tmp_pa
     assert told[0].startswith(f"{newest} is damaged: arrays.npz has 4 bytes")
 
 
-def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(spec, tmp_path):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+@pytest.mark.backend
+def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(begun):
+    folder = begun
     before = (folder / "metrics.csv").read_text()
     resume(folder, ["optimizer.learning_rate=1e-3", "training.epochs=+4", "schedule=constant"], Silent())
     found = run.load(folder)
@@ -231,10 +267,13 @@ def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(spec, tmp_path
     assert {row["learning_rate"] for row in steps if int(row["step"]) >= 2 * STEPS} == {"0.001"}
 
 
-def test_a_changed_run_ends_identically_however_often_it_is_stopped(spec, tmp_path, at_once):
+@pytest.mark.backend
+def test_a_changed_run_ends_identically_however_often_it_is_stopped(spec, data, tmp_path, at_once):
     ends = []
+    first = train(spec, "a", tmp_path / "runs", Stops(2, 4), data=data)
+    shutil.copytree(first, tmp_path / "runs" / "b")
     for name, stops in (("a", []), ("b", [(3, 2), (5, 1)])):
-        folder = train(spec, name, tmp_path / "runs", Stops(2, 4))
+        folder = tmp_path / "runs" / name
         overrides = ["optimizer.learning_rate=2e-3", "training.epochs=6"]
         for stop in stops:
             resume(folder, overrides, Stops(*stop))
@@ -243,52 +282,51 @@ def test_a_changed_run_ends_identically_however_often_it_is_stopped(spec, tmp_pa
     assert ends[0] == ends[1]
 
 
-def test_a_schedule_that_is_new_begins_with_the_change(spec, tmp_path):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
-    resume(folder, ["schedule={name: exponential, decay_rate: 0.5, every: 1, staircase: true}"], Silent())
-    assert [row["learning_rate"] for row in run.load(folder).history[2:]] == [0.01, 0.005, 0.0025]
+def test_a_schedule_that_is_new_begins_with_the_change(begun):
+    resume(begun, ["schedule={name: exponential, decay_rate: 0.5, every: 1, staircase: true}"], Silent())
+    assert [row["learning_rate"] for row in run.load(begun).history[2:]] == [0.01, 0.005, 0.0025]
 
 
-def test_a_longer_schedule_goes_on_from_where_the_run_stands(spec, tmp_path):
-    folder = train(spec, "r", tmp_path / "runs", Silent())
+def test_a_longer_schedule_goes_on_from_where_the_run_stands(done, tmp_path):
+    folder = shutil.copytree(done, tmp_path / "runs" / "r")
     resume(folder, ["training.epochs=10"], Silent())
     rates = [row["learning_rate"] for row in run.load(folder).history]
     expected = [0.005 * (1 + np.cos(np.pi * epoch / 10)) for epoch in range(5, 10)]
     assert rates[5:] == pytest.approx(expected, rel=0.02)
 
 
-def test_the_batch_size_can_change_between_epochs(spec, tmp_path):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
-    resume(folder, ["training.batch_size=50"], Silent())
-    found = run.load(folder)
+@pytest.mark.backend
+def test_the_batch_size_can_change_between_epochs(begun):
+    resume(begun, ["training.batch_size=50"], Silent())
+    found = run.load(begun)
     assert (found.status, found.summary.epochs) == ("finished", 5)
-    steps = [int(row["step"]) for row in csv.DictReader((folder / "steps.csv").open())]
+    steps = [int(row["step"]) for row in csv.DictReader((begun / "steps.csv").open())]
     assert steps == list(range(2 * STEPS + 3 * 4))
 
 
-@pytest.mark.parametrize(
-    ("override", "why"),
-    [
-        ("data.split=60/20/20", "data.split cannot change on the way: images that have judged"),
-        ("model.filters=[8]", "model.filters cannot change on the way: its weights have no place"),
-        ("model=lenet", "model cannot change on the way"),
-        ("seed=1", "seed cannot change on the way"),
-        ("optimizer=sgd", "optimizer.name cannot change on the way: what one optimizer remembers"),
-        ("training.epochs=1", "is done with 2 epochs, 1 are asked for"),
-        ("regularization.dropout=0", "the saved state does not fit this network"),
-    ],
-)
-def test_what_cannot_change_on_the_way_is_refused_with_the_alternative(spec, tmp_path, override, why):
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
-    with pytest.raises(UsageError, match=why) as refused:
-        resume(folder, [override], Silent())
-    assert refused.value.fix
-    assert run.load(folder).status in ("stopped", "failed")
-    assert run.load(resume(folder, [], Silent())).status == "finished"  # nothing is lost
+REFUSED = {
+    "data.split=60/20/20": "data.split cannot change on the way: images that have judged",
+    "model.filters=[8]": "model.filters cannot change on the way: its weights have no place",
+    "model=lenet": "model cannot change on the way",
+    "seed=1": "seed cannot change on the way",
+    "optimizer=sgd": "optimizer.name cannot change on the way: what one optimizer remembers",
+    "training.epochs=1": "is done with 2 epochs, 1 are asked for",
+    "regularization.dropout=0": "the saved state does not fit this network",
+}
 
 
-def test_a_finished_run_goes_on_only_with_more_to_do(spec, tmp_path):
-    folder = train(spec, "r", tmp_path / "runs", Silent())
+def test_what_cannot_change_on_the_way_is_refused_with_the_alternative(begun, whole, subtests):
+    for override, why in REFUSED.items():
+        with subtests.test(override):
+            with pytest.raises(UsageError, match=why) as refused:
+                resume(begun, [override], Silent())
+            assert refused.value.fix
+            assert run.load(begun).status in ("stopped", "failed")
+    assert content(resume(begun, [], Silent())) == whole  # nothing is lost
+
+
+def test_a_finished_run_goes_on_only_with_more_to_do(done, tmp_path):
+    folder = shutil.copytree(done, tmp_path / "runs" / "r")
     with pytest.raises(UsageError, match="is done with 5 epochs") as refused:
         resume(folder, [], Silent())
     assert refused.value.fix == f"improve resume {folder} training.epochs=+20"
@@ -296,8 +334,9 @@ def test_a_finished_run_goes_on_only_with_more_to_do(spec, tmp_path):
     assert run.load(folder).summary.epochs == 7
 
 
+@pytest.mark.backend
 def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write_spec, tmp_path):
-    spec = load(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}"])
+    spec = load(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}", "evidence=light"])
     folder = train(spec, "r", tmp_path / "runs", Silent())
     assert run.load(folder).status == "diverged"
     with pytest.raises(UsageError, match="would do so again"):
@@ -311,16 +350,22 @@ def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write
 def test_other_data_than_the_run_began_with_are_refused(tmp_path, write_spec):
     images, labels = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8), np.arange(100) % 10
     np.savez(tmp_path / "d.npz", x_train=images, y_train=labels)
-    file = write_spec("data: {source: {name: npz, path: d.npz}}\nmodel: mlp\ntraining: {epochs: 2, batch_size: 20}\n")
+    file = write_spec(
+        "data: {source: {name: npz, path: d.npz}}\nmodel: mlp\nevidence: light\ntraining: {epochs: 1, batch_size: 20}\n"
+    )
     folder = train(load(file), "r", tmp_path / "runs", Silent())
     np.savez(tmp_path / "d.npz", x_train=255 - images, y_train=labels)
     with pytest.raises(UsageError, match="are not those that the run began with"):
         resume(folder, ["training.epochs=+1"], Silent())
 
 
-def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, write_spec, tmp_path):
-    first = train(spec, "first", tmp_path / "runs", Silent())
-    again = load(write_spec(SMALL), ["training.epochs=1", "optimizer.learning_rate=1e-9", "data.split=60/20/20"])
+@pytest.mark.backend
+def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(done, write_spec, tmp_path):
+    first = shutil.copytree(done, tmp_path / "runs" / "first")
+    again = load(
+        write_spec(SMALL),
+        ["evidence=light", "training.epochs=1", "optimizer.learning_rate=1e-9", "data.split=60/20/20"],
+    )
     second = run.load(train(again, "second", tmp_path / "runs", Silent(), first))
     untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
     assert second.summary.origin == str(first)
@@ -330,7 +375,7 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(spec, writ
         train(other, "fourth", tmp_path / "runs", Silent(), first)
 
 
-def test_a_clock_that_goes_backwards_changes_nothing(spec, whole, tmp_path, monkeypatch):
+def test_a_clock_that_goes_backwards_changes_nothing(spec, data, whole, tmp_path, monkeypatch):
     now = [2e9]
 
     def earlier():
@@ -338,23 +383,24 @@ def test_a_clock_that_goes_backwards_changes_nothing(spec, whole, tmp_path, monk
         return now[0]
 
     monkeypatch.setattr("time.time", earlier)
-    folder = train(spec, "r", tmp_path / "runs", Stops(2, 7))
+    folder = train(spec, "r", tmp_path / "runs", Stops(1, 7), data=data)
     assert content(resume(folder, [], Silent())) == whole
     assert all(row["seconds"] > 0 for row in run.load(folder).history)
 
 
-def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(whole, tmp_path, write_spec):
+def on_a_small_disk(*words):
     """A file may have no more than 30 kB: steps.csv and the tables grow until one has."""
-    script = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n"
-    script += (
-        "from improve.engine.training import checkpoint; checkpoint.CHEAP = 0.0\nfrom improve.cli import main; main()"
-    )
-    arguments = ["train", str(write_spec(SMALL, "full.yaml")), "--runs", str(tmp_path / "runs"), "--quiet"]
-    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    folder = tmp_path / "runs" / "full"
-    assert "the disk is full: " in done.stderr
-    assert f"make room, then improve resume {folder}" in done.stderr.replace("\n", " ")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+    keeping.CHEAP = 0.0
+    processes.command(*words)
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(whole, tmp_path, write_spec):
+    words = ("train", write_spec(SMALL, "full.yaml"), "--runs", tmp_path / "runs", "--quiet")
+    assert processes.ended(on_a_small_disk, tmp_path / "said.txt", *words) == 1
+    folder, said = tmp_path / "runs" / "full", (tmp_path / "said.txt").read_text()
+    assert "the disk is full: " in said
+    assert f"make room, then improve resume {folder}" in said.replace("\n", " ")
     assert run.load(folder).status == "failed"
     assert content(resume(folder, [], Silent())) == whole
 
@@ -379,18 +425,11 @@ def test_out_of_memory_goes_on_with_smaller_batches_and_the_same_updates(tmp_pat
     (tmp_path / "mine.py").write_text(OWN)
     text = "data: {source: digits, subset: 320, split: 50/25/25}\nmodel: {name: python, target: 'mine.py:build'}\n"
     text += "training: {epochs: 2, batch_size: 64}\nevidence: light\noptimizer: {name: sgd, learning_rate: 0.001}\n"
-    command = [
-        sys.executable,
-        "-m",
-        "improve",
-        "train",
-        str(write_spec(text, "hungry.yaml")),
-        "--runs",
-        str(tmp_path / "runs"),
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    words = ("train", write_spec(text, "hungry.yaml"), "--runs", tmp_path / "runs")
+    assert processes.ended(processes.command, tmp_path / "said.txt", *words) == 0, (tmp_path / "said.txt").read_text()
     found = run.load(tmp_path / "runs" / "hungry")
     assert (found.spec["training"]["batch_size"], found.spec["optimizer"]["gradient_accumulation_steps"]) == (16, 4)
     assert {change["reason"] for change in found.summary.changes} == {"out of memory"}
-    assert "out of memory with batches of 64: going on with training.batch_size=32" in done.stderr
+    assert (
+        "out of memory with batches of 64: going on with training.batch_size=32" in (tmp_path / "said.txt").read_text()
+    )

@@ -21,7 +21,7 @@ from improve.spec.reading.flatten import scalar_settings
 from improve.spec.reading.load import load as load_spec
 from improve.views.terminal.training import TerminalWatcher
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("trackers")]
 
 TINY = """
 data: {source: digits, subset: 300}
@@ -83,6 +83,23 @@ def gone_on(found, overrides, **trackers):
     return load(found.folder), told
 
 
+@pytest.fixture(scope="module")
+def both(empty_store, tmp_path_factory):
+    """TINY told to both: the run, the warnings, and the client of its MLflow store."""
+    root, told = tmp_path_factory.mktemp("both"), []
+    shutil.copy(empty_store, root / "mlflow.db")
+    (root / "spec.yaml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+        watcher = Tee(TerminalWatcher(quiet=True), trackers_for(tensorboard=True, mlflow=True), told.append)
+        folder = train(load_spec(root / "spec.yaml"), "r", root / "runs", watcher)
+        watcher.close()
+        client = importlib.import_module("mlflow").MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    return load(folder), told, client
+
+
 def close_to(values):
     return pytest.approx(values, rel=1e-6)  # TensorBoard keeps four bytes of a number
 
@@ -98,8 +115,9 @@ def column(found, name):
     return [row[name] for row in found.history]
 
 
-def test_tensorboard_reads_what_metrics_csv_says(tracked, event_accumulator):
-    found, told = tracked(tensorboard=True)
+@pytest.mark.backend
+def test_tensorboard_reads_what_metrics_csv_says(both, event_accumulator):
+    found, told, _ = both
     assert told == []
     for part in ("train", "validation"):
         for measure in ("error", "cross_entropy"):
@@ -110,10 +128,10 @@ def test_tensorboard_reads_what_metrics_csv_says(tracked, event_accumulator):
         assert [value for _, value in scalars(event_accumulator, found, "", name)] == close_to(column(found, name))
 
 
-def test_tensorboard_has_the_settings_the_spec_and_the_picture(tracked, event_accumulator):
+def test_tensorboard_has_the_settings_the_spec_and_the_picture(both, event_accumulator):
     from tensorboard.plugins.hparams import metadata
 
-    found, _ = tracked(tensorboard=True)
+    found, _, _ = both
     reader = event_accumulator(str(found.folder / "tensorboard"))
     reader.Reload()
     content = reader.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
@@ -144,8 +162,8 @@ def test_tensorboard_needs_no_tensorflow(tmp_path, make_run):
     assert len(list((found.folder / "tensorboard").rglob("events.out.tfevents.*"))) == 3
 
 
-def test_a_run_that_goes_on_has_each_epoch_once_in_tensorboard(tracked, event_accumulator):
-    found, _ = tracked(tensorboard=True)
+def test_a_run_that_goes_on_has_each_epoch_once_in_tensorboard(both, event_accumulator, tmp_path):
+    found = load(shutil.copytree(both[0].folder, tmp_path / "runs" / "r"))
     file = next((found.folder / "tensorboard" / "validation").iterdir())
     file.write_bytes(file.read_bytes()[:-3])  # killed while it was written
     found, told = gone_on(found, ["training.epochs=+2", "optimizer.learning_rate=0.002"], tensorboard=True)
@@ -155,8 +173,8 @@ def test_a_run_that_goes_on_has_each_epoch_once_in_tensorboard(tracked, event_ac
     assert rates == close_to([0.01, 0.01, 0.01, 0.002, 0.002])
 
 
-def test_a_run_that_was_not_told_before_is_told_from_its_first_epoch(tracked, event_accumulator, mlflow_client):
-    found, _ = tracked()
+def test_a_run_that_was_not_told_before_is_told_from_its_first_epoch(alone, event_accumulator, mlflow_client, tmp_path):
+    found = load(shutil.copytree(alone.folder, tmp_path / "runs" / "r"))
     found, told = gone_on(found, ["training.epochs=+1"], tensorboard=True, mlflow=True)
     assert told == []
     assert [step for step, _ in scalars(event_accumulator, found, "train", "clean/error")] == [1, 2, 3, 4]
@@ -173,10 +191,10 @@ def steps_and_values(client, found, key):
     return sorted((metric.step, metric.value) for metric in history)
 
 
-def test_mlflow_has_settings_metrics_final_numbers_and_files(tracked, mlflow_client):
-    found, told = tracked(mlflow=True)
+@pytest.mark.backend
+def test_mlflow_has_settings_metrics_final_numbers_and_files(both):
+    found, told, client = both
     assert told == []
-    client = mlflow_client()
     run = client.get_run(identity(found))
     assert (run.info.status, run.info.run_name) == ("FINISHED", "r")
     assert client.get_experiment(run.info.experiment_id).name == "improve"
@@ -193,10 +211,9 @@ def test_mlflow_has_settings_metrics_final_numbers_and_files(tracked, mlflow_cli
     assert spec.read_bytes() == (found.folder / "spec.yaml").read_bytes()
 
 
-def test_the_test_error_stays_in_the_run_folder(tracked, mlflow_client, event_accumulator):
-    found, _ = tracked(mlflow=True, tensorboard=True)
+def test_the_test_error_stays_in_the_run_folder(both):
+    found, _, client = both
     assert found.sealed_test.error >= 0
-    client = mlflow_client()
     assert not [name for name in client.get_run(identity(found)).data.metrics if "test" in name]
     summary = Path(client.download_artifacts(identity(found), "summary.json")).read_text()
     assert set(found.summary) - set(json.loads(summary)) == {"test"}
@@ -249,16 +266,23 @@ def test_mlflow_knows_how_it_ended(tracked, mlflow_client, monkeypatch, override
     assert mlflow_client().get_run(identity(found)).info.status == status
 
 
-def test_trackers_change_nothing_of_what_is_trained(tracked, mlflow_client, event_accumulator):
-    alone, _ = tracked(name="alone")
-    followed, _ = tracked(name="followed", tensorboard=True, mlflow=True)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """TINY, told to nobody."""
+    root = tmp_path_factory.mktemp("alone")
+    (root / "spec.yaml").write_text(TINY)
+    return load(train(load_spec(root / "spec.yaml"), "alone", root / "runs", TerminalWatcher(quiet=True)))
+
+
+@pytest.mark.backend
+def test_trackers_change_nothing_of_what_is_trained(alone, both):
+    followed = both[0]
     assert followed.summary.state_sha256 == alone.summary.state_sha256
     assert column(followed, "validation_error") == column(alone, "validation_error")
 
 
 @pytest.mark.parametrize("address", ["http://me:secret@127.0.0.1:9", "nonsense://x", "sqlite:////proc/no/such.db"])
-def test_a_tracker_that_is_not_there_harms_no_training(tracked, mlflow_client, monkeypatch, address):
-    alone, _ = tracked(name="alone")
+def test_a_tracker_that_is_not_there_harms_no_training(alone, tracked, mlflow_client, monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     found, told = tracked(name="followed", mlflow=True)

@@ -18,7 +18,7 @@ from improve.lazy import keras
 from improve.runs import run
 from improve.spec.reading.load import load
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("train")]
 
 SMALL = """\
 data: {source: digits, subset: 600}
@@ -26,6 +26,33 @@ model: {name: mlp, hidden: [16]}
 optimizer: {name: adam, learning_rate: 0.01}
 training: {epochs: 3, batch_size: 32}
 """
+LIGHT = SMALL + "evidence: light\n"
+REGULARIZED = """\
+augmentation: [flip, shift]
+regularization: {dropout: 0.5, l2: 0.001}
+"""
+
+
+def trained(root, text, *overrides):
+    (root / "spec.yaml").write_text(text)
+    return run.load(train(load(root / "spec.yaml", list(overrides)), "r", root / "runs", Silent()))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A run with all parts, and all that is looked at."""
+    return trained(tmp_path_factory.mktemp("small"), SMALL, "data.train_dev=10%", "diagnosis.human_error=1%")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("plain"), LIGHT)
+
+
+@pytest.fixture(scope="module")
+def regularized(tmp_path_factory):
+    """A run with all that is on while it trains and off while it is judged."""
+    return trained(tmp_path_factory.mktemp("regularized"), LIGHT + REGULARIZED, "model.batch_norm=true")
 
 
 def arrays(folder: Path, part: str):
@@ -33,8 +60,9 @@ def arrays(folder: Path, part: str):
         return found["id"], found["label"], found["probability"]
 
 
-def test_a_run_holds_everything_that_the_contract_names(fit):
-    made = fit(SMALL, "data.train_dev=10%", "diagnosis.human_error=1%")
+@pytest.mark.backend
+def test_a_run_holds_everything_that_the_contract_names(small):
+    made = small
     files = ["spec.yaml", "metrics.csv", "steps.csv", "summary.json", "environment.json", "curves.png", "model.keras"]
     parts = ("train", "train_dev", "validation", "test")
     for file in (*files, *(f"predictions/{part}.npz" for part in parts)):
@@ -60,32 +88,37 @@ def test_a_run_holds_everything_that_the_contract_names(fit):
     assert (made.folder / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_errors_are_those_of_the_predictions(fit):
-    made = fit(SMALL)
+@pytest.mark.backend
+def test_the_errors_are_those_of_the_predictions(small):
     for part in ("train", "validation", "test"):
-        _, labels, probability = arrays(made.folder, part)
+        _, labels, probability = arrays(small.folder, part)
         assert (probability.dtype, probability.shape) == (np.float32, (len(labels), 10))
         np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
-        assert (probability.argmax(axis=1) != labels).mean() == made.summary.part(part).error
+        assert (probability.argmax(axis=1) != labels).mean() == small.summary.part(part).error
         picked = np.log(np.maximum(probability[np.arange(len(labels)), labels], 1e-30))
-        assert -picked.mean() == pytest.approx(made.summary.part(part).cross_entropy, rel=1e-4)
+        assert -picked.mean() == pytest.approx(small.summary.part(part).cross_entropy, rel=1e-4)
 
 
-def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(fit):
-    made = fit(SMALL, "regularization.dropout=0.5", "model.batch_norm=true", "augmentation=[shift]")
+@pytest.mark.backend
+def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(regularized):
+    made = regularized
     row = made.history[made.summary.best_epoch - 1]
     for part in ("train", "validation"):
         assert row[f"{part}_error"] == pytest.approx(made.summary.part(part).error, rel=1e-6)
         assert row[f"{part}_cross_entropy"] == pytest.approx(made.summary.part(part).cross_entropy, rel=1e-5)
 
 
-def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit):
+@pytest.mark.backend
+def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit, regularized):
     import keras
 
     from improve.spec.datasets.arrays import Digits
 
-    for normalize in ("standardize", "mean_image", "none"):
-        made = fit(SMALL, f"data.normalize={normalize}", "augmentation=[shift]", name=normalize)
+    others = ("mean_image", "none")
+    more = ("augmentation=[shift]", "training.epochs=1")
+    runs = [fit(LIGHT, f"data.normalize={normalize}", *more, name=normalize) for normalize in others]
+    assert {made.spec["data"]["normalize"]["name"] for made in (regularized, *runs)} == {"standardize", *others}
+    for made in (regularized, *runs):
         ids, _, probability = arrays(made.folder, "validation")
         model = keras.saving.load_model(made.folder / "model.keras")
         again = np.asarray(model.predict_on_batch(Digits().load().pools[0][ids]))
@@ -93,17 +126,18 @@ def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit):
         assert not any("random" in layer.name or "flip" in layer.name for layer in model.layers)
 
 
-def test_the_saved_spec_trains_again_to_the_same_state(fit, tmp_path):
-    text = SMALL + "augmentation: [flip, shift]\nregularization: {dropout: 0.3, l2: 0.001}\n"
-    first = fit(text, "model.batch_norm=true")
-    second = fit((first.folder / "spec.yaml").read_text())
+@pytest.mark.backend
+def test_the_saved_spec_trains_again_to_the_same_state(regularized):
+    first = regularized
+    second = run.load(train(load(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
     assert second.name == "r-2"
     assert second.summary.state_sha256 == first.summary.state_sha256
     assert second.history[-1]["loss"] == first.history[-1]["loss"]
 
 
-def test_another_seed_gives_another_state(fit):
-    assert fit(SMALL).summary.state_sha256 != fit(SMALL, "seed=1").summary.state_sha256
+@pytest.mark.backend
+def test_another_seed_gives_another_state(fit, plain):
+    assert plain.summary.state_sha256 != fit(LIGHT, "seed=1").summary.state_sha256
 
 
 def compiled(spec, images, classes=10):
@@ -119,6 +153,7 @@ def cifar_shaped(count=48, seed=0):
     return images.astype(np.uint8), labels
 
 
+@pytest.mark.backend
 def test_the_loss_is_the_cross_entropy_plus_lambda_times_the_squares_of_the_kernels(write_spec):
     images, labels = cifar_shaped()
     model = compiled(load(write_spec("model: lenet\nregularization: {l2: 0.0123}")), images)
@@ -132,14 +167,16 @@ def test_the_loss_is_the_cross_entropy_plus_lambda_times_the_squares_of_the_kern
     assert reported == pytest.approx(by_hand, rel=1e-6)
 
 
-def test_the_penalty_stands_beside_the_cross_entropy_and_never_in_it(fit):
-    plain, held = fit(SMALL), fit(SMALL, "regularization.l2=0.01")
+@pytest.mark.backend
+def test_the_penalty_stands_beside_the_cross_entropy_and_never_in_it(fit, plain):
+    held = fit(LIGHT, "regularization.l2=0.01", "training.epochs=1")
     assert plain.history[0]["penalty"] == 0.0
     row = held.history[0]
     assert row["penalty"] > 0.1
     assert row["loss"] == pytest.approx(row["cross_entropy"] + row["penalty"], rel=1e-5)
 
 
+@pytest.mark.backend
 def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
     """Plain SGD moves the weights by rate × gradient."""
     images, labels = cifar_shaped()
@@ -153,6 +190,7 @@ def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
     assert steps_of(model).gradient_norm[0] == pytest.approx(norm, rel=1e-3)
 
 
+@pytest.mark.backend
 def test_weight_decay_is_for_kernels_only(write_spec):
     spec = load(write_spec("model: {name: lenet, batch_norm: true}\noptimizer: {name: sgd, weight_decay: 0.5}"))
     images, _ = cifar_shaped()
@@ -189,6 +227,7 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
     assert sorted(labels(0, 5)) == sorted(data.parts["train"].labels)
 
 
+@pytest.mark.backend
 def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):
     images, labels = cifar_shaped()
     model = compiled(load(write_spec("model: lenet\nregularization: {label_smoothing: 0.2}")), images)
@@ -198,6 +237,7 @@ def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):
     assert reported == pytest.approx(-(smooth * log_p).sum(axis=1).mean(), rel=1e-5)
 
 
+@pytest.mark.backend
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_there_is(fit):
     from improve.diagnosis.diagnose import diagnose
 
@@ -210,12 +250,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_there_is(fit):
 
 
 def test_early_stopping_waits_as_long_as_it_is_told(fit):
-    made = fit(SMALL, "training.epochs=60", "training.early_stopping.patience=2")
+    made = fit(LIGHT, "training.epochs=60", "training.early_stopping.patience=2")
     assert made.summary.epochs == made.summary.best_epoch + 2 < 60
 
 
 def test_the_first_fifty_steps_are_whole_and_the_rest_is_thinned(fit):
-    made = fit(SMALL, "training.epochs=4", "training.batch_size=4")
+    made = fit(LIGHT, "training.epochs=4", "training.batch_size=4", "data.subset=300")
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [int(row["step"]) for row in rows[:50]] == list(range(50))
@@ -223,12 +263,14 @@ def test_the_first_fifty_steps_are_whole_and_the_rest_is_thinned(fit):
     assert float(rows[10]["learning_rate"]) == 0.01
 
 
+@pytest.mark.backend
 def test_lenet_learns_cifar_shaped_images(fit, tmp_path):
     images, labels = cifar_shaped(400)
     np.savez(tmp_path / "c.npz", x_train=images, y_train=labels)
     text = (
         "data: {source: {name: npz, path: c.npz}}\nmodel: lenet\nschedule: time\naugmentation: [flip, shift]\n"
         "optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}\ntraining: {epochs: 5, batch_size: 16}\n"
+        "evidence: light\n"
     )
     made = fit(text)
     assert made.history[-1]["train_error"] < 0.8
@@ -238,18 +280,19 @@ def test_lenet_learns_cifar_shaped_images(fit, tmp_path):
 def test_a_failure_leaves_a_run_that_says_so(fit, monkeypatch, tmp_path):
     monkeypatch.setattr("improve.engine.training.train.training_batches", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        fit(SMALL)
+        fit(LIGHT)
     summary = json.loads((tmp_path / "runs" / "r" / "summary.json").read_text())
     assert (summary["status"], summary["error"]) == ("failed", "ZeroDivisionError: division by zero")
 
 
+@pytest.mark.backend
 def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_path, patient):
     class Impatient(Silent):
         def step(self, epoch, step):
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    made = run.load(train(load(write_spec(SMALL)), "r", tmp_path / "runs", Impatient()))
+    made = run.load(train(load(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
     assert (made.status, made.summary.epochs, len(made.history)) == ("stopped", 3, 3)
     assert made.summary.validation is not None
 
@@ -291,6 +334,7 @@ def test_preview_draws_a_picture(improve, write_spec, tmp_path):
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.backend
 def test_a_training_leaves_no_graph_and_no_images_behind(fit):
     """TensorFlow keeps what a sum over devices was traced in: each run of a sweep or a walk would stay in memory."""
 
@@ -299,7 +343,7 @@ def test_a_training_leaves_no_graph_and_no_images_behind(fit):
         gc.collect()
         return sum(type(one).__name__ in ("FuncGraph", "Examples") for one in gc.get_objects())
 
-    fit(SMALL, "training.epochs=1", name="first")
+    fit(LIGHT, "training.epochs=1", name="first")
     before = left()
-    fit(SMALL, "training.epochs=1", name="second")
+    fit(LIGHT, "training.epochs=1", name="second")
     assert left() <= before

@@ -13,7 +13,7 @@ from improve.interrupt import BrokenOff
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("auto")]
 
 BUDGET = Budget(epochs=22)
 SLOW = """\
@@ -58,6 +58,7 @@ def walked(tmp_path_factory):
     return spec, auto(spec, "whole", root / "runs", BUDGET, Quiet())
 
 
+@pytest.mark.backend
 def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walked):
     _, story = walked
     first = story.decided[1]
@@ -77,6 +78,7 @@ def test_the_test_part_is_opened_once_and_for_the_winner_only(walked):
     assert [line.split(",")[1] for line in lines if ",test," in line] == [story.winner.run]
 
 
+@pytest.mark.backend
 def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     _, story = walked
     end = conclusion_of(story)
@@ -84,6 +86,7 @@ def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     assert load(again).summary.state_sha256 == end.best.summary.state_sha256
 
 
+@pytest.mark.backend
 def test_stopped_and_begun_again_it_tells_the_same_story(walked, tmp_path):
     spec, story = walked
     with pytest.raises(BrokenOff) as stop:
@@ -108,7 +111,7 @@ def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_n
 ):
     monkeypatch.setattr("improve.experiments.auto.loop.advised", lambda *_: [])
     spec, budget = (
-        load_spec(write_spec(SLOW), ["optimizer.learning_rate=0.003", "training.epochs=4"]),
+        load_spec(write_spec(SLOW), ["optimizer.learning_rate=0.003", "training.epochs=4", "evidence=light"]),
         Budget(epochs=12),
     )
     with pytest.raises(BrokenOff):

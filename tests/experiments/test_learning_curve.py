@@ -170,7 +170,7 @@ def test_any_curve_is_drawn_and_written_as_json(tmp_path, errors):
 
 
 TINY = "data: {source: digits, subset: 500}\nmodel: {name: mlp, hidden: [16]}\n" \
-    "optimizer: {learning_rate: 0.01}\ntraining: {epochs: 2, batch_size: 16}\n"  # fmt: skip
+    "optimizer: {learning_rate: 0.01}\ntraining: {epochs: 1, batch_size: 16}\nevidence: light\n"  # fmt: skip
 
 
 def pressed(history, real=History.record_steps):

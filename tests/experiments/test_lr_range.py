@@ -118,6 +118,7 @@ TINY = "data: {source: digits, subset: 400}\nmodel: {name: mlp, hidden: [16]}\n"
 
 
 @pytest.mark.trains
+@pytest.mark.backend
 def test_the_command_measures_each_seed_once_and_goes_on_where_it_was_stopped(
     improve, write_spec, tmp_path, monkeypatch
 ):

@@ -78,6 +78,7 @@ def digests(folder):
     return {file.parent.name: json.loads(file.read_text())["state_sha256"] for file in folder.glob("*/summary.json")}
 
 
+@pytest.mark.backend
 def test_killed_twice_a_grid_has_each_run_once_as_if_trained_alone(command, write_spec, tmp_path):
     for epochs in (3, 17):
         process, folder = command(*GRID)
@@ -158,6 +159,7 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
     assert ("seed1", 3) in watcher.epochs
 
 
+@pytest.mark.backend
 def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, tmp_path):
     specs = {f"seed{seed}": load(write_spec(TINY), [f"seed={seed}"]) for seed in range(4)}
     watcher = Told()

@@ -149,6 +149,7 @@ def test_a_plateau_does_what_keras_own_callback_does(options):
     assert mine < 0.1
 
 
+@pytest.mark.backend
 @pytest.mark.trains
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda part: part.key())
 def test_keras_follows_the_formula_at_every_step(schedule):
