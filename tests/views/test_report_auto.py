@@ -12,6 +12,7 @@ from improve.experiments.auto.conclusion import conclusion_of
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal, read_journal
 from improve.runs import ledger
 from improve.runs.run import load
+from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml
 from improve.views.report.auto import (
     Told,
