@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Rule
 from improve.diagnosis.selftest import record
-from improve.errors import UsageError
+from improve.errors import UsageError, nearest
 from improve.spec.component import Part
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import SHELVES
@@ -65,7 +64,7 @@ def explain(name: str) -> str:
     found = [text for names, text in _entries() if wanted in names]
     if found:
         return "\n\n".join(found)
-    close = get_close_matches(wanted, [entry for names, _ in _entries() for entry in names], n=3)
+    close = nearest(wanted, (entry for names, _ in _entries() for entry in names), 3)
     fix = f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
     raise UsageError(f"nothing here is called '{name}'", fix=fix)
 

@@ -6,7 +6,6 @@ Running it is running code, by design: only from the folder of the spec that nam
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import re
 import traceback
@@ -14,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from improve.errors import ImproveError, UsageError
+from improve.errors import ImproveError, UsageError, did_you_mean
 
 FORM = re.compile(r"[A-Za-z0-9_][\w.-]*\.py:[A-Za-z_]\w*")
 
@@ -51,7 +50,7 @@ def check(target: str, given: int, options: Mapping[str, Any]) -> None:
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name not in functions:
         raise UsageError(
-            f"{file.name} has no function {name}{near(name, functions)}", fix=f"it has: {_list(functions)}"
+            f"{file.name} has no function {name}{did_you_mean(name, functions)}", fix=f"it has: {_list(functions)}"
         )
     check_call(functions[name].args, f"{file.name}:{name}", given, options)
 
@@ -65,7 +64,9 @@ def check_call(arguments: ast.arguments, where: str, given: int, options: Mappin
     known = positional[given:] + [argument.arg for argument in arguments.kwonlyargs]
     for option in options:
         if option not in known and arguments.kwarg is None:
-            raise UsageError(f"{where} has no parameter '{option}'{near(option, known)}", fix=f"it has: {_list(known)}")
+            raise UsageError(
+                f"{where} has no parameter '{option}'{did_you_mean(option, known)}", fix=f"it has: {_list(known)}"
+            )
     required = positional[given : len(positional) - len(arguments.defaults)] + [
         argument.arg
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
@@ -74,11 +75,6 @@ def check_call(arguments: ast.arguments, where: str, given: int, options: Mappin
     missing = [name for name in required if name not in options]
     if missing:
         raise UsageError(f"{where} needs '{missing[0]}'", fix=f"add {missing[0]}: … beside the target")
-
-
-def near(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _list(names: Any) -> str:

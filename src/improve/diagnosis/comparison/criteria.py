@@ -3,14 +3,13 @@ Yearning, 2018, chapter 9)."""
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from improve.errors import UsageError, printable
+from improve.errors import UsageError, nearest, printable
 from improve.runs.schema import Summary
 
 PARTS = ("validation", "train", "train_dev", "test")
@@ -75,6 +74,6 @@ def number(text: str) -> float | str:
 
 
 def unknown(word: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> UsageError:
-    near = difflib.get_close_matches(word, list(known), n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(METRICS)}"
+    close = nearest(word, known, 3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"one of {', '.join(METRICS)}"
     return UsageError(f"{what} '{printable(word)}'", fix=hint)

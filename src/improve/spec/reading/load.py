@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from pathlib import Path as FilePath
 from typing import Any
 
-from improve.errors import Problem, SpecError, UsageError
+from improve.errors import Problem, SpecError, UsageError, nearest
 from improve.spec import user_code as usercode
 from improve.spec.reading.merge import in_order, merge, override
 from improve.spec.reading.search_space_syntax import asked
@@ -60,7 +59,7 @@ def read_text(file: FilePath) -> str:
             data = stream.read(MAX_BYTES + 1)  # a device such as /dev/zero has no end
     except FileNotFoundError:
         near = sorted(path.name for path in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
-        close = difflib.get_close_matches(file.name, near, n=1)
+        close = nearest(file.name, near)
         fix = f"did you mean {file.parent / close[0]}?" if close else "improve init -o FILE writes one to start from"
         raise UsageError(f"there is no file {file}", fix=fix) from None
     except OSError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from improve.errors import Problem, SpecError
+from improve.errors import Problem, SpecError, did_you_mean, nearest
 from improve.spec.reading.merge import SURROGATE, key_places, path_of
 from improve.spec.reading.search_space import DIGITS, MOST, SEARCHES, Asked, Knob
 from improve.spec.reading.yaml import Path, Place, Tree, inline, parse, scalar
@@ -105,7 +104,7 @@ def function(name: str, given: list[float]) -> tuple[str, tuple[float, ...], flo
     if name == "range":
         return "values", stepped(given), 0, 0
     if name not in RANGES:
-        close = difflib.get_close_matches(name, [*RANGES, "range"], n=1)
+        close = nearest(name, [*RANGES, "range"])
         raise Refused(f"there is no {name}(…)" + (f"; did you mean {close[0]}(…)?" if close else ""))
     if not 2 <= len(given) <= (2 if name == "int" else 3):
         raise Refused(f"{name} takes two numbers", FORMS)
@@ -167,8 +166,7 @@ def asked(tree: Tree) -> Asked:
 
 def unknown(section: dict[str, Any], tree: Tree) -> Iterator[Problem]:
     for key in [key for key in section if key not in KEYS]:
-        close = difflib.get_close_matches(key, KEYS, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else "; did you mean it under space?" if "." in key else ""
+        hint = did_you_mean(key, KEYS) or ("; did you mean it under space?" if "." in key else "")
         place = tree.keys.get((SECTION, key)) or tree.values[(SECTION,)]
         yield place.problem(f"there is no '{key}' here{hint}", f"sweep knows: {', '.join(KEYS)}")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from typing import Any
 
 from pydantic import ValidationError
 
-from improve.errors import Problem, SpecError
+from improve.errors import Problem, SpecError, did_you_mean
 from improve.spec.reading.constraints import complaints
 from improve.spec.reading.schema import known_keys, section_at, sections_in, shelf_at
 from improve.spec.reading.yaml import Path, Place, Tree, write
@@ -129,17 +128,14 @@ def _no_section(tree: Tree, path: Path, place: Place, dotted: str, given: Any) -
 
 def _unknown_word(place: Place, dotted: str, given: str, expected: str) -> Problem:
     known = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
-    close = difflib.get_close_matches(given, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return place.problem(f"{dotted} cannot be '{given}'{hint}", f"known: {', '.join(known)}")
+    return place.problem(f"{dotted} cannot be '{given}'{did_you_mean(given, known)}", f"known: {', '.join(known)}")
 
 
 def _unknown_key(tree: Tree, path: Path) -> Problem:
     key = str(path[-1])
     section, owner = section_at(path[:-1], tree.value)
     known = known_keys(section)
-    close = difflib.get_close_matches(key, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else _elsewhere(section, key)
+    hint = did_you_mean(key, known) or _elsewhere(section, key)
     place = tree.keys.get(path) or tree.place(path) or NOWHERE
     fix = f"{owner} knows: {', '.join(known)}" if known else f"{owner} has no options"
     return place.problem(f"there is no '{key}' here{hint}", fix)
@@ -161,7 +157,6 @@ def _elsewhere(section: Any, key: str) -> str:
 def _unknown_part(tree: Tree, path: Path, name: str) -> Problem:
     shelf = shelf_at(path)
     known = [part.key() for part in SHELVES[shelf]]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
     place = tree.values.get((*path, "name")) or tree.place(path) or NOWHERE
-    return place.problem(f"there is no '{name}' in {shelf}{hint}", f"known: {', '.join(known)}; improve list {shelf}")
+    what = f"there is no '{name}' in {shelf}{did_you_mean(name, known)}"
+    return place.problem(what, f"known: {', '.join(known)}; improve list {shelf}")
