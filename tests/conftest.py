@@ -19,7 +19,7 @@ from improve.runs.run import Run, load
 from improve.runs.tables import EPOCHS, KERNELS, LAYERS, STEPS, Table
 from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate
 

@@ -10,7 +10,7 @@ from improve.diagnosis.next_spec import best_change, edit, revise
 from improve.errors import ImproveError, UsageError
 from improve.runs.lock import locked
 from improve.runs.run import load
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from test_findings_evidence import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}

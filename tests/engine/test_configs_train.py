@@ -10,7 +10,7 @@ import pytest
 from conftest import CONFIGS, Silent
 from improve.engine.training.train import train
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
 
@@ -41,7 +41,7 @@ def test_every_config_trains_two_steps(file, made_up, monkeypatch, tmp_path, at_
 
     # the probes of every architecture would take minutes; test_probes.py has them
     fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light", "training.members=1"]
-    small = load(file, fewer)
+    small = load_spec(file, fewer)
     made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))

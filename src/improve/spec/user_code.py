@@ -18,7 +18,7 @@ from improve.errors import ImproveError, UsageError, did_you_mean
 FORM = re.compile(r"[A-Za-z0-9_][\w.-]*\.py:[A-Za-z_]\w*")
 
 
-def located(target: str, folder: Path) -> str:
+def located_target(target: str, folder: Path) -> str:
     """`target` with the whole path of its file. Raises UsageError where that does not lie in `folder` itself."""
     if not FORM.fullmatch(target):
         raise UsageError(
@@ -31,7 +31,7 @@ def located(target: str, folder: Path) -> str:
     return f"{file}:{function}"
 
 
-def split(target: str) -> tuple[Path, str]:
+def file_and_function(target: str) -> tuple[Path, str]:
     file, _, function = target.rpartition(":")
     return Path(file), function
 
@@ -39,7 +39,7 @@ def split(target: str) -> tuple[Path, str]:
 def check(target: str, given: int, options: Mapping[str, Any]) -> None:
     """Read the file, without running it, and see that the function can be called with `given` positional arguments and
     `options`. Raises UsageError."""
-    file, name = split(target)
+    file, name = file_and_function(target)
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def _list(names: Any) -> str:
 
 def call(target: str, *arguments: Any, **options: Any) -> Any:
     """Run the function. Raises ImproveError, with the line in the user's file, where that fails."""
-    file, name = split(target)
+    file, name = file_and_function(target)
     try:
         return _loaded(file, name)(*arguments, **options)
     except ImproveError:

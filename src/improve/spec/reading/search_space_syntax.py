@@ -46,9 +46,7 @@ def split(words: str, text: str, column: int) -> tuple[list[Any], list[Place]]:
     return tree.value, [Place(text, text, 1, place.column, place.length) for place in places]
 
 
-def made(
-    path: Path, words: str, items: list[Any], keys: dict[Path, Place], whole: Place, places: list[Place]
-) -> Knob:  # fmt: skip
+def made(path: Path, words: str, items: list[Any], keys: dict[Path, Place], whole: Place, places: list[Place]) -> Knob:
     """The knob that `words` describe. Raises SpecError."""
     key = ".".join(map(str, path))
     problem = unfit(path)
@@ -145,7 +143,7 @@ def stepped(given: list[float]) -> tuple[float, ...]:
     return tuple(start + n * step if whole else float(f"{start + n * step:.12g}") for n in range(count))
 
 
-def asked(tree: Tree) -> Asked:
+def take_sweep_section(tree: Tree) -> Asked:
     """Take the section out of a spec's tree; its mistakes join the tree's."""
     if not isinstance(tree.value, dict) or SECTION not in tree.value:
         return Asked()
