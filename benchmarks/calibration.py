@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from improve.diagnosis.comparison.candidate import Candidate
-from improve.diagnosis.comparison.configurations import Recipe, against
+from improve.diagnosis.comparison.configurations import Configuration, configuration_difference
 from improve.diagnosis.comparison.pairwise import families
 from improve.statistics.intervals import Rate
-from improve.statistics.paired import POWER, paired
+from improve.statistics.paired import POWER, paired_comparison
 from runner_tax_report import put
 
 HEADING = "## Calibration of the comparison"
@@ -42,7 +42,7 @@ def equal_models(random, n, pairs):
     told = 0
     for _ in range(pairs):
         difficulty = difficulties(random, n)
-        told += paired(random.random(n) < difficulty, random.random(n) < difficulty).told_apart
+        told += paired_comparison(random.random(n) < difficulty, random.random(n) < difficulty).told_apart
     return told
 
 
@@ -53,7 +53,7 @@ def detectable(random, n, disagreement, pairs):
     told = 0
     for _ in range(pairs):
         kind = random.choice(3, n, p=[first, second, 1 - disagreement])
-        told += paired(kind == 0, kind == 1).told_apart
+        told += paired_comparison(kind == 0, kind == 1).told_apart
     return told
 
 
@@ -74,7 +74,7 @@ def recipe(random, name, sets, harder=0.0):
     for seed, (fingerprint, difficulty) in enumerate(sets):
         wrong = trained(random, difficulty, harder)
         runs.append(Candidate(f"{name}{seed}", {"seed": seed}, float(wrong.mean()), len(wrong), fingerprint, wrong))
-    return Recipe(tuple(runs))
+    return Configuration(tuple(runs))
 
 
 def equal_recipes(random, n, seeds, own_splits, pairs, harder=0.0):
@@ -83,7 +83,7 @@ def equal_recipes(random, n, seeds, own_splits, pairs, harder=0.0):
     for _ in range(pairs):
         one = difficulties(random, n)
         sets = [(str(k), difficulties(random, n)) if own_splits else ("a", one) for k in range(seeds)]
-        seen = against(recipe(random, "a", sets), recipe(random, "b", sets, harder))
+        seen = configuration_difference(recipe(random, "a", sets), recipe(random, "b", sets, harder))
         told += seen.verdict != "not distinguishable"
     return told
 

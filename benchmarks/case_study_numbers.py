@@ -14,7 +14,7 @@ from improve.spec.datasets.peacetopia.skies import skies
 from improve.spec.datasets.peacetopia.source import Peacetopia
 from improve.statistics.cost import Cost, weighted
 from improve.statistics.intervals import Rate
-from improve.statistics.paired import Paired, paired
+from improve.statistics.paired import Paired, paired_comparison
 
 DRAWS = 2_000
 SEEN = 20_000  # skies for the labellers
@@ -66,7 +66,7 @@ def birds(run: Run) -> Birds:
 def same_images(first: Run, second: Run) -> Paired:
     """First − second validation error, image by image."""
     assert first.fingerprint["validation"] == second.fingerprint["validation"]
-    return paired(wrong(first), wrong(second))
+    return paired_comparison(wrong(first), wrong(second))
 
 
 def standard_error(share: float, n: int) -> float:

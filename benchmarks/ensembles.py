@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from improve.diagnosis.comparison.ensembles import Report, report
+from improve.diagnosis.comparison.ensembles import Report, ensemble_report
 from improve.engine.training.members import begin
 from improve.runs.ensemble import Score, ensemble, members
 from improve.runs.run import Run, load
 from improve.spec.spec import Spec
-from improve.statistics.paired import Paired, paired
+from improve.statistics.paired import Paired, paired_comparison
 from runner_tax_report import cpu, markdown, put
 
 HERE = Path(__file__).parent
@@ -86,9 +86,9 @@ def base(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def of_seeds(together: Run, chosen: Run, arguments: argparse.Namespace) -> list[str]:
-    found = report(together, test=True)
+    found = ensemble_report(together, test=True)
     rows = table(found)
-    greedy = report(chosen, test=True)
+    greedy = ensemble_report(chosen, test=True)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(greedy.names, greedy.weights, strict=True))
     rows.append(["greedy selection", *both(greedy, lambda standing: standing.ensemble)])
     return [
@@ -99,7 +99,7 @@ def of_seeds(together: Run, chosen: Run, arguments: argparse.Namespace) -> list[
 
 
 def of_cycles(snapshots: Run, alone: list[Run]) -> list[str]:
-    found = report(snapshots, test=True)
+    found = ensemble_report(snapshots, test=True)
     rows = table(found)
     for name, one in zip(("best epoch of the same run", "one cosine, best epoch"), alone, strict=True):
         rows.append([name, *(cell for part in ("validation", "test") for cell in cells(one.summary.part(part)))])
@@ -116,7 +116,7 @@ def wrongly(first: Run, second: Run) -> Paired:
     mine, theirs = first.evidence.best("test"), second.evidence.best("test")
     assert mine is not None
     assert theirs is not None
-    return paired(mine.wrong, theirs.wrong)
+    return paired_comparison(mine.wrong, theirs.wrong)
 
 
 def table(found: Report) -> list[list[str]]:

@@ -141,7 +141,7 @@ Epoch = Callable[[], Iterable[tuple[object, object]]]
 def improve_batches(folder: Path, side: int, way: str) -> Callable[[], Epoch]:
     import numpy as np
 
-    from improve.images.cache import cached
+    from improve.images.cache import cached_images
     from improve.images.file import readers
     from improve.images.folder import listing
 
@@ -149,7 +149,7 @@ def improve_batches(folder: Path, side: int, way: str) -> Callable[[], Epoch]:
     random = np.random.default_rng(0)
 
     def build() -> Epoch:
-        images, labels, *_ = cached(folder, listing(folder), (side, side), "rgb", "stretch", "error")
+        images, labels, *_ = cached_images(folder, listing(folder), (side, side), "rgb", "stretch", "error")
 
         def epoch() -> Iterable[tuple[object, object]]:
             order = random.permutation(len(images))

@@ -43,9 +43,9 @@ TABLES = ("metrics.csv", "steps.csv", "evidence/layers.csv", "evidence/kernels.c
 
 def trained(file: Path, runs: Path, name: str) -> None:
     from improve.engine.training.train import train
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    train(load(file), name, runs)
+    train(load_spec(file), name, runs)
 
 
 def resumed(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from improve.diagnosis.comparison.candidate import Candidate
-from improve.diagnosis.comparison.rules import weigh
+from improve.diagnosis.comparison.rules import comparison_findings
 from improve.spec.spec import Spec
 
 
@@ -30,11 +30,11 @@ def rates(errors):
 
 
 def codes(runs):
-    return [finding.code for finding in weigh(runs)]
+    return [finding.code for finding in comparison_findings(runs)]
 
 
 def only(runs, code):
-    (finding,) = [finding for finding in weigh(runs) if finding.code == code]
+    (finding,) = [finding for finding in comparison_findings(runs) if finding.code == code]
     return finding
 
 

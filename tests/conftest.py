@@ -15,7 +15,7 @@ from improve.engine.training.watcher import Watcher
 from improve.experiments.auto.journal import AutoStep, Journal
 from improve.runs.run import Run, load
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from run_folder import MLP, part, write_run, wrong_on
 
 CONFIGS = Path(__file__).parent.parent / "configs"

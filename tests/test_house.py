@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import CONFIGS
-from improve.spec.spec import PARTS, SHELVES
+from improve.spec.spec import COMPONENTS, SHELVES
 
 ROOT = CONFIGS.parent
 PACKAGE = ROOT / "src" / "improve"
@@ -93,7 +93,7 @@ def test_a_light_command_stays_light(command, make_run):
 
 
 def test_no_two_parts_have_one_name():
-    assert len(PARTS) == sum(len(parts) for parts in SHELVES.values())
+    assert len(COMPONENTS) == sum(len(parts) for parts in SHELVES.values())
 
 
 def test_every_command_is_documented_in_the_readme():

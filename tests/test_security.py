@@ -220,13 +220,13 @@ def test_an_archive_that_unpacks_to_more_than_the_memory_is_refused_before_it_is
     zeros = {"x_train": np.zeros((2_000, 32, 32, 3), np.uint8), "y_train": np.arange(2_000) % 2}
     file = packed(tmp_path / "bomb.npz", **zeros)
     assert file.stat().st_size < 30_000
-    assert sys.platform == "win32" or 1e8 < npzfile.memory() < 1e15
+    assert sys.platform == "win32" or 1e8 < npzfile.total_ram() < 1e15
     assert Npz(path=str(file)).load().counts.train == 2_000
-    monkeypatch.setattr(npzfile, "memory", lambda: 5e6)
+    monkeypatch.setattr(npzfile, "total_ram", lambda: 5e6)
     for look in (Npz.facts, Npz.load):
         with pytest.raises(UsageError, match=r"x_train in .* unpacks to"):
             look(Npz(path=str(file)))
-    monkeypatch.setattr(npzfile, "memory", lambda: 6_150_000)  # each array has room, but not both
+    monkeypatch.setattr(npzfile, "total_ram", lambda: 6_150_000)  # each array has room, but not both
     with pytest.raises(UsageError, match="unpacks to"):
         Npz(path=str(file)).load()
 
@@ -362,7 +362,7 @@ def test_what_is_no_file_is_not_opened_and_a_class_has_a_name_that_can_be_writte
 
 def read_cached(photos, cache, monkeypatch):
     monkeypatch.setenv("IMPROVE_CACHE", str(cache))
-    return imagecache.cached(photos, listing(photos), (8, 8), "rgb", "stretch", "error")
+    return imagecache.cached_images(photos, listing(photos), (8, 8), "rgb", "stretch", "error")
 
 
 @linux

@@ -39,14 +39,14 @@ class Job:
         """The Spec, with all the checks of a spec that a user writes. Raises ImproveError."""
         file = self.work / f"{'-'.join(self.folder.parts[-2:])}.yaml"
         files.write_text(file, yamlfile.write(self.spec))
-        return specfile.load(file)
+        return specfile.load_spec(file)
 
     def is_done(self) -> bool:
         """Whether it lies there already, trained from the same spec. Options that are new since have their defaults."""
         if summary(self.folder).get("status") in (None, "running", "failed"):
             return False
         try:
-            return bool(specfile.load(self.folder / "spec.yaml").complete() == self.load().complete())
+            return bool(specfile.load_spec(self.folder / "spec.yaml").complete() == self.load().complete())
         except ImproveError:
             return False
 

@@ -33,7 +33,7 @@ from improve.experiments.sweep.plan import plan
 from improve.experiments.sweep.result import sweep_verdict
 from improve.experiments.sweep.sweep import sweep
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 SEARCHES = ("random", "tpe")
 
@@ -95,7 +95,7 @@ def searched(one: Task, search: str, seed: int, runs: int, place: Path) -> tuple
 
 def walked(one: Task, start: str, seed: int, runs: int, place: Path) -> tuple[Path, dict[str, Any]]:
     """As `searched`; where three runs in a row failed, what was best before counts."""
-    spec = load(written(place, starts(one)[start], seed), [])
+    spec = load_spec(written(place, starts(one)[start], seed), [])
     with contextlib.suppress(ImproveError):
         auto(spec, "auto", place, Budget(epochs=runs * one.epochs))
     story = read_journal(place / "auto")

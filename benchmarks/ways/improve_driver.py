@@ -10,7 +10,7 @@ from stopwatch import Stopwatch
 
 from improve.engine.training.train import train
 from improve.engine.training.watcher import Announcement
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 from improve.views.terminal.training import TerminalWatcher
 
 
@@ -45,7 +45,7 @@ class TimedWatcher(TerminalWatcher):
 def main(spec: str, runs: str, out: str) -> None:
     watcher = TimedWatcher()
     try:
-        train(load(spec), Path(spec).stem, Path(runs), watcher)
+        train(load_spec(spec), Path(spec).stem, Path(runs), watcher)
     finally:
         watcher.close()
     watcher.watch.save(out, images=watcher.images, steps=watcher.steps_per_epoch, error=watcher.error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class ImproveError(Exception):
@@ -44,6 +46,17 @@ class SpecError(UsageError):
     def __init__(self, problems: list[Problem]):
         self.problems = sorted(problems, key=lambda problem: (problem.source, problem.line, problem.column))
         super().__init__("; ".join(f"{problem.where} {problem.what}" for problem in self.problems))
+
+
+def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Those of the `known` words that `word` may have been meant for, the likeliest first; `most` of them at most."""
+    return get_close_matches(word, list(known), n=most)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `word`: the known one that was perhaps meant, or nothing."""
+    close = nearest(word, known)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def visible(text: str) -> str:

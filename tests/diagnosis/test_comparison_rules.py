@@ -9,8 +9,8 @@ import pytest
 
 from candidates import codes, missed, only, rates, run, seeds, several
 from improve.diagnosis.comparison.configurations import over_seeds, seeds_needed
-from improve.diagnosis.comparison.rules import weigh
-from improve.statistics.paired import paired
+from improve.diagnosis.comparison.rules import comparison_findings
+from improve.statistics.paired import paired_comparison
 from improve.statistics.student_t import students_t
 
 # C1
@@ -171,7 +171,7 @@ def test_the_luck_of_the_best_is_what_c3_says():
     for _ in range(200):
         runs = [run(f"r{i}", wrong=random.random(2000) < 0.1, seed=i) for i in range(5)]
         lowest.append(0.1 - min(one.error for one in runs))
-        said += [finding.harm for finding in weigh(runs) if finding.code == "C3"]
+        said += [finding.harm for finding in comparison_findings(runs) if finding.code == "C3"]
     assert np.mean(said) == pytest.approx(np.mean(lowest), rel=0.12)
 
 
@@ -211,7 +211,7 @@ def test_c4_speaks_where_the_best_of_three_rates_is_at_an_end(errors, proposed):
 )
 def test_c4_goes_on_by_the_step_that_fits_the_setting(section, key, errors, proposed):
     runs = [run(f"{value}", error, **{section: {key: value}}) for value, error in errors.items()]
-    found = [finding.changes[0].value for finding in weigh(runs) if finding.code == "C4"]
+    found = [finding.changes[0].value for finding in comparison_findings(runs) if finding.code == "C4"]
     assert found == ([] if proposed is None else [pytest.approx(proposed)])
     assert all(isinstance(value, type(next(iter(errors)))) for value in found)
 
@@ -250,12 +250,12 @@ def test_clear_differences_get_no_finding():
 
 def test_findings_can_be_written_as_json():
     runs = [run(f"r{i}", wrong=missed(500, (i, 100 + i)), **{"training": {"epochs": 10 + i}}) for i in range(6)]
-    text = json.dumps([asdict(finding) for finding in weigh(runs)])
+    text = json.dumps([asdict(finding) for finding in comparison_findings(runs)])
     assert {"C1", "C2"} <= {finding["code"] for finding in json.loads(text)}
 
 
 def test_a_pair_is_told_with_its_sign():
-    seen = paired(missed(100, (0, 30)), missed(100, (25, 35)))
+    seen = paired_comparison(missed(100, (0, 30)), missed(100, (25, 35)))
     assert (seen.value, seen.disagreement, seen.n) == (pytest.approx(0.2), pytest.approx(0.3), 100)
     assert seen.told_apart
     assert seen.low < 0.2 < seen.high

@@ -2,7 +2,7 @@
 
 import pytest
 
-from improve.diagnosis.comparison.criteria import condition, measured
+from improve.diagnosis.comparison.criteria import condition, measured_value
 from improve.errors import UsageError
 from improve.runs.schema import Measured, Summary
 
@@ -21,7 +21,7 @@ SUMMARY = Summary(
      ("seconds_per_image", 0.004), ("model_bytes", None)],
 )  # fmt: skip
 def test_a_metric_is_found_in_the_summary(metric, value):
-    assert measured(SUMMARY, metric) == value
+    assert measured_value(SUMMARY, metric) == value
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from improve.errors import ImproveError, UsageError
 from improve.runs.lock import locked
 from improve.runs.run import load
 from improve.runs.test_part import open_test
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from run_folder import part
 
 HUMAN = {"diagnosis": {"human_error": 0.0}}

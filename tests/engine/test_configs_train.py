@@ -13,7 +13,7 @@ from conftest import CONFIGS, Silent
 from improve.engine.training.train import train
 from improve.lazy import keras
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
 
@@ -35,7 +35,7 @@ def made_up(tmp_path_factory):
 
 def network(file):
     """What makes a network's graph, as text."""
-    spec = load(file).complete()
+    spec = load_spec(file).complete()
     return json.dumps([spec["model"], spec["regularization"], spec["data"]["source"], spec["training"]["loss"]])
 
 
@@ -45,7 +45,7 @@ def cases():
     seen, architectures = set(), set()
     for file in sorted(CONFIGS.rglob("*.yaml")):
         compiled = (graph := network(file)) not in seen
-        marks = [pytest.mark.backend] if (kind := load(file).model.name) not in architectures else []
+        marks = [pytest.mark.backend] if (kind := load_spec(file).model.name) not in architectures else []
         seen.add(graph)
         architectures.add(kind)
         yield pytest.param(file, compiled, id=str(file.relative_to(CONFIGS)), marks=marks)
@@ -64,7 +64,7 @@ def test_every_config_trains_two_steps(file, compiled, made_up, monkeypatch, tmp
 
     # the probes of every architecture would take minutes; test_probes.py has them
     fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light", "training.members=1"]
-    small = load(file, fewer)
+    small = load_spec(file, fewer)
     made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))

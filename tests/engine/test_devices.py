@@ -14,7 +14,7 @@ from improve.engine.training import checkpoint as keeping
 from improve.engine.training import resume
 from improve.errors import SpecError, UsageError
 from improve.lazy import keras
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 TWO = """\
 import json, os, signal, sys
@@ -223,13 +223,13 @@ def test_another_backend_has_one_device(monkeypatch):
 
 @pytest.mark.parametrize("asked", ["one", "all", 1, 8])
 def test_a_spec_names_its_devices(write_spec, asked):
-    assert load(write_spec(f"training: {{devices: {asked}}}")).training.devices == asked
+    assert load_spec(write_spec(f"training: {{devices: {asked}}}")).training.devices == asked
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "1.5", "true", "[0, 1]", "null"])
 def test_what_is_no_number_of_devices_is_refused_with_its_place(write_spec, asked):
     with pytest.raises(SpecError) as refused:
-        load(write_spec(f"training: {{devices: {asked}}}"))
+        load_spec(write_spec(f"training: {{devices: {asked}}}"))
     problem = refused.value.problems[0]
     assert ("is no number of devices" in problem.what, problem.fix) == (True, "write one, all, or a number from 1")
 
@@ -244,7 +244,7 @@ def test_every_device_needs_an_image_of_every_batch(size, examples, copies, fits
 
 
 def test_the_rate_range_and_the_preview_are_of_one_device(write_spec):
-    spec = load(write_spec("training: {devices: 8}\nseed: 3"))
+    spec = load_spec(write_spec("training: {devices: 8}\nseed: 3"))
     assert (spec.on_one_device().training.devices, spec.on_one_device().seed) == ("one", 3)
 
 

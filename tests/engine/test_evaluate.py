@@ -15,7 +15,7 @@ from improve.engine.inference.evaluate import evaluate, keep
 from improve.engine.inference.field_data import Field, read
 from improve.engine.inference.predictor import Form, Predictor
 from improve.errors import UsageError
-from improve.images.array import in_memory
+from improve.images.array import as_images
 from improve.spec.spec import Spec
 from improve.views.terminal.inference import show_evaluation
 from run_folder import part
@@ -132,10 +132,10 @@ def test_sharpness_falls_when_an_image_is_blurred_and_not_when_it_is_darkened():
 
     sharp = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3)).astype(np.float32)
     sets = [sharp, uniform_filter(sharp, (0, 3, 3, 0)), sharp * 0.3 + 20]
-    crisp, blurred, dark = (census(in_memory(images), np.zeros(20, int), 1).sharpness.mean() for images in sets)
+    crisp, blurred, dark = (census(as_images(images), np.zeros(20, int), 1).sharpness.mean() for images in sets)
     assert blurred < 0.6 * crisp
     assert dark == pytest.approx(crisp, rel=1e-3)
-    one_pixel = census(in_memory(sharp[:, :1, :1]), np.zeros(20, int), 1)
+    one_pixel = census(as_images(sharp[:, :1, :1]), np.zeros(20, int), 1)
     assert np.isfinite(one_pixel.sharpness).all()
 
 
@@ -162,7 +162,7 @@ def judged(make_run):
         right = np.eye(3)[labels]
         right[:100] = np.roll(right[:100], 1, axis=1)
         places = {"train": NOISE[:20], "validation": NOISE[20:40], "test": NOISE[40:60]}
-        looks = {name: census(in_memory(images), np.zeros(20, int), 3) for name, images in places.items()}
+        looks = {name: census(as_images(images), np.zeros(20, int), 3) for name, images in places.items()}
         images = {f"{name}_{key}": value for name, one in looks.items() for key, value in one.arrays().items()}
         evidence = {"images": images, "predictions": {"validation": (labels, right)}, **more}
         run = make_run("x", 0.05, validation, evidence=evidence, test=part(0.2, 500))
@@ -175,7 +175,7 @@ def judged(make_run):
 
 def in_field(said, labels, images=None, names=BIRDS.class_names):
     images = saying(said) if images is None else images
-    return Field(in_memory(images), np.asarray(labels), names, "the field")
+    return Field(as_images(images), np.asarray(labels), names, "the field")
 
 
 def test_the_field_error_is_compared_with_the_validation_error_while_the_test_part_is_sealed(judged):
@@ -258,7 +258,7 @@ def test_damaged_evaluations_are_passed_over(judged):
 @every_hostile_text
 def test_names_of_classes_and_files_from_the_field_are_shown_and_no_more(judged, capfd, text):
     labels = np.repeat([0, 1, 3], [50, 5, 5])
-    field = Field(in_memory(saying(labels % 3)), labels, ("bird", "cat", text, f"{text} too"), text, ((text, text),))
+    field = Field(as_images(saying(labels % 3)), labels, ("bird", "cat", text, f"{text} too"), text, ((text, text),))
     found = evaluate(judged(), text, field)
     show_evaluation(found, keep(found))
     out, err = capfd.readouterr()

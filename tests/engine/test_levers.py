@@ -270,15 +270,15 @@ def imbalanced(tmp_path):
 
 
 def test_balanced_weights_and_balanced_sampling_even_out_the_classes(tmp_path, write_spec):
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
     text = imbalanced(tmp_path) % "false"
-    weighted = load(write_spec(text), ["training.class_weights=balanced"])
+    weighted = load_spec(write_spec(text), ["training.class_weights=balanced"])
     data = prepare(weighted)
     batches = training_batches(weighted, data)
     totals = sum(batches[i][1].T @ batches[i][2] for i in range(batches.num_batches))
     assert totals == pytest.approx([60, 60])
-    sampled = load(write_spec(text), ["training.sampling=balanced"])
+    sampled = load_spec(write_spec(text), ["training.sampling=balanced"])
     batches = training_batches(sampled, data)
     drawn = [batches[index] for index in range(batches.num_batches)]
     counts = sum(labels.sum(axis=0) for _, labels in drawn)
@@ -305,9 +305,9 @@ def test_two_classes_can_share_one_sigmoid(tmp_path, fit):
 
 @pytest.mark.backend
 def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_path, write_spec, model_of):
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    spec = load(write_spec(imbalanced(tmp_path) % "true"), ["regularization.label_smoothing=0.2"])
+    spec = load_spec(write_spec(imbalanced(tmp_path) % "true"), ["regularization.label_smoothing=0.2"])
     model, data = model_of(spec)
     images, labels = training_batches(spec, data)[0]
     assert labels.shape == (16, 1)
@@ -322,9 +322,9 @@ def test_one_sigmoid_has_the_loss_of_two_logits_label_smoothing_included(tmp_pat
 @pytest.mark.parametrize("binary", ["true", "false"])
 def test_the_generalized_cross_entropy_is_that_of_its_paper(tmp_path, write_spec, model_of, binary):
     """(1 − p^0.7) / 0.7 of the true class; with one sigmoid as with two logits."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    spec = load(write_spec(imbalanced(tmp_path) % binary), ["training.loss=generalized_cross_entropy"])
+    spec = load_spec(write_spec(imbalanced(tmp_path) % binary), ["training.loss=generalized_cross_entropy"])
     model, data = model_of(spec)
     images, labels = training_batches(spec, data)[0]
     z = np.asarray(model.predict_on_batch(images)).astype(float)

@@ -19,7 +19,7 @@ from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import members
 from improve.runs.run import load
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("members")]
 

@@ -13,7 +13,7 @@ from improve.engine.training import probes
 from improve.engine.training.train import train
 from improve.lazy import keras
 from improve.runs.run import load
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.backend, pytest.mark.xdist_group("probes")]
 

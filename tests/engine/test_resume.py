@@ -22,7 +22,7 @@ from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("resume")]
 
@@ -54,7 +54,7 @@ class Stops(Silent):
 def spec(tmp_path_factory):
     file = tmp_path_factory.mktemp("spec") / "spec.yaml"
     file.write_text(SMALL)
-    return load(file)
+    return load_spec(file)
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +336,7 @@ def test_a_finished_run_goes_on_only_with_more_to_do(done, tmp_path):
 
 @pytest.mark.backend
 def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write_spec, tmp_path):
-    spec = load(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}", "evidence=light"])
+    spec = load_spec(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}", "evidence=light"])
     folder = train(spec, "r", tmp_path / "runs", Silent())
     assert run.load(folder).status == "diverged"
     with pytest.raises(UsageError, match="would do so again"):
@@ -353,7 +353,7 @@ def test_other_data_than_the_run_began_with_are_refused(tmp_path, write_spec):
     file = write_spec(
         "data: {source: {name: npz, path: d.npz}}\nmodel: mlp\nevidence: light\ntraining: {epochs: 1, batch_size: 20}\n"
     )
-    folder = train(load(file), "r", tmp_path / "runs", Silent())
+    folder = train(load_spec(file), "r", tmp_path / "runs", Silent())
     np.savez(tmp_path / "d.npz", x_train=255 - images, y_train=labels)
     with pytest.raises(UsageError, match="are not those that the run began with"):
         resume(folder, ["training.epochs=+1"], Silent())
@@ -362,7 +362,7 @@ def test_other_data_than_the_run_began_with_are_refused(tmp_path, write_spec):
 @pytest.mark.backend
 def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(done, write_spec, tmp_path):
     first = shutil.copytree(done, tmp_path / "runs" / "first")
-    again = load(
+    again = load_spec(
         write_spec(SMALL),
         ["evidence=light", "training.epochs=1", "optimizer.learning_rate=1e-9", "data.split=60/20/20"],
     )
@@ -370,7 +370,7 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(done, writ
     untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
     assert second.summary.origin == str(first)
     assert second.summary.train.error < untrained.summary.train.error - 0.1
-    other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
+    other = load_spec(write_spec("model: {name: mlp, hidden: [3]}\ndata: {source: digits}\n"))
     with pytest.raises(ImproveError, match="no kernel of this network has the name and shape"):
         train(other, "fourth", tmp_path / "runs", Silent(), first)
 

@@ -18,7 +18,7 @@ from improve.errors import visible
 from improve.interrupt import Interrupt
 from improve.runs.run import load
 from improve.spec.reading.flatten import scalar_settings
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.views.terminal.training import TerminalWatcher
 
 pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("trackers")]

@@ -13,10 +13,10 @@ from conftest import Silent
 from improve.engine.model.measure import log_softmax
 from improve.engine.model.timeline import timeline
 from improve.engine.training.train import train
-from improve.images.array import in_memory
+from improve.images.array import as_images
 from improve.lazy import keras
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("train")]
 
@@ -35,7 +35,7 @@ regularization: {dropout: 0.5, l2: 0.001}
 
 def trained(root, text, *overrides):
     (root / "spec.yaml").write_text(text)
-    return run.load(train(load(root / "spec.yaml", list(overrides)), "r", root / "runs", Silent()))
+    return run.load(train(load_spec(root / "spec.yaml", list(overrides)), "r", root / "runs", Silent()))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit, 
 @pytest.mark.backend
 def test_the_saved_spec_trains_again_to_the_same_state(regularized):
     first = regularized
-    second = run.load(train(load(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
+    second = run.load(train(load_spec(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
     assert second.name == "r-2"
     assert second.summary.state_sha256 == first.summary.state_sha256
     assert second.history[-1]["loss"] == first.history[-1]["loss"]
@@ -143,7 +143,7 @@ def test_another_seed_gives_another_state(fit, plain):
 def compiled(spec, images, classes=10):
     from improve.engine.model.build import assemble
 
-    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(in_memory(images)), timeline(spec, 10))
+    return assemble(spec, images.shape[1:], classes, spec.data.normalize.fit(as_images(images)), timeline(spec, 10))
 
 
 def cifar_shaped(count=48, seed=0):
@@ -156,7 +156,7 @@ def cifar_shaped(count=48, seed=0):
 @pytest.mark.backend
 def test_the_loss_is_the_cross_entropy_plus_lambda_times_the_squares_of_the_kernels(write_spec):
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\nregularization: {l2: 0.0123}")), images)
+    model = compiled(load_spec(write_spec("model: lenet\nregularization: {l2: 0.0123}")), images)
     kernels = [np.asarray(weight) for weight in model.trainable_variables if weight.path.endswith("kernel")]
     assert len(kernels) == 4
     log_p = log_softmax(np.asarray(model.predict_on_batch(images)))
@@ -180,7 +180,7 @@ def test_the_penalty_stands_beside_the_cross_entropy_and_never_in_it(fit, plain)
 def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
     """Plain SGD moves the weights by rate × gradient."""
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\noptimizer: {name: sgd, learning_rate: 0.001}")), images)
+    model = compiled(load_spec(write_spec("model: lenet\noptimizer: {name: sgd, learning_rate: 0.001}")), images)
     before = [np.asarray(weight).copy() for weight in model.trainable_variables]
     model.fit(images, np.eye(10, dtype=np.float32)[labels], batch_size=48, epochs=1, verbose=0)
     moved = [np.asarray(weight) - old for weight, old in zip(model.trainable_variables, before, strict=True)]
@@ -192,7 +192,7 @@ def test_the_logged_gradient_norm_is_that_of_the_step(write_spec):
 
 @pytest.mark.backend
 def test_weight_decay_is_for_kernels_only(write_spec):
-    spec = load(write_spec("model: {name: lenet, batch_norm: true}\noptimizer: {name: sgd, weight_decay: 0.5}"))
+    spec = load_spec(write_spec("model: {name: lenet, batch_norm: true}\noptimizer: {name: sgd, weight_decay: 0.5}"))
     images, _ = cifar_shaped()
     model = compiled(spec, images)
     before = {weight.path: np.asarray(weight).copy() for weight in model.trainable_variables}
@@ -205,7 +205,7 @@ def test_weight_decay_is_for_kernels_only(write_spec):
 
 @pytest.mark.parametrize(("shape", "parameters"), [((28, 28, 1), 1_256_080), ((32, 32, 3), 1_632_080)])
 def test_lenet_has_as_many_parameters_as_the_courses(write_spec, shape, parameters):
-    model = compiled(load(write_spec("model: lenet")), np.zeros((2, *shape), np.uint8))
+    model = compiled(load_spec(write_spec("model: lenet")), np.zeros((2, *shape), np.uint8))
     assert model.count_params() == parameters
 
 
@@ -213,7 +213,7 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
     from improve.engine.data.prepare import prepare
     from improve.engine.training.batches import training_batches
 
-    spec = load(write_spec(SMALL))
+    spec = load_spec(write_spec(SMALL))
     data = prepare(spec)
 
     def labels(seed, epoch):
@@ -230,7 +230,7 @@ def test_each_epoch_has_its_own_order_and_the_seed_alone_decides_it(write_spec):
 @pytest.mark.backend
 def test_label_smoothing_raises_the_loss_by_what_it_should(write_spec):
     images, labels = cifar_shaped()
-    model = compiled(load(write_spec("model: lenet\nregularization: {label_smoothing: 0.2}")), images)
+    model = compiled(load_spec(write_spec("model: lenet\nregularization: {label_smoothing: 0.2}")), images)
     log_p = log_softmax(np.asarray(model.predict_on_batch(images)))
     smooth = np.eye(10)[labels] * 0.8 + 0.02
     reported = model.evaluate(images, np.eye(10)[labels], batch_size=48, verbose=0, return_dict=True)["loss"]
@@ -292,7 +292,7 @@ def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_pa
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    made = run.load(train(load(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
+    made = run.load(train(load_spec(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
     assert (made.status, made.summary.epochs, len(made.history)) == ("stopped", 3, 3)
     assert made.summary.validation is not None
 

@@ -11,7 +11,7 @@ from improve.experiments.auto.journal import KEPT
 from improve.experiments.auto.loop import auto
 from improve.interrupt import BrokenOff
 from improve.runs.run import load
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("auto")]
 

@@ -21,7 +21,7 @@ from improve.experiments.sweep.plan import grid, names, plan
 from improve.experiments.sweep.sweep import sweep
 from improve.interrupt import BrokenOff
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 sys.path.insert(0, str(CONFIGS.parent / "benchmarks"))
 import cluster
@@ -174,7 +174,7 @@ def test_a_trial_that_waits_for_a_verdict_keeps_its_cpu(address, write_spec, tmp
     trials.judge = judge
     try:
         for seed in range(2):
-            trials.submit(f"seed{seed}", load(write_spec(TINY), [f"seed={seed}"]))
+            trials.submit(f"seed{seed}", load_spec(write_spec(TINY), [f"seed={seed}"]))
         found = dict(trials.finished())
     finally:
         trials.close()
@@ -195,7 +195,7 @@ def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address,
     trials = RayTrials(tmp_path / "runs", Told(), Cluster(address, 1, 0))
     try:
         for width in (8, 4):
-            trials.submit(f"width{width}", load(write_spec(text), [f"model.width={width}", "training.epochs=1"]))
+            trials.submit(f"width{width}", load_spec(write_spec(text), [f"model.width={width}", "training.epochs=1"]))
         found = dict(trials.finished())
     finally:
         trials.close()

@@ -18,7 +18,7 @@ from improve.interrupt import BrokenOff
 from improve.runs import run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space_syntax import from_override
-from improve.spec.reading.template import schema
+from improve.spec.reading.template import json_schema
 
 SPEC = """\
 data: {source: digits}
@@ -233,7 +233,7 @@ def test_check_looks_at_the_points_and_show_shows_the_section(improve, write_spe
 
 
 def test_the_schema_for_editors_knows_the_section():
-    validator = jsonschema.Draft7Validator(schema())
+    validator = jsonschema.Draft7Validator(json_schema())
     whole = yamlfile.parse(SPEC + SECTION, "spec").value
     assert list(validator.iter_errors(whole)) == []
     assert list(validator.iter_errors({**whole, "sweep": {"serch": "grid"}}))
@@ -463,7 +463,7 @@ def test_the_winner_has_the_lowest_mean_over_its_seeds_and_the_test_part_is_open
 
 
 def test_best_yaml_is_the_winners_spec_with_its_receipt(planned, swept, place):
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
     made = planned(RATES)
     sweep_verdict(made, place, swept(made)[0])
@@ -471,7 +471,7 @@ def test_best_yaml_is_the_winners_spec_with_its_receipt(planned, swept, place):
     assert text.startswith(
         "# the best of 4 points by grid: validation error 5.0 % [3.8, 6.5] (n=1,000)\n# test error 6.0 %"
     )
-    assert load(place / BEST).complete() == grid(made)[2].spec.complete()
+    assert load_spec(place / BEST).complete() == grid(made)[2].spec.complete()
     assert json.loads((place / "sweep.json").read_text())["best"]["point"] == {"optimizer.learning_rate": 0.004}
 
 

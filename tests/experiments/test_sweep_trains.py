@@ -15,7 +15,7 @@ from improve.errors import ImproveError
 from improve.experiments.sweep.local_trials import LocalTrials
 from improve.experiments.sweep.plan import grid, names, plan
 from improve.runs import run
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
 
@@ -147,7 +147,7 @@ def trials(tmp_path):
 
 def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
     local, watcher = trials
-    specs = [load(write_spec(TINY), [f"seed={seed}", "training.epochs=3"]) for seed in (0, 1)]
+    specs = [load_spec(write_spec(TINY), [f"seed={seed}", "training.epochs=3"]) for seed in (0, 1)]
     for seed, spec in enumerate(specs):
         local.submit(f"seed{seed}", spec)
     local.judge = lambda name, row: os.kill(pid(local), signal.SIGKILL) or "" if name == "seed0" else ""
@@ -161,7 +161,7 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
 
 @pytest.mark.backend
 def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, tmp_path):
-    specs = {f"seed{seed}": load(write_spec(TINY), [f"seed={seed}"]) for seed in range(4)}
+    specs = {f"seed{seed}": load_spec(write_spec(TINY), [f"seed={seed}"]) for seed in range(4)}
     watcher = Told()
     (tmp_path / "runs").mkdir()
     both = LocalTrials(tmp_path / "runs", watcher, workers=2)
@@ -208,7 +208,7 @@ def test_a_model_of_the_users_own_that_fails_is_a_failure_with_its_place(trials,
     text = TINY.replace("{name: mlp, hidden: [8]}", "{name: python, target: 'mymodel.py:build'}")
     text = text.replace("regularization: {dropout: 0.2}\n", "")
     for width in (8, 4):
-        spec = load(write_spec(text), [f"model.width={width}", "training.epochs=1"])
+        spec = load_spec(write_spec(text), [f"model.width={width}", "training.epochs=1"])
         local.submit(f"width{width}", spec)
     (_, failed), (_, folder) = local.finished()
     assert (failed.what, failed.where) == ("build failed: ValueError: too wide", "mymodel.py:3")

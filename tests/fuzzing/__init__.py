@@ -23,8 +23,8 @@ from improve.commands.compare import compare
 from improve.commands.diagnose import diagnose, next_spec
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.load import load
-from improve.spec.reading.template import complete
+from improve.spec.reading.load import load_spec
+from improve.spec.reading.template import complete_yaml
 from improve.spec.spec import Spec
 from improve.views.terminal.console import show_error
 
@@ -51,7 +51,7 @@ def valid(value: Any) -> Iterator[tuple[Spec, Path]]:
     """A drawn spec, where it is valid, and the folder that it was read from."""
     with TemporaryDirectory() as folder:
         try:
-            spec = load(written(yamlfile.write(value), Path(folder)))
+            spec = load_spec(written(yamlfile.write(value), Path(folder)))
         except SpecError:
             counts["passed over"] += 1
             assume(False)
@@ -62,15 +62,15 @@ def valid(value: Any) -> Iterator[tuple[Spec, Path]]:
 
 def survives_show(value: Any) -> None:
     with valid(value) as (spec, folder):
-        shown = complete(spec)
-        again = load(written(shown, folder))
+        shown = complete_yaml(spec)
+        again = load_spec(written(shown, folder))
         assert again == spec
-        assert complete(again) == shown
+        assert complete_yaml(again) == shown
 
 
 def survives_saving(value: Any) -> None:
     with valid(value) as (spec, folder):
-        again = load(written(yamlfile.write(spec.complete()), folder))
+        again = load_spec(written(yamlfile.write(spec.complete()), folder))
         assert again == spec
         assert again.complete() == spec.complete()
         assert yamlfile.write(again.complete()) == yamlfile.write(spec.complete())
@@ -84,7 +84,7 @@ def loads_or_is_told_its_mistakes(name: str, data: bytes | None = None, override
         file.write_bytes(data)
     refused = None
     try:
-        complete(load(file, list(overrides)))
+        complete_yaml(load_spec(file, list(overrides)))
     except UsageError as error:
         refused = error
     counts["refused" if refused else "loaded"] += 1

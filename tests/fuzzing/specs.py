@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic.fields import FieldInfo
 
-from improve.spec.component import Part, Section, fraction
+from improve.spec.component import Component, Section, fraction
 from improve.spec.spec import Spec
 
 MODULE = "def build(input_shape, classes, **options):\n    ...\n"
@@ -62,7 +62,7 @@ def flat(metadata: Iterable[Any]) -> Iterator[Any]:
 
 
 def drawable(choice: Any) -> bool:
-    return not (isinstance(choice, type) and issubclass(choice, Part) and choice.key() in NEED_FILES)
+    return not (isinstance(choice, type) and issubclass(choice, Component) and choice.key() in NEED_FILES)
 
 
 def number(kind: type, metadata: Iterable[Any]) -> SearchStrategy[Any]:
@@ -80,11 +80,11 @@ def number(kind: type, metadata: Iterable[Any]) -> SearchStrategy[Any]:
 
 def section(kind: type[Section]) -> SearchStrategy[Any]:
     """Some of its keys; for a part without options also its bare name."""
-    if issubclass(kind, Part) and kind.key() in ODD:
+    if issubclass(kind, Component) and kind.key() in ODD:
         return ODD[kind.key()].map(lambda options: {**options, "name": kind.key()})
     fields = kind.model_fields.items()
     drawn = {name: OWN[name] if name in OWN else value(field.annotation, field.metadata) for name, field in fields}
-    if not issubclass(kind, Part):
+    if not issubclass(kind, Component):
         return st.fixed_dictionaries({}, optional=drawn)
     del drawn["name"]
     named = st.fixed_dictionaries({"name": st.just(kind.key())}, optional=drawn)

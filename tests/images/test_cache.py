@@ -19,7 +19,8 @@ from improve import parallel
 from improve.errors import UsageError
 from improve.images import cache as imagecache
 from improve.images import decode as imagearray
-from improve.images.cache import cached
+from improve.images import index
+from improve.images.cache import cached_images
 from improve.images.folder import listing
 
 COLORS = {"cat": (200, 0, 0), "dog": (0, 0, 200)}
@@ -48,7 +49,7 @@ def paint(file, color, size=(20, 10)):
 
 
 def read(folder, size=(8, 8), color="rgb", resize="stretch", on_bad_image="error", **options):
-    return cached(folder, listing(folder), size, color, resize, on_bad_image, **options)
+    return cached_images(folder, listing(folder), size, color, resize, on_bad_image, **options)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def decoded(monkeypatch):
 @pytest.fixture
 def settled(monkeypatch):
     """As if the files had lain there for long."""
-    monkeypatch.setattr(imagecache.fileindex, "RACY", -(10**12))
+    monkeypatch.setattr(index, "RACY", -(10**12))
 
 
 def test_images_and_labels_come_in_the_order_of_the_parts(folder):
@@ -90,7 +91,7 @@ def test_the_second_time_nothing_is_decoded(folder, decoded):
 
 def test_the_second_time_no_file_is_even_read(folder, settled, monkeypatch):
     read(folder)
-    monkeypatch.setattr(imagecache.fileindex, "contents", lambda file: pytest.fail(f"{file} was read"))
+    monkeypatch.setattr(index, "contents", lambda file: pytest.fail(f"{file} was read"))
     read(folder)
 
 
@@ -98,8 +99,8 @@ def test_only_new_and_changed_files_are_read_again(folder, settled, monkeypatch)
     read(folder)
     paint(folder / "train" / "cat" / "9.png", (1, 2, 3))
     paint(folder / "train" / "dog" / "1.png", (1, 2, 3))
-    seen, real = [], imagecache.fileindex.contents
-    monkeypatch.setattr(imagecache.fileindex, "contents", lambda file: seen.append(Path(file).name) or real(file))
+    seen, real = [], index.contents
+    monkeypatch.setattr(index, "contents", lambda file: seen.append(Path(file).name) or real(file))
     assert (read(folder).images[:, 0, 0] == (1, 2, 3)).all(axis=1).sum() == 2
     assert seen == ["9.png", "1.png"]
 
@@ -209,7 +210,7 @@ def test_a_file_that_vanishes_is_named(folder):
     found = listing(folder)
     (folder / "train" / "cat" / "0.png").unlink()
     with pytest.raises(UsageError, match=r"cat/0.png \(cannot be read: no such file or directory\)"):
-        cached(folder, found, (8, 8), "rgb", "stretch", "error")
+        cached_images(folder, found, (8, 8), "rgb", "stretch", "error")
 
 
 @pytest.mark.parametrize("size", [None, (8, 8)])
@@ -294,11 +295,11 @@ def script(folder, cache, body):
         from pathlib import Path
         from improve.images import decode as imagearray
         from improve.images.folder import listing
-        from improve.images.cache import cached
+        from improve.images.cache import cached_images
         folder = Path({str(folder)!r})
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
         def read(size, tick=lambda done, total: None):
-            return cached(folder, listing(folder), (size, size), "rgb", "stretch", "error", tick)
+            return cached_images(folder, listing(folder), (size, size), "rgb", "stretch", "error", tick)
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code) + textwrap.dedent(body)],
@@ -347,7 +348,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_believed(many, cache, num
     assert list(cache.glob("images-*")) == []
     if number == signal.SIGINT:
         assert list(cache.iterdir()) == []
-    found = cached(many, listing(many), (64, 64), "rgb", "stretch", "error")
+    found = cached_images(many, listing(many), (64, 64), "rgb", "stretch", "error")
     assert np.array_equal(found.images[:, 3, 3], [COLORS[("cat", "dog")[label]] for label in found.labels])
 
 

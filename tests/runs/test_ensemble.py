@@ -9,7 +9,7 @@ import pytest
 
 from conftest import FIXTURES
 from hostile import assert_harmless, every_hostile_text
-from improve.diagnosis.comparison.ensembles import report
+from improve.diagnosis.comparison.ensembles import ensemble_report
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.model.timeline import timeline
 from improve.engine.training.members import member_spec
@@ -17,7 +17,7 @@ from improve.engine.training.snapshots import snapshot_epochs
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import Part, ensemble, gather, members, selected
 from improve.runs.run import load
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate
 from improve.statistics.significance import expected_optimism
@@ -60,7 +60,7 @@ def test_an_ensemble_can_be_worse_than_its_best_member_in_both_numbers(predicted
     """Jensen promises less than is often said: 1.012 is under the mean of 1.407, and far above the best member's."""
     folders = [predicted(name, right) for name, right in COUNTER_EXAMPLE.items()]
     made = load(ensemble(folders, tmp_path / "runs", "all"))
-    found = report(made).parts["validation"]
+    found = ensemble_report(made).parts["validation"]
     assert [one.error for one in found.members] == [0, 1, 1]
     assert [round(one.cross_entropy, 3) for one in found.members] == [0.308, 1.956, 1.956]
     assert round(found.mean.cross_entropy, 3) == 1.407
@@ -187,14 +187,14 @@ def test_greedy_weights_are_kept_and_make_the_mean(predicted, tmp_path):
     assert made.summary.parameters == 2000  # who is left out costs nothing
     with np.load(made.folder / "predictions" / "train.npz") as arrays:
         assert arrays["probability"][:, 0] == pytest.approx([0.525, 0.525])
-    found = report(made)
+    found = ensemble_report(made)
     assert (found.names, found.weights, found.selected) == (("a", "b", "c"), (0.5, 0.5, 0.0), True)
     assert found.parts["validation"].mean.error == 0.5  # of those that answer
 
 
 def test_the_optimism_of_the_best_member_is_that_of_equals_on_the_same_images(predicted, tmp_path):
     folders = [predicted(f"r{place}", np.where(np.arange(50) % 10 == place, 0.1, 0.9)) for place in range(3)]
-    found = report(load(ensemble(folders, tmp_path / "runs", "e")))
+    found = ensemble_report(load(ensemble(folders, tmp_path / "runs", "e")))
     # each errs on 5 images of its own, so two of them disagree on 10 of 50
     assert found.optimism == pytest.approx(expected_optimism(3) * np.sqrt(0.2 / 2 / 50))
 

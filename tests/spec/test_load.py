@@ -3,12 +3,12 @@
 import pytest
 
 from improve.errors import SpecError, UsageError
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 
 def mistakes(file, *overrides):
     with pytest.raises(SpecError) as caught:
-        load(file, list(overrides))
+        load_spec(file, list(overrides))
     return caught.value.problems
 
 
@@ -135,23 +135,23 @@ def test_a_section_that_is_wrong_does_not_hide_what_is_wrong_elsewhere(write_spe
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "seed: 0"])
 def test_an_empty_spec_is_all_defaults(write_spec, text):
-    spec = load(write_spec(text))
+    spec = load_spec(write_spec(text))
     assert (spec.data.source.name, spec.model.name, spec.optimizer.name, spec.seed) == ("digits", "lenet", "adam", 0)
 
 
 def test_a_part_may_be_written_by_its_bare_name(write_spec):
-    spec = load(write_spec("model: mlp\noptimizer: sgd\naugmentation: [flip, shift]\ndata: {source: mnist}"))
+    spec = load_spec(write_spec("model: mlp\noptimizer: sgd\naugmentation: [flip, shift]\ndata: {source: mnist}"))
     assert [part.name for part in (spec.model, spec.optimizer, *spec.augmentation)] == ["mlp", "sgd", "flip", "shift"]
 
 
 def test_shares_are_fractions_or_percentages(write_spec):
-    spec = load(write_spec("diagnosis: {human_error: 6%, target_error: 0.1}\nregularization: {dropout: 50%}"))
+    spec = load_spec(write_spec("diagnosis: {human_error: 6%, target_error: 0.1}\nregularization: {dropout: 50%}"))
     assert (spec.diagnosis.human_error, spec.diagnosis.target_error, spec.regularization.dropout) == (0.06, 0.1, 0.5)
 
 
 def test_extends_merges_mappings_and_replaces_lists(write_spec):
     write_spec("optimizer: {name: sgd, momentum: 0.9}\naugmentation: [flip, shift]\nseed: 7\n", "base.yaml")
-    spec = load(write_spec("extends: base.yaml\noptimizer: {learning_rate: 1e-3}\naugmentation: [shift]\n"))
+    spec = load_spec(write_spec("extends: base.yaml\noptimizer: {learning_rate: 1e-3}\naugmentation: [shift]\n"))
     assert (spec.optimizer.momentum, spec.optimizer.learning_rate, spec.seed) == (0.9, 0.001, 7)
     assert [part.name for part in spec.augmentation] == ["shift"]
 
@@ -159,8 +159,8 @@ def test_extends_merges_mappings_and_replaces_lists(write_spec):
 def test_a_part_with_another_name_starts_afresh(write_spec):
     write_spec("schedule: {name: time, decay: 0.5}\n", "base.yaml")
     file = write_spec("extends: base.yaml\nschedule: {name: step}\n")
-    assert load(file).schedule.options() == {"warmup": 0.0, "factor": 0.5, "every": 5}
-    assert load(write_spec("extends: base.yaml"), ["schedule.name=constant"]).schedule.name == "constant"
+    assert load_spec(file).schedule.options() == {"warmup": 0.0, "factor": 0.5, "every": 5}
+    assert load_spec(write_spec("extends: base.yaml"), ["schedule.name=constant"]).schedule.name == "constant"
 
 
 def test_a_mistake_in_the_base_is_named_there(write_spec):
@@ -183,7 +183,7 @@ def test_a_missing_base_is_named_at_the_line_that_asks_for_it(write_spec):
 
 def test_overrides_go_through_the_same_validation_and_are_the_place_named(write_spec):
     file = write_spec("optimizer: {name: sgd}\naugmentation: [flip, shift]\n")
-    loaded = load(
+    loaded = load_spec(
         file, ["optimizer.learning_rate=1e-3", "augmentation.1.width=30%", "augmentation.1.height=0", "seed=3"]
     )
     assert loaded.optimizer.learning_rate == 0.001
@@ -198,7 +198,7 @@ def test_overrides_go_through_the_same_validation_and_are_the_place_named(write_
 
 
 def test_an_override_can_hold_a_list_or_a_mapping(write_spec):
-    spec = load(
+    spec = load_spec(
         write_spec(""), ["augmentation=[{name: flip}, shift]", "data.split={validation: 10%}", "data.subset=null"]
     )
     assert len(spec.augmentation) == 2
@@ -213,8 +213,8 @@ def test_a_file_name_is_relative_to_the_spec_and_an_overridden_one_to_the_shell(
     for folder in (tmp_path, tmp_path / "elsewhere"):
         np.savez(folder / "mine.npz", x_train=np.zeros((90, 8, 8), np.uint8), y_train=np.arange(90) % 2)
     file = write_spec("data: {source: {name: npz, path: mine.npz}}\ntraining: {batch_size: 9}\n")
-    assert load(file).data.source.path == str(tmp_path / "mine.npz")
-    overridden = load(file, ["data.source.path=mine.npz"])
+    assert load_spec(file).data.source.path == str(tmp_path / "mine.npz")
+    overridden = load_spec(file, ["data.source.path=mine.npz"])
     assert overridden.data.source.path == str(tmp_path / "elsewhere" / "mine.npz")
 
 
@@ -224,14 +224,14 @@ def test_a_complete_spec_loads_again_as_the_same_spec(write_spec):
     text = (
         "data: {split: {validation: 100}, train_dev: 10%}\nmodel: {name: mlp, hidden: [5, 6]}\naugmentation: [flip]\n"
     )
-    spec = load(write_spec(text))
-    assert load(write_spec(write(spec.complete()), "again.yaml")) == spec
+    spec = load_spec(write_spec(text))
+    assert load_spec(write_spec(write(spec.complete()), "again.yaml")) == spec
 
 
 def test_a_missing_spec_names_its_neighbour(write_spec, tmp_path):
     write_spec("", "lenet.yaml")
     with pytest.raises(UsageError, match="there is no file") as caught:
-        load(tmp_path / "lenett.yaml")
+        load_spec(tmp_path / "lenett.yaml")
     assert caught.value.fix == f"did you mean {tmp_path / 'lenet.yaml'}?"
 
 
@@ -239,12 +239,12 @@ def test_a_missing_spec_names_its_neighbour(write_spec, tmp_path):
 def test_what_is_not_utf8_is_refused(tmp_path, data):
     (tmp_path / "spec.yaml").write_bytes(data)
     with pytest.raises(SpecError, match="UTF-8"):
-        load(tmp_path / "spec.yaml")
+        load_spec(tmp_path / "spec.yaml")
 
 
 def test_a_file_too_large_to_be_a_spec_is_refused(write_spec):
     with pytest.raises(UsageError, match="too large"):
-        load(write_spec("# " + "x" * (1 << 20)))
+        load_spec(write_spec("# " + "x" * (1 << 20)))
 
 
 @pytest.mark.parametrize("text", ["- a\n- b", "just words", "42"])

@@ -7,10 +7,10 @@ from improve.engine.data.image_statistics import census, duplicates
 from improve.engine.data.prepare import prepare, training_size
 from improve.engine.training.environment import train_available
 from improve.errors import SpecError, UsageError
-from improve.images.array import Images, in_memory
+from improve.images.array import Images, as_images
 from improve.spec.datasets import Counts, Source
 from improve.spec.partition import full_sizes, part_rows, part_sizes, stratified
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec, SpecData
 from improve.spec.splits import Split
 
@@ -205,13 +205,13 @@ def test_the_environment_tells_how_many_training_examples_there_would_be(data, t
 )
 def test_a_train_size_that_cannot_be_is_refused_at_its_place(write_spec, written, what):
     with pytest.raises(SpecError) as refused:
-        load(write_spec(f"data: {{train_size: {written}}}\nmodel: mlp\n"))
+        load_spec(write_spec(f"data: {{train_size: {written}}}\nmodel: mlp\n"))
     assert [problem.what.removeprefix("data.train_size: ") for problem in refused.value.problems] == [what]
     assert refused.value.problems[0].column == 20
 
 
 def census_of(values):
-    return census(in_memory(np.asarray(values).reshape(-1, 1, 1, 1)), np.zeros(len(values), int), 1)
+    return census(as_images(np.asarray(values).reshape(-1, 1, 1, 1)), np.zeros(len(values), int), 1)
 
 
 def test_images_that_are_in_two_parts_are_counted():
@@ -232,7 +232,7 @@ def test_images_are_read_from_several_arrays_as_from_one():
 
 
 def test_images_are_looked_at_a_few_megabytes_at_a_time():
-    large = in_memory(np.zeros((300, 224, 224, 3), np.uint8))
+    large = as_images(np.zeros((300, 224, 224, 3), np.uint8))
     assert max(chunk.nbytes for chunk in large.chunks()) <= 8 * 2**20
     assert sum(len(chunk) for chunk in large.chunks()) == 300
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from improve.spec.datasets.peacetopia.labellers import LABELLERS, bayes_error, labelled
-from improve.spec.datasets.peacetopia.skies import ALONE, LOOKS, skies
+from improve.spec.datasets.peacetopia.skies import ALONE, LOOKS, coverage, placed_strokes, skies
 from improve.spec.datasets.peacetopia.source import Peacetopia
-from improve.spec.datasets.peacetopia.strokes import coverage, placed
 from improve.statistics.intervals import Rate
 
 
@@ -168,7 +167,7 @@ def test_a_stroke_covers_its_own_area(size):
 
 def test_a_stroke_is_turned_scaled_and_moved():
     stroke = np.array([[[0, 0, 0.1, 1, 0, 0.2]]], np.float32)
-    moved = placed(stroke, np.array([0.5]), np.array([np.pi / 2]), np.array([[0.25, -0.25]]))
+    moved = placed_strokes(stroke, np.array([0.5]), np.array([np.pi / 2]), np.array([[0.25, -0.25]]))
     assert moved[0, 0] == pytest.approx([0.25, -0.25, 0.05, 0.25, 0.25, 0.1], abs=1e-6)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from improve.errors import SpecError
-from improve.spec.reading.load import load
+from improve.spec.reading.load import load_spec
 
 BUILD = """
 import keras
@@ -24,7 +24,7 @@ def spec_with_code(write_spec):
 
 
 def test_a_function_beside_the_spec_is_found_and_not_run(spec_with_code, tmp_path):
-    spec = load(spec_with_code())
+    spec = load_spec(spec_with_code())
     assert spec.model.code == tmp_path / "mymodel.py"
     assert spec.complete()["model"] == {"name": "python", "target": "mymodel.py:build", "depth": 2}
 
@@ -42,7 +42,7 @@ def test_a_function_beside_the_spec_is_found_and_not_run(spec_with_code, tmp_pat
 )
 def test_what_is_not_a_function_beside_the_spec_is_refused(spec_with_code, target, what):
     with pytest.raises(SpecError) as caught:
-        load(spec_with_code(SPEC.replace("mymodel.py:build", target)))
+        load_spec(spec_with_code(SPEC.replace("mymodel.py:build", target)))
     assert what in caught.value.problems[0].what
     assert caught.value.problems[0].line == 1
 
@@ -52,7 +52,7 @@ def test_a_link_out_of_the_folder_is_refused(write_spec, tmp_path):
     (tmp_path / "elsewhere" / "real.py").write_text(BUILD)
     (tmp_path / "mymodel.py").symlink_to(tmp_path / "elsewhere" / "real.py")
     with pytest.raises(SpecError, match="link out of the spec's own folder"):
-        load(write_spec(SPEC))
+        load_spec(write_spec(SPEC))
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_a_link_out_of_the_folder_is_refused(write_spec, tmp_path):
 )
 def test_options_that_the_function_does_not_take_are_named(spec_with_code, text, what):
     with pytest.raises(SpecError) as caught:
-        load(spec_with_code(text))
+        load_spec(spec_with_code(text))
     assert what in caught.value.problems[0].what
 
 
 @pytest.mark.parametrize("code", ["def build(:\n", "x = 1\n", "def build(shape): ...\n"])
 def test_a_file_that_cannot_serve_is_refused(spec_with_code, code):
     with pytest.raises(SpecError, match=r"mymodel\.py"):
-        load(spec_with_code(code=code))
+        load_spec(spec_with_code(code=code))
 
 
 def test_a_function_that_takes_anything_takes_anything(spec_with_code):
-    assert load(spec_with_code(code="def build(*arguments, **options): ...\n")).model.given == {"depth": 2}
+    assert load_spec(spec_with_code(code="def build(*arguments, **options): ...\n")).model.given == {"depth": 2}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_option_that_a_saved_spec_could_not_hold_is_refused(spec_with_code, o
     code = "def build(input_shape, classes, **options): ..."
     text = f"model: {{name: python, target: 'mymodel.py:build', {option}}}\n"
     with pytest.raises(SpecError) as caught:
-        load(spec_with_code(text, code))
+        load_spec(spec_with_code(text, code))
     assert what in caught.value.problems[0].what
 
 

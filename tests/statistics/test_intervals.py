@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from improve.statistics.intervals import Z_ONE_SIDED, Rate, Z, difference, needed
+from improve.statistics.intervals import Z_ONE_SIDED, Rate, Z, difference, examples_needed
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,16 @@ def test_an_exact_rate_has_no_interval():
     ("train", "validation", "about"), [(0.01, 0.11, 50), (0.005, 0.01, 2000), (0.15, 0.16, 10_000)]
 )
 def test_the_examples_needed_for_ngs_gaps_with_50000_training_images(train, validation, about):
-    n = needed(Rate(validation, 1000), Rate(train, 50_000), validation - train)
+    n = examples_needed(Rate(validation, 1000), Rate(train, 50_000), validation - train)
     assert about / 2.2 < n < about * 1.1
 
 
 def test_the_number_needed_really_settles_it():
-    n = needed(Rate(0.10, 100), Rate(0.067, 100), 0.033)
+    n = examples_needed(Rate(0.10, 100), Rate(0.067, 100), 0.033)
     low, _ = difference(Rate(0.10, n), Rate(0.067, n))
     assert low == pytest.approx(0, abs=0.002)
-    assert needed(Rate(0.1), Rate(0.2), 0.1) is None
-    assert needed(Rate(0.1, 10), Rate(0.1, 10), 0.0) is None
+    assert examples_needed(Rate(0.1), Rate(0.2), 0.1) is None
+    assert examples_needed(Rate(0.1, 10), Rate(0.1, 10), 0.0) is None
 
 
 def test_the_interval_of_a_difference_covers_as_often_as_it_says():
@@ -76,7 +76,7 @@ def test_newcombes_interval_is_that_of_statsmodels(first, second):
 def test_with_the_examples_needed_walds_interval_of_statsmodels_reaches_just_so_far(larger, smaller, distance):
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    n, ratio = needed(Rate(*larger), Rate(*smaller), distance), smaller[1] / larger[1]
+    n, ratio = examples_needed(Rate(*larger), Rate(*smaller), distance), smaller[1] / larger[1]
     halves = []
     for count in (n - 1, n):
         rows = (larger[0] * count, count, smaller[0] * count * ratio, count * ratio)

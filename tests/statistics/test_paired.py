@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from improve.statistics.intervals import Z
-from improve.statistics.paired import counted, paired, paired_difference, wrong
+from improve.statistics.paired import paired_comparison, paired_difference, paired_from_counts, wrong_by_id
 
 
 def test_the_paired_interval_is_walds_with_half_an_example_in_each_cell():
@@ -40,9 +40,9 @@ def test_two_models_are_compared_by_the_images_that_only_one_gets_wrong():
     random = np.random.default_rng(0)
     first, second = random.random(400) < 0.2, random.random(400) < 0.1
     table = [[int((mine & other).sum()) for other in (second, ~second)] for mine in (first, ~first)]
-    found = paired(first, second)
+    found = paired_comparison(first, second)
     assert found.p == pytest.approx(mcnemar(table, exact=True).pvalue, rel=1e-9)
-    assert found == counted(table[0][1], table[1][0], 400, found.p)
+    assert found == paired_from_counts(table[0][1], table[1][0], 400, found.p)
     assert found.value == pytest.approx(first.mean() - second.mean())
     assert found.disagreement == pytest.approx((first != second).mean())
     assert found.verdict == "worse"
@@ -51,14 +51,14 @@ def test_two_models_are_compared_by_the_images_that_only_one_gets_wrong():
 def test_what_is_detectable_and_the_images_needed_have_the_power_of_80_percent_by_statsmodels():
     from statsmodels.stats.power import normal_power
 
-    seen = counted(30, 18, 1000, 0.1)
+    seen = paired_from_counts(30, 18, 1000, 0.1)
     deviation = math.sqrt(seen.disagreement)
     assert normal_power(seen.detectable / deviation, seen.n, 0.05) == pytest.approx(0.8, abs=0.001)
     assert normal_power(seen.value / deviation, seen.images_needed, 0.05) == pytest.approx(0.8, abs=0.001)
-    assert counted(20, 20, 1000, 1.0).images_needed is None
+    assert paired_from_counts(20, 20, 1000, 1.0).images_needed is None
 
 
 def test_the_images_that_a_run_gets_wrong_come_in_the_order_of_their_ids():
-    ids, missed = wrong({"id": np.array([7, 2, 5]), "label": np.array([0, 1, 1]),
+    ids, missed = wrong_by_id({"id": np.array([7, 2, 5]), "label": np.array([0, 1, 1]),
                          "probability": np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])})  # fmt: skip
     assert (ids.tolist(), missed.tolist()) == ([2, 5, 7], [True, False, False])

@@ -25,11 +25,11 @@ def auto(
     quiet: Quiet = False,
 ) -> None:
     """Train, diagnose, change one thing, train again; keep what is better beyond seed noise."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
     if sum(given is not None for given in (epochs, minutes, trials)) != 1:
         raise UsageError("auto needs one budget", fix="--epochs 400, --minutes 30 or --trials 20")
-    experiment = load(spec, overrides, code=not no_code)
+    experiment = load_spec(spec, overrides, code=not no_code)
     if epochs is not None and epochs < experiment.training.epochs:
         raise UsageError(
             f"{epochs} epochs are fewer than one run takes ({experiment.training.epochs})",

@@ -75,9 +75,9 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
 def bring_own_code(run: Run, folder: Path) -> None:
     """Put the file of the user's own model beside the next spec; only one that lies in the run itself."""
     from improve.runs.run import bring_code
-    from improve.spec.user_code import located, split
+    from improve.spec.user_code import file_and_function, located_target
 
-    file, _ = split(located(run.spec["model"]["target"], run.folder))
+    file, _ = file_and_function(located_target(run.spec["model"]["target"], run.folder))
     if not file.is_file():
         raise UsageError(f"there is no {file.name} in {run.folder}", fix="put it back")
     bring_code(file, folder)

@@ -29,9 +29,9 @@ def learning_curve(
     quiet: Quiet = False,
 ) -> None:
     """Would more data help? Trains with an eighth, a quarter, half and all of it."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    experiment = load(spec, overrides, code=not no_code)
+    experiment = load_spec(spec, overrides, code=not no_code)
     from improve.experiments.learning_curve import learning_curve as measure_curve
     from improve.runs.run import checked_name
     from improve.views.figures.experiments import draw_learning_curve
@@ -53,9 +53,9 @@ def learning_rate(
     quiet: Quiet = False,
 ) -> None:
     """Which learning rates work? A hint: the rate rises from batch to batch, and the loss tells."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    experiment = load(spec, overrides, code=not no_code)
+    experiment = load_spec(spec, overrides, code=not no_code)
     from improve.experiments.lr_range import rate_range
     from improve.runs.run import checked_name
     from improve.views.figures.experiments import draw_rate_range

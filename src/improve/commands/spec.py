@@ -17,9 +17,9 @@ from improve.errors import UsageError, visible
 def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) -> None:
     """Validate a spec without training."""
     from improve.experiments.sweep.plan import plan_in
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    load(spec, overrides, code=not no_code)
+    load_spec(spec, overrides, code=not no_code)
     plan = plan_in(spec, overrides or [], not no_code)
     print(visible(f"{spec} is valid" + (f", and what its sweep varies: {', '.join(plan.keys)}" if plan else "")))
 
@@ -27,11 +27,11 @@ def check(spec: SpecFile, overrides: Overrides = None, no_code: NoCode = False) 
 def show(spec: SpecFile, overrides: Overrides = None) -> None:
     """The complete spec; what differs from the default is marked."""
     from improve.experiments.sweep.plan import plan_in
-    from improve.spec.reading.load import load
-    from improve.spec.reading.template import complete
+    from improve.spec.reading.load import load_spec
+    from improve.spec.reading.template import complete_yaml
     from improve.spec.reading.yaml import write
 
-    print(complete(load(spec, overrides)), end="")
+    print(complete_yaml(load_spec(spec, overrides)), end="")
     plan = plan_in(spec, overrides or [])
     print(write({"sweep": plan.section()}) if plan else "", end="")
 
@@ -53,9 +53,9 @@ def preview(
     spec: SpecFile, overrides: Overrides = None, output: Output = None, no_code: NoCode = False, as_json: Json = False
 ) -> None:
     """A picture of what is to come: the learning rate over the run, and augmented samples."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    experiment = load(spec, overrides, code=not no_code)
+    experiment = load_spec(spec, overrides, code=not no_code)
     from improve.engine.preview import preview as preview_spec
     from improve.engine.preview import sample_rows
     from improve.views.figures.preview import draw_preview
@@ -72,6 +72,6 @@ def preview(
 
 def schema(output: Output = None) -> None:
     """JSON Schema (draft-07) of the spec, for editors."""
-    from improve.spec.reading.template import schema as spec_schema
+    from improve.spec.reading.template import json_schema as spec_schema
 
     print_or_write(json.dumps(spec_schema(), indent=2, ensure_ascii=False) + "\n", output)

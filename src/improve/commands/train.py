@@ -51,9 +51,9 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a spec into a new run folder."""
-    from improve.spec.reading.load import load
+    from improve.spec.reading.load import load_spec
 
-    experiment = load(spec, overrides, code=not no_code)
+    experiment = load_spec(spec, overrides, code=not no_code)
     from improve.engine.trackers.tracker import trackers_for
     from improve.engine.training.members import begin
 

@@ -14,7 +14,7 @@ from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml as yamlfile
 from improve.statistics.intervals import Rate, difference
-from improve.statistics.paired import paired
+from improve.statistics.paired import paired_comparison
 
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
@@ -49,7 +49,7 @@ def difference_on_the_same_images(run: Run, other: Run) -> tuple[float, float, f
     same = other.fingerprint.get("validation") == run.fingerprint.get("validation")
     if not same or first is None or second is None or not np.array_equal(first.label, second.label):
         return None
-    found = paired(first.wrong, second.wrong)
+    found = paired_comparison(first.wrong, second.wrong)
     return found.value, found.low, found.high
 
 

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference, needed
+from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference, examples_needed
 
 TAU = 0.02  # a gap from 2 points matters, unless a target says how much does; 12 of 12 of Ng's examples (1.5–2 points)
 SHARE = 1 / 3  # of the excess over the human level; the same 12 hold from 0.25 to 0.40
@@ -88,10 +88,10 @@ def judge(larger: Rate, smaller: Rate, errors: Errors, share: bool = True) -> Ga
     if value < errors.tau - SLACK:
         if bound < errors.tau:
             return Gap(value, low, high, "low")
-        missing = needed(larger, smaller, errors.tau - value, Z_ONE_SIDED)
+        missing = examples_needed(larger, smaller, errors.tau - value, Z_ONE_SIDED)
         return Gap(value, low, high, "not_enough_evidence", more_than(larger, missing))
     if low <= SLACK:
-        return Gap(value, low, high, "not_enough_evidence", more_than(larger, needed(larger, smaller, value)))
+        return Gap(value, low, high, "not_enough_evidence", more_than(larger, examples_needed(larger, smaller, value)))
     return Gap(value, low, high, _weighed(value, low, errors) if share else "high")
 
 

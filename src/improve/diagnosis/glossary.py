@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Rule
 from improve.diagnosis.selftest import record
-from improve.errors import UsageError
-from improve.spec.component import Part
+from improve.errors import UsageError, nearest
+from improve.spec.component import Component
 from improve.spec.reading.yaml import inline
 from improve.spec.spec import SHELVES
 
@@ -56,16 +55,16 @@ def summaries(shelf: str) -> dict[str, str]:
         return TERMS
     if shelf not in SHELVES:
         raise UsageError(f"there is no shelf '{shelf}'", fix=f"one of {', '.join((*SHELVES, 'findings', 'terms'))}")
-    return {part.key(): part.summary() for part in SHELVES[shelf]}
+    return {component.key(): component.summary() for component in SHELVES[shelf]}
 
 
 def explain(name: str) -> str:
-    """What a part, a finding or a term means; all of them where a name has several meanings."""
+    """What a component, a finding or a term means; all of them where a name has several meanings."""
     wanted = _plain(name)
     found = [text for names, text in _entries() if wanted in names]
     if found:
         return "\n\n".join(found)
-    close = get_close_matches(wanted, [entry for names, _ in _entries() for entry in names], n=3)
+    close = nearest(wanted, (entry for names, _ in _entries() for entry in names), 3)
     fix = f"did you mean {' or '.join(close)}?" if close else "improve list shows what there is"
     raise UsageError(f"nothing here is called '{name}'", fix=fix)
 
@@ -81,16 +80,16 @@ def _entries() -> Iterator[tuple[set[str], str]]:
     for rule in RULES:
         text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{record(rule.code)}".rstrip()
         yield {_plain(rule.code), _plain(rule.name)}, text
-    for shelf, parts in SHELVES.items():
-        for part in parts:
-            text = f"{part.key()}  ({shelf})\n\n{inspect.getdoc(part)}\n\n{options(part)}".rstrip()
-            yield {_plain(part.key())}, text
+    for shelf, components in SHELVES.items():
+        for component in components:
+            text = f"{component.key()}  ({shelf})\n\n{inspect.getdoc(component)}\n\n{options(component)}".rstrip()
+            yield {_plain(component.key())}, text
 
 
-def options(part: type[Part]) -> str:
-    """The options of a part with their defaults, one per line."""
+def options(component: type[Component]) -> str:
+    """The options of a component with their defaults, one per line."""
     lines = []
-    for key, field in part.model_fields.items():
+    for key, field in component.model_fields.items():
         if key != "name":
             default = "required" if field.is_required() else inline(field.default)
             lines.append(f"    {key:<18} {default:<12} {field.description or ''}")

@@ -10,7 +10,7 @@ from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError, UsageError, visible
 from improve.runs.ensemble import best_member
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 
@@ -30,7 +30,7 @@ def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
 
 def revise(spec: dict[str, Any], change: Change) -> str:
     """The YAML of `spec` with the change applied, its reason in a comment on top; it is a valid spec."""
-    return f"# {visible(f'{change.path}: {change.because}')}\n{yamlfile.write(revised(spec, change))}"
+    return f"# {visible(f'{change.path}: {change.because}')}\n{yaml.write(revised(spec, change))}"
 
 
 def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
@@ -44,6 +44,6 @@ def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
 
 def edit(spec: dict[str, Any], revised: str) -> str:
     """What changes, as a unified diff without context."""
-    before, after = yamlfile.write(spec).splitlines(), revised.splitlines()[1:]
+    before, after = yaml.write(spec).splitlines(), revised.splitlines()[1:]
     lines = list(difflib.unified_diff(before, after, "this run", "next", lineterm="", n=1))
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from improve.engine.data.prepare import Examples, PreparedData, prepare, trainin
 from improve.engine.model.build import assemble
 from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch
-from improve.images.array import in_memory
+from improve.images.array import as_images
 from improve.lazy import np
 from improve.randomness import keyed
 from improve.spec.augmentations import Batch, Pixels, augment
@@ -46,7 +46,7 @@ def preview(spec: Spec) -> Preview:
     facts = spec.data.source.facts()
     steps = steps_per_epoch(training_size(spec), spec.training.batch_size)
     classes = facts.classes or len(spec.data.source.load().class_names)
-    blank = spec.data.normalize.fit(in_memory(np.zeros((1, *facts.shape), np.uint8)))
+    blank = spec.data.normalize.fit(as_images(np.zeros((1, *facts.shape), np.uint8)))
     model = assemble(spec.on_one_device(), facts.shape, classes, blank, timeline(spec, steps))
     layers = [layer_facts(layer) for layer in model.layers]
     return Preview(spec.rates(steps)[::steps].tolist(), steps, model.count_params(), layers)

@@ -48,16 +48,16 @@ class Images:
         return Images(self.pools, self.rows[:count])
 
     def only(self, kept: NDArray[Any]) -> Images:
-        """Those that a mask (n,) keeps."""
+        """The images that a mask (n,) keeps."""
         return Images(self.pools, self.rows[kept])
 
     def chunks(self) -> Iterator[NDArray[Any]]:
-        """All of them, some at a time."""
+        """All images, some at a time: arrays (m, height, width, channels)."""
         one = self.shape[1] * self.shape[2] * self.shape[3] * self.dtype.itemsize
         some = max(1, min(CHUNK[0], CHUNK[1] // one))
         for start in range(0, len(self), some):
             yield self[start : start + some]
 
 
-def in_memory(array: NDArray[Any]) -> Images:
+def as_images(array: NDArray[Any]) -> Images:
     return Images((array,), np.arange(len(array)))

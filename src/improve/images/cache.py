@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from improve.errors import UsageError, printable
-from improve.images import index as fileindex
 from improve.images.array import Tick
-from improve.images.decode import Bad, Job, Recipe, close_gaps, decode, laid_out, refuse, shape_of
+from improve.images.decode import Bad, Decoding, Job, close_gaps, decode, refuse_bad_images, shape_of, write_npy_head
 from improve.images.file import Color, Resize, Size
 from improve.images.folder import Listing
-from improve.images.index import MB, Line, digest, index_of, read_index
+from improve.images.index import MB, Line, digest, index_lines, index_of, read_index
 from improve.lazy import np
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Cached(NamedTuple):
     bad: Bad  # path, reason
 
 
-def cached(
+def cached_images(
     folder: Path,
     listing: Listing,
     size: Size | None,
@@ -56,10 +55,10 @@ def cached(
     `tick(done, total)` counts the decoded files, a few times a second. Raises UsageError for images that cannot be
     read (unless they are skipped), images of different sizes where no size is given, and a cache without room.
     """
-    cache, recipe, began = own(cache_folder()), Recipe(size, color, resize), time.time_ns()
+    cache, recipe, began = own(cache_folder()), Decoding(size, color, resize), time.time_ns()
     index_file = cache / f"index-{digest(os.fsencode(folder.resolve()))}.json"
     index = read_index(index_file)
-    lines = None if index is None else fileindex.lines(folder, listing.files, index)
+    lines = None if index is None else index_lines(folder, listing.files, index)
     entry = None if lines is None else _open(cache / f"images-{recipe.key(listing.files, lines)}")
     if lines is None or entry is None:
         lines, key = _build(cache, folder, listing.files, recipe, tick)
@@ -99,7 +98,7 @@ def own(cache: Path) -> Path:
 
 def _chosen(folder: Path, listing: Listing, images: NDArray[np.uint8], bad: Bad, on_bad_image: str) -> Cached:
     if bad and (on_bad_image == "error" or not len(images)):
-        refuse(folder, bad, len(listing.files))
+        refuse_bad_images(folder, bad, len(listing.files))
     names = {name for name, _ in bad}
     kept = np.array([file not in names for file in listing.files])
     labels = np.array(listing.labels, np.int64)[kept]
@@ -122,16 +121,16 @@ def _open(entry: Path) -> tuple[NDArray[np.uint8], Bad] | None:
     return (images, bad) if images.dtype == np.uint8 and images.ndim == 4 else None
 
 
-def _build(cache: Path, folder: Path, files: tuple[str, ...], recipe: Recipe, tick: Tick) -> tuple[list[Line], str]:
+def _build(cache: Path, folder: Path, files: tuple[str, ...], recipe: Decoding, tick: Tick) -> tuple[list[Line], str]:
     """Decode all files into an entry of the cache; what to remember of them, and its key."""
     shape = shape_of(folder, files, recipe)
     needed = len(files) * shape[0] * shape[1] * shape[2]
     with _room(cache, needed), _temporary(cache) as array:
-        job = Job(folder, files, recipe, shape, array, laid_out(array, (len(files), *shape)))
+        job = Job(folder, files, recipe, shape, array, write_npy_head(array, (len(files), *shape)))
         lines, bad = decode(job, tick)
         missing = [(files[number], reason) for number, reason in bad]
         if len(bad) == len(files):
-            refuse(folder, missing, len(files))
+            refuse_bad_images(folder, missing, len(files))
         close_gaps(job, [number for number, _ in bad])
         key = recipe.key(files, lines)
         _write(cache / f"images-{key}.json", json.dumps(missing, indent=1))

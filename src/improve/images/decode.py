@@ -26,7 +26,7 @@ SHOWN = 20
 Bad = list[tuple[str, str]]  # path, reason
 
 
-class Recipe(NamedTuple):
+class Decoding(NamedTuple):
     """How files become pixels."""
 
     size: Size | None
@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
     folder: Path
     files: tuple[str, ...]
-    recipe: Recipe
+    recipe: Decoding
     shape: tuple[int, int, int]
     array: Path
     offset: int  # bytes before the first image
@@ -62,7 +62,7 @@ class Stretch(NamedTuple):
     other_size: list[int]  # images that are not of the size of the first
 
 
-def laid_out(array: Path, shape: tuple[int, ...]) -> int:
+def write_npy_head(array: Path, shape: tuple[int, ...]) -> int:
     """Write the head of an .npy file; how many bytes it has."""
     with array.open("r+b") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -166,7 +166,7 @@ def close_gaps(job: Job, gaps: list[int]) -> None:
             stream.write(image)
         stream.truncate(job.offset + (len(job.files) - len(gaps)) * row)
     if gaps:
-        laid_out(job.array, (len(job.files) - len(gaps), *job.shape))
+        write_npy_head(job.array, (len(job.files) - len(gaps), *job.shape))
     _sync(job.array)
 
 
@@ -175,8 +175,8 @@ def _sync(file: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def shape_of(folder: Path, files: tuple[str, ...], recipe: Recipe) -> tuple[int, int, int]:
-    """Of every image; without a size, that of the first that can be read."""
+def shape_of(folder: Path, files: tuple[str, ...], recipe: Decoding) -> tuple[int, int, int]:
+    """Height, width and channels of every image; without a size, those of the first that can be read."""
     bad: Bad = []
     channels = 3 if recipe.color == "rgb" else 1
     if recipe.size:
@@ -186,10 +186,10 @@ def shape_of(folder: Path, files: tuple[str, ...], recipe: Recipe) -> tuple[int,
             return (*image_size(folder / file), channels)
         except BadImage as error:
             bad.append((file, str(error)))
-    return refuse(folder, bad, len(files))
+    return refuse_bad_images(folder, bad, len(files))
 
 
-def refuse(folder: Path, bad: Bad, total: int) -> NoReturn:
+def refuse_bad_images(folder: Path, bad: Bad, total: int) -> NoReturn:
     lines = [f"{len(bad):,} of {total:,} images in {folder} cannot be read:"]
     lines += [f"    {printable(name)} ({reason})" for name, reason in bad[:SHOWN]]
     lines += [f"    and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []

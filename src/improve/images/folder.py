@@ -65,7 +65,7 @@ def listing(folder: Path) -> Listing:
     )
 
 
-def labelled(folder: Path) -> Listing:
+def labelled_images(folder: Path) -> Listing:
     """Images to judge by: one class folder is enough, whatever it is called. Of train/, validation/ and test/ it is
     test/, else validation/. Raises UsageError where there are no class folders."""
     if not os.path.isdir(folder):

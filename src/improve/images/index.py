@@ -41,7 +41,7 @@ def contents(file: str) -> tuple[Stamp, bytes]:
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns), data
 
 
-def lines(folder: Path, files: tuple[str, ...], index: Index) -> list[Line]:
+def index_lines(folder: Path, files: tuple[str, ...], index: Index) -> list[Line]:
     """What the files contain now; only those that are not as the index says are read."""
     found = []
     for file in files:

@@ -66,7 +66,7 @@ def header(file: Path, name: str) -> Header:
             )
         if archive.getinfo(f"{name}.npy").file_size != expected:
             raise UsageError(f"{name} in {file} is not as large as it says", fix="write the file again")
-        if expected > memory():
+        if expected > total_ram():
             raise UsageError(f"{name} in {file} {_too_large(expected)}", fix="save fewer or smaller images")
     if name.startswith("x") and len(shape) not in (3, 4):
         raise UsageError(
@@ -76,7 +76,7 @@ def header(file: Path, name: str) -> Header:
     return Header(shape, dtype.kind)
 
 
-def read(file: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
     """Images x and labels y of each part; what is not there is left out."""
     names = [f"{letter}_{part}" for part in PARTS for letter in "xy"]
     names = [name for name in names if header(file, name).dtype]
@@ -87,7 +87,7 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
 
 
 def reason(error: BaseException) -> str:
-    """In one line; NumPy's others advise to trust the file."""
+    """What is wrong, in one line; NumPy's others advise to trust the file."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
@@ -98,16 +98,16 @@ def load(file: Path, names: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
         raise ValueError("it is one array, not an .npz file")
     with archive:
         size = sum(member.file_size for member in archive.zip.infolist())
-        if size > memory():
+        if size > total_ram():
             raise ValueError(_too_large(size))
         return {name: archive[name] for name in names or archive.files}
 
 
 def _too_large(size: int) -> str:
-    return f"unpacks to {size / 1e9:,.1f} GB, this machine has {memory() / 1e9:,.1f} GB"
+    return f"unpacks to {size / 1e9:,.1f} GB, this machine has {total_ram() / 1e9:,.1f} GB"
 
 
-def memory() -> float:
+def total_ram() -> float:
     """Bytes that this machine has; infinite where it does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

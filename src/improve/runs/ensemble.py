@@ -15,7 +15,7 @@ from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
-from improve.spec.user_code import located, split
+from improve.spec.user_code import file_and_function, located_target
 from improve.statistics import cost
 from improve.statistics.calibration import TINY
 from improve.statistics.intervals import Rate
@@ -76,8 +76,8 @@ def as_members(best: Run, count: int) -> Spec:
     """The spec that would train so many members like `best`."""
     spec = best.spec | {"training": best.spec["training"] | {"members": count, "snapshots": None}}
     if spec["model"]["name"] == "python":
-        spec["model"] = spec["model"] | {"target": located(spec["model"]["target"], best.folder)}
-        if not (file := split(spec["model"]["target"])[0]).is_file():
+        spec["model"] = spec["model"] | {"target": located_target(spec["model"]["target"], best.folder)}
+        if not (file := file_and_function(spec["model"]["target"])[0]).is_file():
             raise UsageError(f"there is no {file.name} in {best.folder}", fix="put it back")
     return Spec.model_validate(spec)
 

@@ -23,7 +23,7 @@ from improve.runs.evidence import Evidence, bounded
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
 from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed
 from improve.spec.reading import yaml as yamlfile
-from improve.spec.reading.validate import understood
+from improve.spec.reading.validate import spec_of_tree
 from improve.spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def complete(tree: yamlfile.Tree) -> dict[str, Any]:
     lost = [name for name in SECTIONS if not isinstance(tree.value, dict) or name not in tree.value]
     if lost:
         raise ValueError(f"spec.yaml was cut short, '{lost[0]}' is missing")
-    return understood(tree).complete()
+    return spec_of_tree(tree).complete()
 
 
 def read_record(file: Path, kind: type[Kind]) -> Kind:

@@ -1,7 +1,7 @@
 """What every shelf entry is made of: the base class and the types of its options.
 
-A part is schema, defaults, help and construction in one place: its `name` is the key in the YAML, its fields are the
-options, its docstring is what `improve explain` prints.
+A component is schema, defaults, help and construction in one place: its `name` is the key in the YAML, its fields are
+the options, its docstring is what `improve explain` prints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-class Part(Section):
+class Component(Section):
     """An entry of a shelf. `name` is its key in the YAML."""
 
     name: str
@@ -38,8 +38,8 @@ class Part(Section):
         return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
 
 
-def named(default: str) -> BeforeValidator:
-    """Let a part be written by its bare name, and a mapping without `name` mean the `default` part."""
+def bare_name(default: str) -> BeforeValidator:
+    """Let a component be written by its bare name, and a mapping without `name` mean the `default` one."""
 
     def expand(value: Any) -> Any:
         if isinstance(value, str):
@@ -51,20 +51,20 @@ def named(default: str) -> BeforeValidator:
     return BeforeValidator(expand)
 
 
-def refuse(what: str, fix: str = "") -> PydanticCustomError:
+def refusal(what: str, fix: str = "") -> PydanticCustomError:
     """An error that carries its remedy to the reader."""
     return PydanticCustomError("improve", "{what}", {"what": what, "fix": fix})
 
 
 def fraction(value: Any) -> Any:
-    """0.06 and "6%" are the same."""
+    """A share as a number: "6%" becomes 0.06; what is no text stays as it is."""
     if not isinstance(value, str):
         return value
     digits = value.strip().removesuffix("%")
     try:
         number = float(digits)
     except ValueError:
-        raise refuse(f"{value!r} is neither a fraction nor a percentage", "write 0.06 or 6%") from None
+        raise refusal(f"{value!r} is neither a fraction nor a percentage", "write 0.06 or 6%") from None
     return round(number / 100, 12) if value.strip().endswith("%") else number
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from improve.images.array import Images
 from improve.lazy import keras, np
-from improve.spec.component import Part, named
+from improve.spec.component import Component, bare_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class Statistics(NamedTuple):
         return keras.layers.Rescaling(scale=scale.tolist(), offset=offset.tolist(), name="normalization")
 
 
-class NormalizationPart(Part):
+class NormalizationComponent(Component):
     """What all normalisations share."""
 
     shelf = "normalizations"
@@ -61,7 +61,7 @@ def mean_image(images: Images) -> NDArray[Any]:
     return total / len(images)
 
 
-class Standardize(NormalizationPart):
+class Standardize(NormalizationComponent):
     """(pixel − mean) / standard deviation, per channel over the training set.
 
     Divided by σ, the population standard deviation. One of the course's slides prints σ², a slip: that inverts the
@@ -76,7 +76,7 @@ class Standardize(NormalizationPart):
         return Statistics(mean, np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0))
 
 
-class NoNormalization(NormalizationPart):
+class NoNormalization(NormalizationComponent):
     """Pixels as they are: 0 to 255 for most sources."""
 
     name: Literal["none"] = "none"
@@ -85,7 +85,7 @@ class NoNormalization(NormalizationPart):
         return Statistics(np.zeros(1), np.ones(1))
 
 
-class Rescale(NormalizationPart):
+class Rescale(NormalizationComponent):
     """pixel / 255: from 0 to 1 for 8-bit images."""
 
     name: Literal["rescale"] = "rescale"
@@ -94,7 +94,7 @@ class Rescale(NormalizationPart):
         return Statistics(np.zeros(1), np.full(1, 255.0))
 
 
-class Center(NormalizationPart):
+class Center(NormalizationComponent):
     """pixel − mean of its channel over the training set."""
 
     name: Literal["center"] = "center"
@@ -104,7 +104,7 @@ class Center(NormalizationPart):
         return Statistics(mean, np.ones_like(mean))
 
 
-class MeanImage(NormalizationPart):
+class MeanImage(NormalizationComponent):
     """pixel − mean of the same pixel over the training set: the mean image of the book's CIFAR-10 experiments."""
 
     name: Literal["mean_image"] = "mean_image"
@@ -115,5 +115,5 @@ class MeanImage(NormalizationPart):
 
 NORMALIZATIONS = (Standardize, NoNormalization, Rescale, Center, MeanImage)
 Normalization = Annotated[
-    Standardize | NoNormalization | Rescale | Center | MeanImage, Field(discriminator="name"), named("standardize")
+    Standardize | NoNormalization | Rescale | Center | MeanImage, Field(discriminator="name"), bare_name("standardize")
 ]

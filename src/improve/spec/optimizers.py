@@ -7,14 +7,24 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from improve.lazy import keras
-from improve.spec.component import Count, Finite, Flag, NonNegative, Part, Positive, ProperFraction, named, refuse
+from improve.spec.component import (
+    Component,
+    Count,
+    Finite,
+    Flag,
+    NonNegative,
+    Positive,
+    ProperFraction,
+    bare_name,
+    refusal,
+)
 
 Beta1 = Annotated[ProperFraction, Field(description="decay of the gradient's running mean")]
 Beta2 = Annotated[ProperFraction, Field(description="decay of the squared gradient's running mean")]
 Epsilon = Annotated[Positive, Field(description="keeps the division finite")]
 
 
-class OptimizerPart(Part):
+class OptimizerComponent(Component):
     """What all optimizers share."""
 
     shelf = "optimizers"
@@ -35,10 +45,10 @@ class OptimizerPart(Part):
     loss_scale_factor: Positive | None = Field(None, description="scale the loss up, and its gradients down again")
 
     @model_validator(mode="after")
-    def _one_clip(self) -> OptimizerPart:
+    def _one_clip(self) -> OptimizerComponent:
         given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise refuse(f"{' and '.join(given)} cannot stand together", "Keras clips in one way; keep one of them")
+            raise refusal(f"{' and '.join(given)} cannot stand together", "Keras clips in one way; keep one of them")
         return self
 
     def keras_class(self) -> Any:
@@ -49,7 +59,7 @@ class OptimizerPart(Part):
         return {**self.options(), "learning_rate": learning_rate}
 
 
-class Adam(OptimizerPart):
+class Adam(OptimizerComponent):
     """Adaptive moments (Kingma & Ba, 2014): a good first choice when the rate is not tuned yet."""
 
     name: Literal["adam"] = "adam"
@@ -60,7 +70,7 @@ class Adam(OptimizerPart):
     amsgrad: Flag = Field(False, description="use the largest second moment so far")
 
 
-class Sgd(OptimizerPart):
+class Sgd(OptimizerComponent):
     """Stochastic gradient descent; with momentum 0.9 still the best final accuracy on small image nets.
 
     w ← w + v,  v ← momentum · v − learning_rate · gradient; `nesterov` looks ahead by one momentum step.
@@ -73,7 +83,7 @@ class Sgd(OptimizerPart):
     nesterov: Flag = Field(False, description="Nesterov's momentum")
 
 
-class RmsProp(OptimizerPart):
+class RmsProp(OptimizerComponent):
     """The gradient divided by a running root mean square of itself (Hinton, 2012)."""
 
     name: Literal["rmsprop"] = "rmsprop"
@@ -84,7 +94,7 @@ class RmsProp(OptimizerPart):
     centered: Flag = Field(False, description="divide by the standard deviation instead of the root mean square")
 
 
-class Adagrad(OptimizerPart):
+class Adagrad(OptimizerComponent):
     """Each weight's rate falls with the sum of its squared gradients (Duchi et al., 2011).
 
     Trap: 0.001 is Keras 3's default rate; in Keras 2 it was 0.01, and at 0.001 it learns very slowly.
@@ -96,7 +106,7 @@ class Adagrad(OptimizerPart):
     epsilon: Epsilon = 1e-7
 
 
-class Adadelta(OptimizerPart):
+class Adadelta(OptimizerComponent):
     """Adagrad with a window, and steps in the unit of the weights (Zeiler, 2012).
 
     Trap: Keras 3's default learning_rate of 0.001 is not the paper's 1.0, which Keras 2 had: at the default it hardly
@@ -117,7 +127,7 @@ class AdamW(Adam):
     weight_decay: NonNegative | None = Field(0.004, description="decoupled decay, rate · decay · w; kernels only")
 
 
-class Adamax(OptimizerPart):
+class Adamax(OptimizerComponent):
     """Adam with the infinity norm (Kingma & Ba, 2014, section 7). Keras 2's default rate was 0.002."""
 
     name: Literal["adamax"] = "adamax"
@@ -127,7 +137,7 @@ class Adamax(OptimizerPart):
     epsilon: Epsilon = 1e-7
 
 
-class Nadam(OptimizerPart):
+class Nadam(OptimizerComponent):
     """Adam with Nesterov's momentum (Dozat, 2016). Keras 2's default rate was 0.002."""
 
     name: Literal["nadam"] = "nadam"
@@ -137,7 +147,7 @@ class Nadam(OptimizerPart):
     epsilon: Epsilon = 1e-7
 
 
-class Lion(OptimizerPart):
+class Lion(OptimizerComponent):
     """The sign of the momentum (Chen et al., 2023). Its authors use a 3 to 10 times smaller rate than for Adam."""
 
     name: Literal["lion"] = "lion"
@@ -146,7 +156,7 @@ class Lion(OptimizerPart):
     beta_2: Annotated[ProperFraction, Field(description="decay of the momentum")] = 0.99
 
 
-class Lamb(OptimizerPart):
+class Lamb(OptimizerComponent):
     """Adam whose step is scaled by each layer's own norm (You et al., 2019): for very large batches."""
 
     name: Literal["lamb"] = "lamb"
@@ -156,7 +166,7 @@ class Lamb(OptimizerPart):
     epsilon: Epsilon = 1e-7
 
 
-class Adafactor(OptimizerPart):
+class Adafactor(OptimizerComponent):
     """Adam with factored second moments (Shazeer & Stern, 2018): little memory.
 
     With `relative_step` the rate is the smaller one of learning_rate and 1/√step, times the size of the weights.
@@ -173,7 +183,7 @@ class Adafactor(OptimizerPart):
     relative_step: Flag = Field(True, description="let the rate fall as 1/√step")
 
 
-class Ftrl(OptimizerPart):
+class Ftrl(OptimizerComponent):
     """Follow the regularised leader (McMahan et al., 2013): made for sparse linear models."""
 
     name: Literal["ftrl"] = "ftrl"
@@ -186,7 +196,7 @@ class Ftrl(OptimizerPart):
     beta: NonNegative = Field(0.0, description="the paper's β")
 
 
-class Muon(OptimizerPart):
+class Muon(OptimizerComponent):
     """Orthogonalised momentum for matrices (Jordan, 2024); everything else gets AdamW.
 
     Trap: Keras treats only two-dimensional weights as matrices, so the kernels of convolutions get AdamW. The
@@ -217,7 +227,7 @@ class Muon(OptimizerPart):
         return {**super().arguments(learning_rate), "exclude_layers": list(self.exclude_layers)}
 
 
-class ScheduleFreeAdamW(OptimizerPart):
+class ScheduleFreeAdamW(OptimizerComponent):
     """AdamW that needs no schedule (Defazio et al., 2024): errors are measured at the averaged weights, as it asks.
 
     Keep the schedule constant.
@@ -237,4 +247,4 @@ OPTIMIZERS = (
 )  # fmt: skip
 _Adams = Adam | AdamW | Adamax | Nadam | Lamb | Adafactor | ScheduleFreeAdamW
 _Others = Sgd | RmsProp | Adagrad | Adadelta | Lion | Ftrl | Muon
-Optimizer = Annotated[_Adams | _Others, Field(discriminator="name"), named("adam")]
+Optimizer = Annotated[_Adams | _Others, Field(discriminator="name"), bare_name("adam")]

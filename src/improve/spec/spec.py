@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from improve.spec.augmentations import AUGMENTATIONS, Augmentation
-from improve.spec.component import Count, Fraction, Part, Positive, ProperFraction, Section, refuse
+from improve.spec.component import Component, Count, Fraction, Positive, ProperFraction, Section, refusal
 from improve.spec.datasets import DATASETS, Dataset, Digits
 from improve.spec.models import MODELS, Lenet, Model
 from improve.spec.normalizations import NORMALIZATIONS, Normalization, Standardize
@@ -19,7 +19,7 @@ from improve.spec.splits import Split, TrainSize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHELVES: dict[str, tuple[type[Part], ...]] = {
+SHELVES: dict[str, tuple[type[Component], ...]] = {
     "datasets": DATASETS,
     "normalizations": NORMALIZATIONS,
     "models": MODELS,
@@ -27,17 +27,17 @@ SHELVES: dict[str, tuple[type[Part], ...]] = {
     "schedules": SCHEDULES,
     "augmentations": AUGMENTATIONS,
 }
-PARTS = {part.key(): part for parts in SHELVES.values() for part in parts}  # no two have one name
+COMPONENTS = {component.key(): component for shelf in SHELVES.values() for component in shelf}  # no two have one name
 
 
 def _class_weights(value: Any) -> str | dict[str, float]:
     if value in ("none", "balanced"):
         return str(value)
     if not isinstance(value, dict):
-        raise refuse(f"{value!r} gives no weights", "write balanced, none, or {class: weight}, such as {cat: 2}")
+        raise refusal(f"{value!r} gives no weights", "write balanced, none, or {class: weight}, such as {cat: 2}")
     for name, weight in value.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-            raise refuse(f"the weight of {name} is {weight!r}", "a weight is a number from 0; 1 is as ever")
+            raise refusal(f"the weight of {name} is {weight!r}", "a weight is a number from 0; 1 is as ever")
     return {str(name): float(weight) for name, weight in value.items()}
 
 
@@ -55,7 +55,7 @@ def _cost(value: Any) -> dict[str, float] | None:
         return None
     found = _class_weights(value)
     if isinstance(found, str) or not found:
-        raise refuse(f"{value!r} gives no costs", "write {class: cost of an error on it}, such as {bird: 10}")
+        raise refusal(f"{value!r} gives no costs", "write {class: cost of an error on it}, such as {bird: 10}")
     return found
 
 
@@ -125,7 +125,7 @@ def _devices(value: Any) -> str | int:
     if value in ("one", "all"):
         return str(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refuse(f"{value!r} is no number of devices", "write one, all, or a number from 1")
+        raise refusal(f"{value!r} is no number of devices", "write one, all, or a number from 1")
     return value
 
 
@@ -216,7 +216,7 @@ class Spec(Section):
         return self.schedule.rates(self.optimizer.learning_rate, Length(steps_per_epoch, self.training.epochs))
 
     def on_one_device(self) -> Spec:
-        """The same numbers, wherever it runs."""
+        """The spec for one device: it gives the same numbers wherever it runs."""
         return self.model_copy(update={"training": self.training.model_copy(update={"devices": "one"})})
 
     def complete(self) -> dict[str, Any]:

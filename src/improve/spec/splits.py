@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema, model_serializer, model_validator
 
-from improve.spec.component import Section, fraction, refuse
+from improve.spec.component import Section, fraction, refusal
 
 SUM_FIX = "write shares that add up to 100, such as 60/20/20"
 FORM_FIX = "write 60/20/20 (train/validation/test), 70/30 (train/validation), {validation: 10%} or own"
@@ -29,7 +29,7 @@ class Split(Section):
             return {"shares": _shares(value)}
         if isinstance(value, dict) and set(value) == {"validation"}:
             return {"validation": _portion(value["validation"])}
-        raise refuse("a split is a text such as 60/20/20, or {validation: …} and nothing else", FORM_FIX)
+        raise refusal("a split is a text such as 60/20/20, or {validation: …} and nothing else", FORM_FIX)
 
     @property
     def own(self) -> bool:
@@ -49,25 +49,25 @@ def _shares(text: str) -> tuple[float, ...]:
     except ValueError:
         shares = []
     if len(shares) not in (2, 3):
-        raise refuse(f"{text!r} is not a split", FORM_FIX)
+        raise refusal(f"{text!r} is not a split", FORM_FIX)
     if min(shares) < 0 or not all(share < float("inf") for share in shares):
-        raise refuse(f"{text} has a share below 0 or without end", SUM_FIX)
+        raise refusal(f"{text} has a share below 0 or without end", SUM_FIX)
     if abs(sum(shares) - 100) > 1e-6:
-        raise refuse(f"{text} adds up to {sum(shares):g} %", SUM_FIX)
+        raise refusal(f"{text} adds up to {sum(shares):g} %", SUM_FIX)
     return (*shares, 0.0)[:3]
 
 
 def _portion(value: Any) -> float | int:
     amount = _amount(value, "validation is", "write 10% or 5000")
     if isinstance(amount, float) and not 0 < amount < 1:
-        raise refuse(f"a validation share of {amount:g} leaves nothing for one of the parts", "write 10% or 5000")
+        raise refusal(f"a validation share of {amount:g} leaves nothing for one of the parts", "write 10% or 5000")
     return amount
 
 
 def _train_size(value: Any) -> float | int:
     amount = _amount(value, f"{value!r} is", "write 500 or 25%")
     if isinstance(amount, float) and not 0 < amount <= 1:
-        raise refuse(f"{value} is neither a share up to 100 % nor a number of examples", "write 500 or 25%")
+        raise refusal(f"{value} is neither a share up to 100 % nor a number of examples", "write 500 or 25%")
     return amount
 
 
@@ -75,7 +75,7 @@ def _amount(value: Any, subject: str, fix: str) -> float | int:
     """A count of examples as an int, a share of them as a float."""
     value = fraction(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise refuse(f"{subject} neither a share nor a number of examples", fix)
+        raise refusal(f"{subject} neither a share nor a number of examples", fix)
     return value if isinstance(value, int) and value >= 1 else float(value)
 
 

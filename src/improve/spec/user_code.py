@@ -6,7 +6,6 @@ Running it is running code, by design: only from the folder of the spec that nam
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import re
 import traceback
@@ -14,12 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from improve.errors import ImproveError, UsageError
+from improve.errors import ImproveError, UsageError, did_you_mean
 
 FORM = re.compile(r"[A-Za-z0-9_][\w.-]*\.py:[A-Za-z_]\w*")
 
 
-def located(target: str, folder: Path) -> str:
+def located_target(target: str, folder: Path) -> str:
     """`target` with the whole path of its file. Raises UsageError where that does not lie in `folder` itself."""
     if not FORM.fullmatch(target):
         raise UsageError(
@@ -32,7 +31,7 @@ def located(target: str, folder: Path) -> str:
     return f"{file}:{function}"
 
 
-def split(target: str) -> tuple[Path, str]:
+def file_and_function(target: str) -> tuple[Path, str]:
     file, _, function = target.rpartition(":")
     return Path(file), function
 
@@ -40,7 +39,7 @@ def split(target: str) -> tuple[Path, str]:
 def check(target: str, given: int, options: Mapping[str, Any]) -> None:
     """Read the file, without running it, and see that the function can be called with `given` positional arguments and
     `options`. Raises UsageError."""
-    file, name = split(target)
+    file, name = file_and_function(target)
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
@@ -51,7 +50,7 @@ def check(target: str, given: int, options: Mapping[str, Any]) -> None:
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name not in functions:
         raise UsageError(
-            f"{file.name} has no function {name}{near(name, functions)}", fix=f"it has: {_list(functions)}"
+            f"{file.name} has no function {name}{did_you_mean(name, functions)}", fix=f"it has: {_list(functions)}"
         )
     check_call(functions[name].args, f"{file.name}:{name}", given, options)
 
@@ -65,7 +64,9 @@ def check_call(arguments: ast.arguments, where: str, given: int, options: Mappin
     known = positional[given:] + [argument.arg for argument in arguments.kwonlyargs]
     for option in options:
         if option not in known and arguments.kwarg is None:
-            raise UsageError(f"{where} has no parameter '{option}'{near(option, known)}", fix=f"it has: {_list(known)}")
+            raise UsageError(
+                f"{where} has no parameter '{option}'{did_you_mean(option, known)}", fix=f"it has: {_list(known)}"
+            )
     required = positional[given : len(positional) - len(arguments.defaults)] + [
         argument.arg
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
@@ -76,18 +77,13 @@ def check_call(arguments: ast.arguments, where: str, given: int, options: Mappin
         raise UsageError(f"{where} needs '{missing[0]}'", fix=f"add {missing[0]}: … beside the target")
 
 
-def near(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
 def _list(names: Any) -> str:
     return ", ".join(names) or "none"
 
 
 def call(target: str, *arguments: Any, **options: Any) -> Any:
     """Run the function. Raises ImproveError, with the line in the user's file, where that fails."""
-    file, name = split(target)
+    file, name = file_and_function(target)
     try:
         return _loaded(file, name)(*arguments, **options)
     except ImproveError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from improve.errors import UsageError
+from improve.errors import UsageError, did_you_mean
 from improve.lazy import np
 from improve.statistics.intervals import Rate
 
@@ -32,11 +31,8 @@ def by_class(asked: Mapping[str, float] | None, names: tuple[str, ...]) -> NDArr
         return None
     unknown = next((name for name in asked if name not in names), None)
     if unknown is not None:
-        close = difflib.get_close_matches(unknown, names, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise UsageError(
-            f"diagnosis.cost: there is no class '{unknown}'{hint}", fix=f"classes: {', '.join(names[:20])}"
-        )
+        what = f"diagnosis.cost: there is no class '{unknown}'{did_you_mean(unknown, names)}"
+        raise UsageError(what, fix=f"classes: {', '.join(names[:20])}")
     costs = np.array([asked.get(name, 1.0) for name in names])
     if not costs.any():
         raise UsageError("diagnosis.cost: no error costs anything", fix="give one class a cost above 0")

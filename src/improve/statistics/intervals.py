@@ -40,7 +40,7 @@ def difference(larger: Rate, smaller: Rate, z: float = Z) -> tuple[float, float]
     return gap - below, gap + above
 
 
-def needed(larger: Rate, smaller: Rate, distance: float, z: float = Z) -> int | None:
+def examples_needed(larger: Rate, smaller: Rate, distance: float, z: float = Z) -> int | None:
     """Examples in the larger-error sample that would tell its gap to `smaller` apart from a value `distance` away.
 
     n ≈ (z / distance)² · [e₁(1 − e₁)/r + e₂(1 − e₂)], both samples growing in their present ratio r. None where no n

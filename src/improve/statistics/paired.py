@@ -50,15 +50,15 @@ class Paired(NamedTuple):
         return math.ceil(POWER**2 * self.disagreement / self.value**2) if self.value else None
 
 
-def paired(first_wrong: NDArray[np.bool_], second_wrong: NDArray[np.bool_]) -> Paired:
+def paired_comparison(first_wrong: NDArray[np.bool_], second_wrong: NDArray[np.bool_]) -> Paired:
     """Compare two models by which of the same images (n,) they get wrong."""
     only_first = int(np.sum(first_wrong & ~second_wrong))
     only_second = int(np.sum(second_wrong & ~first_wrong))
-    return counted(only_first, only_second, len(first_wrong), mcnemar(only_first, only_second))
+    return paired_from_counts(only_first, only_second, len(first_wrong), mcnemar(only_first, only_second))
 
 
-def counted(only_first: int, only_second: int, n: int, p: float) -> Paired:
-    """From how many of n images only the first gets wrong, and only the second."""
+def paired_from_counts(only_first: int, only_second: int, n: int, p: float) -> Paired:
+    """Compare two models by how many of n images only the first gets wrong, and only the second; `p` is McNemar's."""
     low, high = paired_difference(only_first, only_second, n)
     return Paired((only_first - only_second) / n, low, high, p, (only_first + only_second) / n, n)
 
@@ -72,8 +72,8 @@ def paired_difference(only_first_wrong: int, only_second_wrong: int, n: int, z: 
     return max(-1.0, gap - half), min(1.0, gap + half)
 
 
-def wrong(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Of a run's predictions (id, label, probability): the ids in order, and which of these images it gets wrong."""
+def wrong_by_id(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The ids of a run's predictions (id, label, probability), in order, and which of these images it gets wrong."""
     ids = predictions["id"]
     mistaken = predictions["probability"].argmax(axis=1) != predictions["label"]
     order = np.argsort(ids, kind="stable")

@@ -22,7 +22,8 @@ RANGE = (2.5, 97.5)  # percentiles: a 95 % range
 
 
 class PowerLaw(NamedTuple):
-    """e(n) = a · (n / unit)^-b + c, with a, c ≥ 0 and 0 ≤ b ≤ 2; `unit` in images. The numbers or arrays of them."""
+    """e(n) = a · (n / unit)^-b + c, with a, c ≥ 0 and 0 ≤ b ≤ 2; `unit` in images. Each is a number, or
+    an array of them."""
 
     a: Any
     b: Any
@@ -47,7 +48,7 @@ class Family(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """Both forms."""
+    """The two forms of the law, fitted to the same errors."""
 
     with_floor: Family
     plain: Family

@@ -10,15 +10,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
+from improve.spec.identity import EXPERIMENT
 from improve.spec.reading.flatten import given_settings
 from improve.statistics.intervals import Rate, difference
-from improve.statistics.paired import POWER, Paired, paired
+from improve.statistics.paired import POWER, Paired, paired_comparison
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-NO_SETTING = ("seed", "diagnosis", "evidence")  # these make no other recipe, nor does what else keys the split
-SPLIT_SEED = "data.split_seed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +34,11 @@ class Candidate:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Everything that makes it another recipe, by dotted path; without null, which is what older specs left out."""
-        settings = dict(given_settings({key: value for key, value in self.spec.items() if key not in NO_SETTING}))
-        settings.pop(SPLIT_SEED, None)
-        return settings
+        return {
+            path: value
+            for path, value in given_settings(self.spec)
+            if path not in EXPERIMENT and path.partition(".")[0] not in EXPERIMENT
+        }
 
     @cached_property
     def recipe(self) -> str:
@@ -59,7 +59,7 @@ class Candidate:
         """This run's error − the other's; None where they were not measured on the same images."""
         if self.wrong is None or other.wrong is None or self.fingerprint != other.fingerprint:
             return None
-        return paired(self.wrong, other.wrong) if len(self.wrong) == len(other.wrong) else None
+        return paired_comparison(self.wrong, other.wrong) if len(self.wrong) == len(other.wrong) else None
 
 
 class Unpaired(NamedTuple):
@@ -80,7 +80,7 @@ class Unpaired(NamedTuple):
         return self._asdict()
 
 
-def unpaired(first: Candidate, second: Candidate) -> Unpaired:
+def unpaired_comparison(first: Candidate, second: Candidate) -> Unpaired:
     rates = Rate(first.error, first.n), Rate(second.error, second.n)
     noise = math.sqrt(sum(run.error * (1 - run.error) / run.n for run in (first, second)))
     return Unpaired(first.error - second.error, *difference(*rates), POWER * noise)
@@ -90,7 +90,7 @@ def binomial_noise(run: Candidate) -> float:
     return math.sqrt(run.error * (1 - run.error) / run.n)
 
 
-def noise(best: Candidate, equals: Sequence[Candidate]) -> float:
+def noise_among_equals(best: Candidate, equals: Sequence[Candidate]) -> float:
     """Standard deviation of one run's error among equals, without what the same images do to all of them alike."""
     pairs = [seen.disagreement for run in equals if run is not best and (seen := run.against(best))]
     return math.sqrt(fmean(pairs) / 2 / best.n) if pairs else binomial_noise(best)

@@ -8,26 +8,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from improve.diagnosis.comparison.candidate import Candidate, Unpaired, unpaired
-from improve.diagnosis.comparison.configurations import Against, Recipe, against, recipes
-from improve.diagnosis.comparison.criteria import (
-    METRICS,
-    MORE_IS_BETTER,
-    Condition,
-    condition,
-    is_sealed,
-    measured,
-    unknown,
+from improve.diagnosis.comparison import criteria
+from improve.diagnosis.comparison.candidate import Candidate, Unpaired, unpaired_comparison
+from improve.diagnosis.comparison.configurations import (
+    Against,
+    Configuration,
+    configuration_difference,
+    configurations_of,
 )
 from improve.diagnosis.comparison.pairwise import Family, Pair, families
-from improve.diagnosis.comparison.rules import luck, weigh
+from improve.diagnosis.comparison.rules import comparison_findings, luck_of_the_best
 from improve.diagnosis.findings.rule import Finding
 from improve.errors import ImproveError, UsageError
 from improve.lazy import np
 from improve.runs.run import Run, load
 from improve.runs.schema import Measured
 from improve.runs.test_part import open_test
-from improve.spec.reading.flatten import MISSING, chosen_settings, varying
+from improve.spec.reading.flatten import MISSING, chosen_settings, varying_keys
 from improve.statistics.paired import Paired
 
 NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
@@ -64,7 +61,7 @@ class Row:
 class Standing(NamedTuple):
     """A recipe over its seeds, against the best one (None for that one, and where nothing can be said)."""
 
-    recipe: Recipe
+    recipe: Configuration
     against: Against | None
 
     def as_json(self) -> dict[str, Any]:
@@ -119,12 +116,12 @@ def compare(
 
     Raises UsageError where no run can be read, a metric is unknown, or the test part is asked for without `test`.
     """
-    conditions = [condition(text) for text in where]
+    conditions = [criteria.condition(text) for text in where]
     check_sort(sort)
     runs, skipped = _loaded(folders)
     settings = [chosen_settings(told(run)) for run in runs]
     check_opened([sort, *(one.subject for one in conditions)], settings, test)
-    differing, names = tuple(varying(settings)), labels([run.folder for run in runs])
+    differing, names = tuple(varying_keys(settings)), labels([run.folder for run in runs])
     rows = [
         row(run, name, own, differing, sort, conditions, test)
         for run, name, own in zip(runs, names, settings, strict=True)
@@ -148,8 +145,8 @@ def judged(
         images,
         tuple(pair for one in kin for pair in one.pairs()),
         standings(ranked),
-        luck(ranked)[2] if len(ranked) > 1 else 0.0,
-        weigh(found),
+        luck_of_the_best(ranked)[2] if len(ranked) > 1 else 0.0,
+        comparison_findings(found),
     )
 
 
@@ -157,7 +154,7 @@ def against_first(kin: Sequence[Family], first: str, found: Sequence[Candidate])
     """By name: image by image where that is possible, else by their errors where they do the same task."""
     seen: dict[str, Paired | Unpaired] = {}
     for one in (run for run in found if run.name == first):
-        seen |= {run.name: unpaired(run, one) for run in found if on_other_images(run, one)}
+        seen |= {run.name: unpaired_comparison(run, one) for run in found if on_other_images(run, one)}
     for family in (family for family in kin if first in family.names):
         seen |= {name: family.pair(first, name).seen for name in family.names if name != first}
     return seen
@@ -171,25 +168,25 @@ def on_other_images(run: Candidate, one: Candidate) -> bool:
 
 def standings(ranked: Sequence[Candidate]) -> tuple[Standing, ...]:
     """The recipes, the best first; none where each has but one seed, of which the table tells all there is."""
-    found = recipes(ranked) if ranked else []
+    found = configurations_of(ranked) if ranked else []
     if all(len(recipe.runs) == 1 for recipe in found):
         return ()
     best, *others = found[:MANY]
-    return (Standing(best, None), *(Standing(recipe, against(recipe, best)) for recipe in others))
+    return (Standing(best, None), *(Standing(recipe, configuration_difference(recipe, best)) for recipe in others))
 
 
 def check_sort(sort: str) -> None:
-    if sort != "name" and sort not in METRICS:
-        raise unknown(sort, (*METRICS, "name"), "runs cannot be sorted by")
+    if sort != "name" and sort not in criteria.METRICS:
+        raise criteria.unknown_subject(sort, (*criteria.METRICS, "name"), "runs cannot be sorted by")
 
 
 def check_opened(subjects: Iterable[str], settings: Iterable[dict[str, Any]], test: bool) -> None:
     """Every subject is a metric or somebody's setting, and of the test part only where it may be opened."""
-    known = {*METRICS, "name", *(key for one in settings for key in one)}
+    known = {*criteria.METRICS, "name", *(key for one in settings for key in one)}
     for subject in subjects:
         if subject not in known:
-            raise unknown(subject, tuple(sorted(known)), "no run has a number or a setting")
-        if is_sealed(subject) and not test:
+            raise criteria.unknown_subject(subject, tuple(sorted(known)), "no run has a number or a setting")
+        if criteria.is_sealed(subject) and not test:
             raise UsageError(f"{subject} opens the test part", fix="choose by validation; --test opens it")
 
 
@@ -270,14 +267,14 @@ def row(
     settings: dict[str, Any],
     differing: Iterable[str],
     sort: str,
-    conditions: Sequence[Condition],
+    conditions: Sequence[criteria.Condition],
     test: bool,
 ) -> Row:
     summary = run.summary
     if test and run.has_test:
         summary = summary.model_copy(update={"test": open_test(run)})
     asked = {
-        one: measured(summary, one) if one in METRICS else settings.get(one)
+        one: criteria.measured_value(summary, one) if one in criteria.METRICS else settings.get(one)
         for one in (*(condition.subject for condition in conditions), sort)
         if one != "name"
     }
@@ -294,5 +291,5 @@ def row(
 def _rank(item: Row, sort: str) -> tuple[int, bool, Any, str]:
     """Those that meet most conditions first, then by what is sorted by, then those that have no such number."""
     value = item.chosen.get(sort)
-    value = -value if value is not None and sort in MORE_IS_BETTER else value
+    value = -value if value is not None and sort in criteria.MORE_IS_BETTER else value
     return len(item.broken), value is None and sort != "name", value if value is not None else 0, item.name

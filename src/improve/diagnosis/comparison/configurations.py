@@ -1,4 +1,4 @@
-"""Recipes over several seeds: runs that differ in nothing but their seed are one recipe."""
+"""Configurations over several seeds: runs that differ in nothing but their seed are one configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from improve.diagnosis.comparison.candidate import Candidate
 from improve.lazy import np
 from improve.statistics.intervals import CONFIDENCE
-from improve.statistics.paired import counted
+from improve.statistics.paired import paired_from_counts
 from improve.statistics.significance import mcnemar
 from improve.statistics.student_t import students_t
 
@@ -49,7 +49,8 @@ def over_seeds(first: Sequence[float], second: Sequence[float]) -> OverSeeds:
 
 
 def seed_by_seed(first: Sequence[float], second: Sequence[float]) -> OverSeeds:
-    """The same where each seed of one has its partner, which was measured on the same images: Student's paired t."""
+    """First − second mean error where each seed of one has its partner, measured on the same images: Student's paired
+    t."""
     differences = [one - other for one, other in zip(first, second, strict=True)]
     value, sd = fmean(differences), stdev(differences)
     half = students_t(len(differences) - 1) * sd / math.sqrt(len(differences))
@@ -62,7 +63,7 @@ def seeds_needed(sd: float, difference: float) -> int | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class Configuration:
     """Runs that differ in their seed only, the best first; it is named after that one."""
 
     runs: tuple[Candidate, ...]
@@ -84,17 +85,17 @@ class Recipe:
         return stdev(self.errors) if len(self.runs) > 1 else None
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "runs": [run.name for run in self.runs], "errors": self.errors,
-                "mean": self.mean, "sd": self.sd}  # fmt: skip
+        runs = [run.name for run in self.runs]
+        return {"name": self.name, "runs": runs, "errors": self.errors, "mean": self.mean, "sd": self.sd}
 
 
-def recipes(runs: Sequence[Candidate]) -> list[Recipe]:
-    """The recipes for the best run's data, by their mean error. `runs`: the best first."""
+def configurations_of(runs: Sequence[Candidate]) -> list[Configuration]:
+    """The configurations for the best run's data, by their mean error. `runs`: the best first."""
     groups: dict[str, dict[Any, Candidate]] = {}
     for run in runs:
         if run.task == runs[0].task:
             groups.setdefault(run.recipe, {}).setdefault(run.seed, run)
-    return sorted((Recipe(tuple(group.values())) for group in groups.values()), key=lambda one: one.mean)
+    return sorted((Configuration(tuple(group.values())) for group in groups.values()), key=lambda one: one.mean)
 
 
 class Against(NamedTuple):
@@ -120,11 +121,11 @@ class Against(NamedTuple):
         return {**self._asdict(), "verdict": self.verdict}
 
 
-def against(one: Recipe, other: Recipe) -> Against | None:
+def configuration_difference(one: Configuration, other: Configuration) -> Against | None:
     """What is the better recipe? None where one of them has a single seed and they share no images."""
     blocks = shared_images(one, other)
     if len(one.runs) == len(other.runs) == 1:
-        return of_single_runs(blocks[0], probability(blocks)) if blocks else None
+        return of_single_runs(blocks[0], probability_of_fewer_errors(blocks)) if blocks else None
     if len(blocks) > 1:
         errors = [[float(side.mean()) for side in block] for block in blocks]
         seen = seed_by_seed(*zip(*errors, strict=True))
@@ -134,18 +135,19 @@ def against(one: Recipe, other: Recipe) -> Against | None:
         return None
     more = seeds_needed(seen.sd, seen.value)
     enough = max(more, len(one.runs) + 1, len(other.runs) + 1) if more else None
-    return Against(seen.value, seen.low, seen.high, probability(blocks) if blocks else None, enough, "seeds of each")
+    better = probability_of_fewer_errors(blocks) if blocks else None
+    return Against(seen.value, seen.low, seen.high, better, enough, "seeds of each")
 
 
 def of_single_runs(block: Block, better: float) -> Against:
     """Two trained models: what their recipes do with other seeds, this does not say."""
     (one,), (other,) = block
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
-    seen = counted(only_one, only_other, len(one), mcnemar(only_one, only_other))
+    seen = paired_from_counts(only_one, only_other, len(one), mcnemar(only_one, only_other))
     return Against(seen.value, seen.low, seen.high, better, seen.images_needed, "images")
 
 
-def shared_images(one: Recipe, other: Recipe) -> list[Block]:
+def shared_images(one: Configuration, other: Configuration) -> list[Block]:
     """For each set of validation images that both were measured on, who is wrong where."""
     sides: dict[str | None, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
     for side, recipe in enumerate((one, other)):
@@ -155,18 +157,18 @@ def shared_images(one: Recipe, other: Recipe) -> list[Block]:
     return [(np.stack(mine), np.stack(theirs)) for mine, theirs in sides.values() if mine and theirs]
 
 
-def probability(blocks: Sequence[Block], draws: int = DRAWS, seed: int = 0) -> float:
+def probability_of_fewer_errors(blocks: Sequence[Block], draws: int = DRAWS, seed: int = 0) -> float:
     """P(the first of each block has the fewer errors), ties half: a paired bootstrap over the splits, the seeds within
     them and the images, which are the same for both (Efron and Tibshirani, 1993). With two or three seeds it is too
     sure of itself, by a factor √((s − 1) / s) in the spread over seeds: it never decides alone."""
     random = np.random.default_rng(seed)
     weights = random.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), draws) / len(blocks)
-    drawn = np.stack([differences(block, draws, random) for block in blocks], axis=1)
+    drawn = np.stack([drawn_differences(block, draws, random) for block in blocks], axis=1)
     difference = (weights * drawn).sum(axis=1).round(12)
     return float(np.mean(difference < 0) + np.mean(difference == 0) / 2)
 
 
-def differences(block: Block, draws: int, random: Any) -> NDArray[np.float64]:
+def drawn_differences(block: Block, draws: int, random: Any) -> NDArray[np.float64]:
     """First − second error in each draw (draws,). Images that the same models get wrong are one pattern."""
     n = block[0].shape[1]
     patterns, counts = np.unique(np.concatenate(block), axis=1, return_counts=True)

@@ -3,14 +3,13 @@ Yearning, 2018, chapter 9)."""
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from improve.errors import UsageError, printable
+from improve.errors import UsageError, nearest, printable
 from improve.runs.schema import Summary
 
 PARTS = ("validation", "train", "train_dev", "test")
@@ -27,7 +26,7 @@ NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(%|kB|MB|GB|k|M
 UNITS = {"%": 0.01, "kb": 1e3, "mb": 1e6, "gb": 1e9, "k": 1e3, "m": 1e6, "ms": 1e-3, "s": 1.0, "min": 60.0, "": 1.0}
 
 
-def measured(summary: Summary, metric: str) -> float | None:
+def measured_value(summary: Summary, metric: str) -> float | None:
     """The value of `metric` in a run's summary; None where it was not measured."""
     if metric in WHOLE:
         value = getattr(summary, metric)
@@ -74,7 +73,7 @@ def number(text: str) -> float | str:
     return float(found[1]) * UNITS[(found[2] or "").lower()] if found else text
 
 
-def unknown(word: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> UsageError:
-    near = difflib.get_close_matches(word, list(known), n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(METRICS)}"
+def unknown_subject(word: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> UsageError:
+    close = nearest(word, known, 3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"one of {', '.join(METRICS)}"
     return UsageError(f"{what} '{printable(word)}'", fix=hint)

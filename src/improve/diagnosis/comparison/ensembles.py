@@ -16,7 +16,7 @@ from improve.runs.ensemble import Part, Score, best_of, gather, members, score
 from improve.runs.run import Run
 from improve.runs.test_part import open_test
 from improve.statistics.intervals import Rate
-from improve.statistics.paired import Paired, paired
+from improve.statistics.paired import Paired, paired_comparison
 from improve.statistics.significance import expected_optimism
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """On one part: each member, the mean of those that answer (by weight), the ensemble, and the ensemble's error − the
-    best member's."""
+    """How an ensemble stands on one part of the data: each member, the mean of those that answer (by weight), the
+    ensemble, and the ensemble's error − the best member's."""
 
     members: tuple[Score, ...]
     mean: Score
@@ -66,8 +66,8 @@ class Report:
         }
 
 
-def report(made: Run, test: bool = False) -> Report:
-    """Of an ensemble that was written, from the predictions of its members; `test` opens their test part.
+def ensemble_report(made: Run, test: bool = False) -> Report:
+    """The report of an ensemble that was written, from the predictions of its members; `test` opens their test part.
 
     Raises UsageError where a member is gone, or there is no test part that all have.
     """
@@ -91,7 +91,7 @@ def standing(part: Part, weights: Sequence[float], best: int) -> Standing:
     own = tuple(score(one, part.label) for one in part.probability)
     together = part.mean(weights)
     rows = [wrong(together, part.label), wrong(part.probability[best], part.label)]
-    return Standing(own, mean_of(own, weights), score(together, part.label), paired(*rows))
+    return Standing(own, mean_of(own, weights), score(together, part.label), paired_comparison(*rows))
 
 
 def wrong(probability: NDArray[Any], label: NDArray[Any]) -> NDArray[np.bool_]:
@@ -101,8 +101,10 @@ def wrong(probability: NDArray[Any], label: NDArray[Any]) -> NDArray[np.bool_]:
 def mean_of(scores: Sequence[Score], weights: Sequence[float]) -> Score:
     """The mean member. Its interval is that of one classifier with this error, which is wider than that of a mean."""
     n = scores[0].n
-    error, loss = (float(np.average([getattr(one, key) for one in scores], weights=np.asarray(weights, float)))
-                   for key in ("error", "cross_entropy"))  # fmt: skip
+    error, loss = (
+        float(np.average([getattr(one, key) for one in scores], weights=np.asarray(weights, float)))
+        for key in ("error", "cross_entropy")
+    )
     return Score(error, *Rate(error, n).interval(), n, loss)
 
 

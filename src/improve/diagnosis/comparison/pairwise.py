@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.diagnosis.comparison.candidate import Candidate
 from improve.lazy import np
-from improve.statistics.paired import Paired, counted
+from improve.statistics.paired import Paired, paired_from_counts
 from improve.statistics.significance import holm, mcnemar_all
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Family:
 
     def pair(self, first: str, second: str) -> Pair:
         i, j = self.names.index(first), self.names.index(second)
-        seen = counted(int(self.alone[j, i]), int(self.alone[i, j]), self.n, float(self.p[i, j]))
+        seen = paired_from_counts(int(self.alone[j, i]), int(self.alone[i, j]), self.n, float(self.p[i, j]))
         return Pair(first, second, seen)
 
     def pairs(self) -> Iterator[Pair]:

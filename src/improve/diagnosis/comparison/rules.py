@@ -9,8 +9,13 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from improve.diagnosis.comparison.candidate import Candidate, binomial_noise, noise
-from improve.diagnosis.comparison.configurations import Against, Recipe, against, recipes
+from improve.diagnosis.comparison.candidate import Candidate, binomial_noise, noise_among_equals
+from improve.diagnosis.comparison.configurations import (
+    Against,
+    Configuration,
+    configuration_difference,
+    configurations_of,
+)
 from improve.diagnosis.findings.rule import Change, Finding, Rule
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
@@ -78,13 +83,13 @@ class WithinSeedNoise(Comparing):
     code, name, title = "C2", "within_seed_noise", "seeds alone may make this difference"
 
     def weigh(self, runs: Sequence[Candidate]) -> Finding | None:
-        ranked = recipes(runs)
+        ranked = configurations_of(runs)
         if len(ranked) < 2:
             return None
         best, second = ranked[:2]
         if min(len(best.errors), len(second.errors)) < 2:
             return self._single(best, second)
-        seen = against(second, best)
+        seen = configuration_difference(second, best)
         if seen is None or seen.verdict == "worse":
             return None
         return self.found(
@@ -95,7 +100,7 @@ class WithinSeedNoise(Comparing):
             confirm=f"{seen.needed:,} {seen.unit} would show this difference, if it is one" if seen.needed else "",
         )
 
-    def _single(self, best: Recipe, second: Recipe) -> Finding:
+    def _single(self, best: Configuration, second: Configuration) -> Finding:
         alone = [recipe.name for recipe in (best, second) if len(recipe.errors) < 2]
         return self.found(
             f"{alone[0]} has one seed only" if len(alone) == 1 else f"{' and '.join(alone)} have one seed each",
@@ -121,7 +126,7 @@ class WinnersCurse(Comparing):
     def weigh(self, runs: Sequence[Candidate]) -> Finding | None:
         if not runs or runs[0].fingerprint is None:
             return None
-        best, (k, equals, optimism) = runs[0], luck(runs)
+        best, (k, equals, optimism) = runs[0], luck_of_the_best(runs)
         if k < MANY or optimism < OPTIMISM:
             return None
         return self.found(
@@ -133,14 +138,14 @@ class WinnersCurse(Comparing):
         )
 
 
-def luck(runs: Sequence[Candidate]) -> tuple[int, int, float]:
+def luck_of_the_best(runs: Sequence[Candidate]) -> tuple[int, int, float]:
     """How many specs were measured on the images of the best, how many of them chance could have put first, and by how
     much the best of those is expected to look better than it is. `runs`: the best first."""
     best = runs[0]
     specs = {(run.recipe, run.seed): run for run in runs[::-1] if run.fingerprint == best.fingerprint}
     widest = Z * math.sqrt(2) * binomial_noise(best)
     equals = [run for run in specs.values() if run.error - best.error <= widest]
-    return len(specs), len(equals), expected_optimism(len(equals)) * noise(best, equals)
+    return len(specs), len(equals), expected_optimism(len(equals)) * noise_among_equals(best, equals)
 
 
 class BestAtTheEdge(Comparing):
@@ -185,8 +190,8 @@ class Edge(NamedTuple):
 
 
 def _numbers(runs: Sequence[Candidate]) -> list[str]:
-    return [path for path, value in (runs[0].settings if runs else {}).items()
-            if _is_number(value) and not path.startswith("data.")]  # fmt: skip
+    settings = runs[0].settings if runs else {}
+    return [path for path, value in settings.items() if _is_number(value) and not path.startswith("data.")]
 
 
 def _is_number(value: Any) -> bool:
@@ -240,7 +245,7 @@ def _valid(spec: dict[str, Any]) -> bool:
 COMPARISON: tuple[type[Comparing], ...] = (NotDistinguishable, WithinSeedNoise, WinnersCurse, BestAtTheEdge)
 
 
-def weigh(runs: Sequence[Candidate]) -> tuple[Finding, ...]:
+def comparison_findings(runs: Sequence[Candidate]) -> tuple[Finding, ...]:
     """Every finding about these runs, in the order of the codes."""
     ranked = sorted(runs, key=lambda run: (run.error, run.name))
     return tuple(found for rule in COMPARISON if len(ranked) > 1 and (found := rule().weigh(ranked)))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from improve.engine.data.image_statistics import Census, census, duplicates, hashes
 from improve.errors import UsageError
-from improve.images.array import Images, Tick, in_memory
+from improve.images.array import Images, Tick, as_images
 from improve.lazy import np
 from improve.randomness import keyed
 from improve.spec.augmentations import Batch, Pixels, augment
-from improve.spec.datasets import Counts, Source, silent
+from improve.spec.datasets import Counts, Source, no_tick
 from improve.spec.normalizations import Statistics
 from improve.spec.partition import part_rows, part_sizes
 from improve.spec.spec import Spec
@@ -87,7 +87,7 @@ class PreparedData:
         return {"train": self.train_sample} | {name: self.parts[name] for name in names}
 
 
-def prepare(spec: Spec, tick: Tick = silent) -> PreparedData:
+def prepare(spec: Spec, tick: Tick = no_tick) -> PreparedData:
     """Load the source and divide it. Raises UsageError where the data cannot be had or make no sense."""
     source = spec.data.source.load(tick)
     costs = cost.by_class(spec.diagnosis.cost, source.class_names)
@@ -125,7 +125,7 @@ class LastPrepared:
 
     key, data = "", None
 
-    def of(self, spec: Spec, tick: Tick = silent) -> PreparedData:
+    def of(self, spec: Spec, tick: Tick = no_tick) -> PreparedData:
         plain = spec.complete()
         batch = spec.training.batch_size if spec.data.duplicates == "drop" else None  # there it is checked with pixels
         key = json.dumps([plain["data"], plain["diagnosis"]["cost"], spec.seed, batch], sort_keys=True)
@@ -202,4 +202,4 @@ def simulated(spec: Spec, part: Examples, number: int, pixels: Pixels) -> Exampl
     images = np.concatenate(changed)
     if part.images.dtype == np.uint8:
         images = np.rint(images).clip(0, 255).astype(np.uint8)
-    return replace(part, images=in_memory(images))
+    return replace(part, images=as_images(images))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from improve.engine.inference.image_files import Look
 from improve.engine.inference.predictor import Form
-from improve.images.array import Images, in_memory
+from improve.images.array import Images, as_images
 from improve.images.file import BadImage
 from improve.lazy import np
 from improve.parallel import cores
@@ -61,7 +61,7 @@ def answers(
     classifier: Classifier, files: Sequence[str], found: list[NDArray[Any] | str], top: int
 ) -> Iterator[Answer]:
     good = [image for image in found if not isinstance(image, str)]
-    rows = iter(classifier.probabilities(in_memory(np.stack(good))) if good else ())
+    rows = iter(classifier.probabilities(as_images(np.stack(good))) if good else ())
     for file, image in zip(files, found, strict=True):
         if isinstance(image, str):
             yield Answer(file, (), image)

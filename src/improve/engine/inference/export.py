@@ -20,7 +20,7 @@ from improve.engine.data.prepare import prepare
 from improve.engine.inference.export_formats import FORMATS, Format
 from improve.engine.inference.predictor import Predictor
 from improve.errors import ImproveError, UsageError, printable
-from improve.images.array import Images, in_memory
+from improve.images.array import Images, as_images
 from improve.lazy import keras, np, without_banner
 from improve.randomness import keyed
 from improve.runs.files import write_json
@@ -155,7 +155,7 @@ def sample(predictor: Predictor) -> tuple[Images, str]:
         drawn = random.integers(0, 256, (CHECKED, *form.shape)).astype(np.uint8)
     else:
         drawn = (random.standard_normal((CHECKED, *form.shape)) * divide + subtract).astype(np.float32)
-    return in_memory(drawn), "images drawn at random (the run's data are not here)"
+    return as_images(drawn), "images drawn at random (the run's data are not here)"
 
 
 def compared(mine: NDArray[Any], theirs: NDArray[Any], said: str) -> Parity:

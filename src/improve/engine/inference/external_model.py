@@ -19,7 +19,7 @@ from improve.engine.inference.predictor import Form
 from improve.engine.model.measure import logits_of
 from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images
-from improve.images.npz import DAMAGED, memory
+from improve.images.npz import DAMAGED, total_ram
 from improve.lazy import keras, np
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def check_members(file: Path, archive: zipfile.ZipFile) -> None:
         if not parts or parts[0] not in MEMBERS or ".." in parts:
             raise UsageError(f"{file} holds {printable(member.filename)}, which is no part of a model")
     sizes = {member.filename: member.file_size for member in archive.infolist()}
-    if sizes.get("config.json", 0) > LARGEST or sum(sizes.values()) > memory():
+    if sizes.get("config.json", 0) > LARGEST or sum(sizes.values()) > total_ram():
         raise UsageError(f"{file} unpacks to more than a model can need")
 
 

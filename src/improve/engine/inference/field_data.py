@@ -12,14 +12,14 @@ from improve.engine.inference.image_files import Look, look_of
 from improve.engine.inference.predictor import Form
 from improve.errors import UsageError, printable
 from improve.images import npz
-from improve.images.array import Images, Tick, in_memory
-from improve.images.cache import cached
-from improve.images.folder import labelled
+from improve.images.array import Images, Tick, as_images
+from improve.images.cache import cached_images
+from improve.images.folder import labelled_images
 from improve.lazy import np
-from improve.spec.datasets.base import Source, silent
+from improve.spec.datasets.base import Source, no_tick
 from improve.spec.reading.load import resolve_files
 from improve.spec.reading.merge import override
-from improve.spec.reading.validate import understood
+from improve.spec.reading.validate import spec_of_tree
 from improve.spec.spec import SHELVES, Spec
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Field:
         return replace(self, images=self.images.only(kept), labels=self.labels[kept])
 
 
-def read(what: str, spec: Spec, form: Form, tick: Tick = silent) -> Field:
+def read(what: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field:
     """What `--data` names, for a run of this `spec` and `form`.
 
     A folder of class folders, an .npz file with x and y (or x_test and y_test), or a source as a spec writes it: its
@@ -68,11 +68,11 @@ def read(what: str, spec: Spec, form: Form, tick: Tick = silent) -> Field:
 
 
 def from_folder(folder: Path, form: Form, look: Look, tick: Tick) -> Field:
-    listing = labelled(folder)
+    listing = labelled_images(folder)
     # without names: no class has to have an image that can be read
-    kept = cached(folder, listing._replace(class_names=()), *look.recipe, "skip", tick)
+    kept = cached_images(folder, listing._replace(class_names=()), *look.recipe, "skip", tick)
     bad = tuple((name.encode(errors="backslashreplace").decode(), reason) for name, reason in kept.bad)
-    return Field(in_memory(kept.images), *matched(kept.labels, listing.class_names, form), str(folder), bad)
+    return Field(as_images(kept.images), *matched(kept.labels, listing.class_names, form), str(folder), bad)
 
 
 def from_npz(file: Path, form: Form) -> Field:
@@ -89,7 +89,7 @@ def from_npz(file: Path, form: Form) -> Field:
     numbers, labels = np.unique(labels, return_inverse=True)
     known = range(len(form.class_names))
     names = tuple(form.class_names[number] if number in known else f"label {number}" for number in numbers.tolist())
-    return Field(in_memory(images), *matched(labels, names, form), f"{pair[0]} in {file}")
+    return Field(as_images(images), *matched(labels, names, form), f"{pair[0]} in {file}")
 
 
 def source_of(what: str) -> Any:
@@ -102,7 +102,7 @@ def source_of(what: str) -> Any:
         )
     tree = override(f"data.source={what}")
     resolve_files(tree, Path.cwd())
-    return understood(tree).data.source
+    return spec_of_tree(tree).data.source
 
 
 def from_source(source: Source, form: Form) -> Field:

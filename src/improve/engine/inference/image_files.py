@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.engine.inference.predictor import Form
 from improve.errors import UsageError
-from improve.images.decode import Recipe
+from improve.images.decode import Decoding
 from improve.images.file import BadImage, read_image
 from improve.images.folder import images_below
 from improve.images.index import contents
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Look(NamedTuple):
     """How files become the pixels of a run. `rule`: where that is said, for the reader; empty: in the spec."""
 
-    recipe: Recipe
+    recipe: Decoding
     shape: tuple[int, int, int]
     rule: str = ""
 
@@ -61,9 +61,9 @@ def look_of(spec: Spec | None, form: Form) -> Look:
     target = spec.data.target if spec else None
     source = target.source if target and target.source else spec.data.source if spec else None
     if isinstance(source, Folder):
-        return Look(Recipe(source.size, source.color, source.resize), form.shape)
+        return Look(Decoding(source.size, source.color, source.resize), form.shape)
     height, width, channels = form.shape
-    recipe = Recipe((height, width), "grey" if channels == 1 else "rgb", "stretch")
+    recipe = Decoding((height, width), "grey" if channels == 1 else "rgb", "stretch")
     return Look(recipe, form.shape, f"images of another size than {width}×{height} pixels are stretched to it")
 
 

@@ -25,7 +25,7 @@ from improve.runs.generations import Arrays
 from improve.runs.run import Run
 from improve.spec.normalizations import Statistics
 from improve.spec.spec import Spec
-from improve.spec.user_code import located
+from improve.spec.user_code import located_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,7 +177,7 @@ def spec_of(found: Run, code: bool) -> Spec:
     if told["model"]["name"] == "python":
         if not code:
             raise UsageError(f"{found.folder} runs your own code, and --no-code is set", fix="leave --no-code out")
-        told["model"] = told["model"] | {"target": located(told["model"]["target"], found.folder)}
+        told["model"] = told["model"] | {"target": located_target(told["model"]["target"], found.folder)}
     spec = Spec.model_validate(told)
     wrong = spec.model.wrong(spec.regularization)
     if wrong:

@@ -21,7 +21,7 @@ from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
 from improve.runs.begin import is_done, remove_husk
 from improve.runs.lock import locked
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 
 FOLDER = "members"  # in the ensemble's

@@ -23,7 +23,7 @@ from improve.runs import files, run
 from improve.runs.lock import locked
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import Difference, differences
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 
 MORE_EPOCHS = re.compile(r"\s*training\.epochs\s*=\s*\+\s*(\d+)\s*")

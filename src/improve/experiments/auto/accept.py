@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from improve.diagnosis.comparison.configurations import Block, probability
+from improve.diagnosis.comparison.configurations import Block, probability_of_fewer_errors
 from improve.errors import ImproveError
 from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal
 from improve.images import npz as npzfile
 from improve.lazy import np
 from improve.runs.run import Run
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
-from improve.statistics.paired import Paired, paired, wrong
+from improve.statistics.paired import Paired, paired_comparison, wrong_by_id
 
 # P(better): benchmarks/loop/keeping.py weighs what is won against what is kept by mistake, about one change in ten
 CLEAR = 0.98  # enough on one seed, which knows only the noise of the images
@@ -61,13 +61,13 @@ def difference(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, flo
     """The difference of the first seeds on the same images, and the probability that the recipe is the better one."""
     one, other = ([missed(each) for each in runs] for runs in (made, parents))
     block: Block = (np.stack(one), np.stack(other))
-    return paired(one[0], other[0]), probability([block])
+    return paired_comparison(one[0], other[0]), probability_of_fewer_errors([block])
 
 
 def missed(one: Run) -> Any:
     """Which validation images (n,) a run gets wrong. Raises ImproveError where that is not to be had."""
     try:
-        return wrong(npzfile.load(one.folder / "predictions" / "validation.npz"))[1]
+        return wrong_by_id(npzfile.load(one.folder / "predictions" / "validation.npz"))[1]
     except (*npzfile.DAMAGED, KeyError) as error:
         fix = "remove that folder: it is trained again"
         raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error

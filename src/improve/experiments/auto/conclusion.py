@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from improve.diagnosis.comparison.compare import candidates
-from improve.diagnosis.comparison.rules import luck
+from improve.diagnosis.comparison.rules import luck_of_the_best
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
@@ -83,7 +83,7 @@ def test_of(journal: Journal, best: Run) -> Measured:
 def optimism(journal: Journal) -> float:
     runs = [one for one in journal.runs() if one.status != FAILED]
     found = [one for one in candidates(runs, [one.name for one in runs]) if one]
-    return luck(sorted(found, key=lambda one: (one.error, one.name)))[2] if len(found) > 1 else 0.0
+    return luck_of_the_best(sorted(found, key=lambda one: (one.error, one.name)))[2] if len(found) > 1 else 0.0
 
 
 def write_best(journal: Journal, best: Run) -> None:

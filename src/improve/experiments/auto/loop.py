@@ -24,7 +24,7 @@ from improve.runs.begin import names
 from improve.runs.lock import locked
 from improve.runs.run import Run
 from improve.spec.reading import yaml
-from improve.spec.reading.load import load as load_spec
+from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 
 FAILURES = 3  # in a row

@@ -17,7 +17,7 @@ from improve.randomness import keyed
 from improve.runs.run import Run
 from improve.spec.reading.constraints import complaints
 from improve.spec.reading.flatten import with_setting
-from improve.spec.reading.validate import understood
+from improve.spec.reading.validate import spec_of_tree
 from improve.spec.reading.yaml import Tree
 
 JUDGING = (
@@ -125,7 +125,7 @@ def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[
     for path, value in edits:
         spec = with_setting(spec, path, value)
     try:
-        made = understood(Tree(spec))
+        made = spec_of_tree(Tree(spec))
     except SpecError:
         return None
     return None if next(complaints(made), None) else made.complete()

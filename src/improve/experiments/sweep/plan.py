@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from improve.errors import Problem, SpecError, UsageError
 from improve.randomness import keyed
 from improve.spec.identity import identity
-from improve.spec.reading.load import judged, overlaid, resolve_code
+from improve.spec.reading.load import overlaid_tree, resolve_code, spec_and_problems
 from improve.spec.reading.merge import merge
 from improve.spec.reading.search_space import MOST, SEARCHES, Asked, Knob
-from improve.spec.reading.search_space_syntax import SECTION, asked, from_override
+from improve.spec.reading.search_space_syntax import SECTION, from_override, take_sweep_section
 from improve.spec.reading.yaml import Tree, inline
 from improve.spec.spec import Spec
 
@@ -78,7 +78,7 @@ class Plan:
             change = knob.change(value)
             resolve_code(change, self.file.parent)
             merge(tree, change)
-        return judged(tree, self.code)
+        return spec_and_problems(tree, self.code)
 
     def told(self, values: Sequence[Any]) -> str:
         """The point in words."""
@@ -107,8 +107,8 @@ def plan(
     Raises SpecError with all mistakes of the spec and of the words, UsageError where they contradict each other.
     """
     fixed, varied, problems = sorted_out(words)
-    tree = overlaid(file, fixed)
-    given = asked(tree)
+    tree = overlaid_tree(file, fixed)
+    given = take_sweep_section(tree)
     settled = {text.partition("=")[0].strip() for text in fixed}
     chosen = {knob.key: knob for knob in (*given.knobs, *varied) if knob.key not in settled}
     problems += tree.problems
@@ -119,7 +119,7 @@ def plan(
 
 def plan_in(file: Path, overrides: Sequence[str], code: bool = True) -> Plan | None:
     """The plan that a spec file brings, its points checked; None where it has no section `sweep`."""
-    if SECTION not in overlaid(file, list(overrides)).value:
+    if SECTION not in overlaid_tree(file, list(overrides)).value:
         return None
     found = plan(file, overrides, code)
     check(found)
@@ -151,7 +151,7 @@ def made(file: Path, tree: Tree, knobs: tuple[Knob, ...], wanted: Asked, given: 
     check_search(search, knobs, trials, seeds)
     if search != "grid":
         trials = trials or TRIALS
-    spec, problems = judged(Tree(tree.value, dict(tree.values), dict(tree.keys), []), code)
+    spec, problems = spec_and_problems(Tree(tree.value, dict(tree.values), dict(tree.keys), []), code)
     first = Plan(file, tree, spec, knobs, search, trials, seeds, code, given.cpus, given.gpus)
     if not problems:
         return first

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from improve.diagnosis.comparison.candidate import Candidate
 from improve.diagnosis.comparison.compare import candidates
-from improve.diagnosis.comparison.rules import edge_of, luck, next_value
+from improve.diagnosis.comparison.rules import edge_of, luck_of_the_best, next_value
 from improve.errors import ImproveError, visible
 from improve.experiments.sweep.importance import Importance, importance
 from improve.experiments.sweep.plan import Plan
@@ -158,7 +158,7 @@ def chance(best: Result, known: dict[str, Candidate]) -> tuple[int, int, float]:
     each with its own images, the noise of a mean is smaller by √seeds."""
     first = known[best.runs[0].name]
     rivals = {one.recipe: one for one in known.values() if one.seed == first.seed}
-    tried, equals, optimism = luck(sorted(rivals.values(), key=lambda one: one.error))
+    tried, equals, optimism = luck_of_the_best(sorted(rivals.values(), key=lambda one: one.error))
     return tried, equals, optimism / math.sqrt(len(best.runs))
 
 

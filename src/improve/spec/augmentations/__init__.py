@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from improve.spec.augmentations.base import AugmentationPart, Batch, Pixels
+from improve.spec.augmentations.base import AugmentationComponent, Batch, Pixels
 from improve.spec.augmentations.geometry import Flip, Rotate, Scale, Shear, Shift, Zoom, warp
 from improve.spec.augmentations.mixing import CutMix, MixUp
 from improve.spec.augmentations.pixels import Brightness, Contrast, Crop, Erasing, GaussianNoise
 from improve.spec.augmentations.randaugment import RandAugment
-from improve.spec.component import named
+from improve.spec.component import bare_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +32,10 @@ AUGMENTATIONS = (
 )  # fmt: skip
 _Geometry = Flip | Shift | Rotate | Zoom | Scale | Shear
 _Values = Crop | GaussianNoise | Brightness | Contrast | Erasing | MixUp | CutMix | RandAugment
-Augmentation = Annotated[_Geometry | _Values, Field(discriminator="name"), named("flip")]
+Augmentation = Annotated[_Geometry | _Values, Field(discriminator="name"), bare_name("flip")]
 
 
-def augment(parts: Sequence[AugmentationPart], batch: Batch, random: Generator, pixels: Pixels) -> Batch:
+def augment(parts: Sequence[AugmentationComponent], batch: Batch, random: Generator, pixels: Pixels) -> Batch:
     """The batch after all `parts`, in order, those for normalised values last; float32 after any interpolation."""
     ordered = sorted(parts, key=lambda part: part.after_normalization)
     for geometric, group in groupby(ordered, key=lambda part: part.geometric):
@@ -47,7 +47,7 @@ def augment(parts: Sequence[AugmentationPart], batch: Batch, random: Generator, 
     return batch
 
 
-def composed(parts: Sequence[AugmentationPart], shape: Sequence[int], random: Generator) -> NDArray[Any]:
+def composed(parts: Sequence[AugmentationComponent], shape: Sequence[int], random: Generator) -> NDArray[Any]:
     """The maps (n, 3, 3) of all `parts`, one after the other, for images of `shape`."""
     count, height, width = shape[:3]
     first, *others = (part.matrices(count, height, width, random) for part in parts)

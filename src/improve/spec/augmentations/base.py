@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from improve.spec.component import Part, refuse
+from improve.spec.component import Component, refusal
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -28,7 +28,7 @@ class Pixels(NamedTuple):
     divide: Any
 
 
-class AugmentationPart(Part):
+class AugmentationComponent(Component):
     """A part gives either `matrices` (geometry) or `apply` (anything else)."""
 
     shelf = "augmentations"
@@ -50,7 +50,7 @@ def _around_one(value: Any) -> tuple[float, float]:
     low_high = (1 - value, 1 + value) if isinstance(value, int | float) else value
     numbers = [number for number in low_high if _is_number(number)] if isinstance(low_high, list | tuple) else []
     if isinstance(value, bool) or len(numbers) != 2 or not 0 < numbers[0] <= numbers[1] < float("inf"):
-        raise refuse(f"{value!r} is no range of factors", "write 0.2, or [0.8, 1.2] for the same")
+        raise refusal(f"{value!r} is no range of factors", "write 0.2, or [0.8, 1.2] for the same")
     return (float(numbers[0]), float(numbers[1]))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from improve.lazy import np
-from improve.spec.augmentations.base import AugmentationPart, Factors
+from improve.spec.augmentations.base import AugmentationComponent, Factors
 from improve.spec.component import Fraction
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def zooming(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     return linear(x, 0.0, 0.0, y)
 
 
-class Flip(AugmentationPart):
+class Flip(AugmentationComponent):
     """Mirror half of the images; `both` tosses one coin per axis.
 
     Keras's RandomFlip tosses one coin for both axes: it only ever turns an image by 180 degrees.
@@ -71,7 +71,7 @@ class Flip(AugmentationPart):
         return zooming(*signs)
 
 
-class Shift(AugmentationPart):
+class Shift(AugmentationComponent):
     """Move the image by up to a share of its size each way.
 
     In Keras's ImageDataGenerator since 2.9, width_shift_range moves up and down and height_shift_range sideways, a bug;
@@ -88,7 +88,7 @@ class Shift(AugmentationPart):
         return translation(move[0] * self.width * width, move[1] * self.height * height)
 
 
-class Rotate(AugmentationPart):
+class Rotate(AugmentationComponent):
     """Turn the image about its centre by up to so many degrees each way."""
 
     name: Literal["rotate"] = "rotate"
@@ -99,7 +99,7 @@ class Rotate(AugmentationPart):
         return rotation(random.uniform(-self.degrees, self.degrees, count))
 
 
-class Shear(AugmentationPart):
+class Shear(AugmentationComponent):
     """Slant the image by up to so many degrees each way, as ImageDataGenerator does.
 
     Degrees, not a share: the 0.3 of many tutorials is a third of a degree, which does nothing. (Before Keras 2.1.3 it
@@ -114,7 +114,7 @@ class Shear(AugmentationPart):
         return shearing(random.uniform(-self.degrees, self.degrees, count))
 
 
-class Zoom(AugmentationPart):
+class Zoom(AugmentationComponent):
     """Zoom in and out, each axis by a factor of its own, as ImageDataGenerator's zoom_range; above 1 it shows more.
 
     `scale` keeps the proportions.
@@ -128,7 +128,7 @@ class Zoom(AugmentationPart):
         return zooming(*random.uniform(*self.range, (2, count)))
 
 
-class Scale(AugmentationPart):
+class Scale(AugmentationComponent):
     """Make what is seen larger or smaller, with its proportions; above 1 it grows."""
 
     name: Literal["scale"] = "scale"

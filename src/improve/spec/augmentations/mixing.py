@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from improve.lazy import np
-from improve.spec.augmentations.base import AugmentationPart, Batch, Pixels
+from improve.spec.augmentations.base import AugmentationComponent, Batch, Pixels
 from improve.spec.augmentations.pixels import rectangles
 from improve.spec.component import Positive
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class MixUp(AugmentationPart):
+class MixUp(AugmentationComponent):
     """Each image blended with another of its batch: λ x + (1 − λ) x′, labels likewise (Zhang et al., 2018).
 
     λ is drawn per image from Beta(alpha, alpha).
@@ -32,7 +32,7 @@ class MixUp(AugmentationPart):
         return Batch(images, blend(batch.labels, batch.labels[other], kept[:, None]))
 
 
-class CutMix(AugmentationPart):
+class CutMix(AugmentationComponent):
     """A rectangle of each image replaced by that of another; the label is shared by area (Yun et al., 2019).
 
     The rectangle's share is 1 − λ with λ from Beta(alpha, alpha); it lies wholly inside the image, and the label counts

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from improve.lazy import np
-from improve.spec.augmentations.base import AugmentationPart, Batch, Pixels
-from improve.spec.component import Count, Fraction, NonNegative, Positive, refuse
+from improve.spec.augmentations.base import AugmentationComponent, Batch, Pixels
+from improve.spec.component import Count, Fraction, NonNegative, Positive, refusal
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Share = Annotated[Fraction, Field(gt=0)]
 
 
-class Crop(AugmentationPart):
+class Crop(AugmentationComponent):
     """Pad the image all round and cut out a window of the old size, at a place of its own for each image.
 
     Keras's RandomCrop cuts the whole batch at one place.
@@ -46,7 +46,7 @@ class Crop(AugmentationPart):
         return np.minimum(folded, period - folded)
 
 
-class GaussianNoise(AugmentationPart):
+class GaussianNoise(AugmentationComponent):
     """Add noise from a normal distribution to each normalised value.
 
     After the normalisation, so `stddev` is in its units: 0.1 is a tenth of a standard deviation with `standardize`.
@@ -63,7 +63,7 @@ class GaussianNoise(AugmentationPart):
         return batch._replace(images=batch.images + noise)
 
 
-class Brightness(AugmentationPart):
+class Brightness(AugmentationComponent):
     """Add one value to all pixels of an image, up to a share of the range from black to white."""
 
     name: Literal["brightness"] = "brightness"
@@ -74,7 +74,7 @@ class Brightness(AugmentationPart):
         return batch._replace(images=clipped(batch.images + change.astype(np.float32), pixels))
 
 
-class Contrast(AugmentationPart):
+class Contrast(AugmentationComponent):
     """Stretch or squeeze each channel of an image about its mean: (x − mean) · c + mean, with c in 1 ± `factor`."""
 
     name: Literal["contrast"] = "contrast"
@@ -87,7 +87,7 @@ class Contrast(AugmentationPart):
         return batch._replace(images=clipped((images - mean) * factor + mean, pixels))
 
 
-class Erasing(AugmentationPart):
+class Erasing(AugmentationComponent):
     """Fill a rectangle with noise in some of the images (random erasing, Zhong et al., 2017)."""
 
     name: Literal["erasing"] = "erasing"
@@ -99,7 +99,7 @@ class Erasing(AugmentationPart):
     @model_validator(mode="after")
     def _a_range(self) -> Erasing:
         if self.smallest > self.largest:
-            raise refuse(f"smallest {self.smallest:g} is above largest {self.largest:g}", "swap them")
+            raise refusal(f"smallest {self.smallest:g} is above largest {self.largest:g}", "swap them")
         return self
 
     def apply(self, batch: Batch, random: Generator, pixels: Pixels) -> Batch:

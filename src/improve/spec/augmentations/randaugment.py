@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from improve.lazy import np
-from improve.spec.augmentations.base import AugmentationPart, Batch, Pixels
+from improve.spec.augmentations.base import AugmentationComponent, Batch, Pixels
 from improve.spec.component import Count, Finite
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ OPERATIONS = (
 GREY = 128  # what fills the corners, as in the paper's code
 
 
-class RandAugment(AugmentationPart):
+class RandAugment(AugmentationComponent):
     """So many operations per image, drawn from fourteen, all at one strength (Cubuk et al., 2020).
 
     Rotate, shear, shift, posterize, solarize, equalize, colour, contrast, brightness, sharpness …: a strong all-round

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from improve.spec.component import named
+from improve.spec.component import bare_name
 from improve.spec.datasets.arrays import Digits, Npz
-from improve.spec.datasets.base import Counts, Facts, Source, silent
+from improve.spec.datasets.base import Counts, Facts, Source, no_tick
 from improve.spec.datasets.folder import Folder
 from improve.spec.datasets.known import Cifar10, Cifar100, FashionMnist, Mnist
 from improve.spec.datasets.peacetopia.source import Peacetopia
 
-__all__ = ["DATASETS", "Counts", "Dataset", "Digits", "Facts", "Source", "silent"]
+__all__ = ["DATASETS", "Counts", "Dataset", "Digits", "Facts", "Source", "no_tick"]
 
 DATASETS = (Digits, Mnist, FashionMnist, Cifar10, Cifar100, Npz, Folder, Peacetopia)
 _Known = Digits | Mnist | FashionMnist | Cifar10 | Cifar100
-Dataset = Annotated[_Known | Npz | Folder | Peacetopia, Field(discriminator="name"), named("digits")]
+Dataset = Annotated[_Known | Npz | Folder | Peacetopia, Field(discriminator="name"), bare_name("digits")]

@@ -9,16 +9,16 @@ from pydantic import Field
 
 from improve.errors import UsageError
 from improve.images.array import Tick
-from improve.images.npz import PARTS, check_arrays, header, read
+from improve.images.npz import PARTS, check_arrays, header, read_arrays
 from improve.lazy import np
 from improve.spec.component import Count
-from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, SourcePart, silent
+from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, SourceComponent, no_tick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Digits(SourcePart):
+class Digits(SourceComponent):
     """1,797 real handwritten digits of 8×8 pixels, embedded in scikit-learn; pixels scaled from 0–16 to 0–255."""
 
     name: Literal["digits"] = "digits"
@@ -27,7 +27,7 @@ class Digits(SourcePart):
     def facts(self) -> Facts:
         return Facts(Counts(1797, 0, 0), (8, 8, 1), 10)
 
-    def load(self, tick: Tick = silent) -> Source:
+    def load(self, tick: Tick = no_tick) -> Source:
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
@@ -58,7 +58,7 @@ class Npz(OwnImages):
     def facts(self) -> Facts:
         return npz_facts(Path(self.path))._replace(classes=self.classes)
 
-    def load(self, tick: Tick = silent) -> Source:
+    def load(self, tick: Tick = no_tick) -> Source:
         return load_npz(Path(self.path), self.classes)
 
 
@@ -70,7 +70,7 @@ def npz_facts(file: Path) -> Facts:
 
 
 def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
-    arrays = check_arrays(read(file), file, classes or len(class_names) or None)
+    arrays = check_arrays(read_arrays(file), file, classes or len(class_names) or None)
     count = classes or len(class_names) or max(int(arrays[f"y_{part}"].max(initial=0)) for part in PARTS) + 1
     return from_arrays(arrays, class_names or tuple(str(label) for label in range(count)), str(file))
 

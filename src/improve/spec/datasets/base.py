@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from improve.images.array import Tick
-from improve.spec.component import Flag, Part
+from improve.spec.component import Component, Flag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def silent(done: int, total: int) -> None:
-    """Nobody wants to know."""
+def no_tick(done: int, total: int) -> None:
+    """Takes the progress of reading, and tells nobody."""
 
 
 class Counts(NamedTuple):
@@ -58,7 +58,7 @@ class Source(NamedTuple):
     skipped: tuple[tuple[str, str], ...] = ()
 
 
-class SourcePart(Part):
+class SourceComponent(Component):
     """What all sources share."""
 
     shelf = "datasets"
@@ -89,12 +89,12 @@ class SourcePart(Part):
         """Sizes and image shape, without reading the images."""
         raise NotImplementedError
 
-    def load(self, tick: Tick = silent) -> Source:
+    def load(self, tick: Tick = no_tick) -> Source:
         """The images and labels. Raises UsageError where they cannot be had or make no sense."""
         raise NotImplementedError
 
 
-class OwnImages(SourcePart):
+class OwnImages(SourceComponent):
     """Images that the user brings."""
 
     mirrored_is_the_same = None

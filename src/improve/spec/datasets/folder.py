@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from improve.images.array import Tick
 from improve.images.folder import PARTS, listing
-from improve.spec.component import refuse
-from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, silent
+from improve.spec.component import refusal
+from improve.spec.datasets.base import Counts, Facts, OwnImages, Source, no_tick
 
 _pixels: dict[str, Any] = {"type": "integer", "minimum": 1}
 
@@ -21,7 +21,7 @@ def _height_and_width(value: Any) -> tuple[int, int]:
     pair = [value, value] if isinstance(value, int) else value
     sizes = [size for size in pair if type(size) is int and size > 0] if isinstance(pair, list | tuple) else []
     if len(sizes) != 2:
-        raise refuse(f"{value!r} is no size", "write pixels: 64, or [48, 64] for height and width")
+        raise refusal(f"{value!r} is no size", "write pixels: 64, or [48, 64] for height and width")
     return (sizes[0], sizes[1])
 
 
@@ -63,17 +63,17 @@ class Folder(OwnImages):
         return "own" if "validation" in found else {"validation": 0.2} if "test" in found else super().own_split
 
     def facts(self) -> Facts:
-        from improve.images.decode import Recipe, shape_of
+        from improve.images.decode import Decoding, shape_of
 
         found = listed(Path(self.path))
-        shape = shape_of(Path(self.path), found.files, Recipe(self.size, self.color, self.resize))
+        shape = shape_of(Path(self.path), found.files, Decoding(self.size, self.color, self.resize))
         return Facts(Counts(*found.sizes), shape, len(found.class_names))
 
-    def load(self, tick: Tick = silent) -> Source:
-        from improve.images.cache import cached
+    def load(self, tick: Tick = no_tick) -> Source:
+        from improve.images.cache import cached_images
 
         folder = Path(self.path)
         found = listed(folder)
-        kept = cached(folder, found, self.size, self.color, self.resize, self.on_bad_image, tick)
+        kept = cached_images(folder, found, self.size, self.color, self.resize, self.on_bad_image, tick)
         bad = tuple((name.encode(errors="backslashreplace").decode(), reason) for name, reason in kept.bad)
         return Source((kept.images,), kept.labels, Counts(*kept.sizes), found.class_names, str(folder), bad)

@@ -17,7 +17,7 @@ from improve.images.array import Tick
 from improve.images.npz import check_arrays
 from improve.lazy import keras, np
 from improve.spec.datasets.arrays import from_arrays, load_npz, npz_facts
-from improve.spec.datasets.base import Counts, Facts, Source, SourcePart, silent
+from improve.spec.datasets.base import Counts, Facts, Source, SourceComponent, no_tick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ SYSTEM = Path("/usr/share/datasets")
 IDX = {"train": "train-{}-idx{}-ubyte.gz", "test": "t10k-{}-idx{}-ubyte.gz"}
 
 
-class Known(SourcePart):
+class Known(SourceComponent):
     """A public data set, found as the head of this file says."""
 
     known: ClassVar[Facts]
@@ -49,7 +49,7 @@ class Known(SourcePart):
             return self.known
         return npz_facts(mine)._replace(classes=self.known.classes)
 
-    def load(self, tick: Tick = silent) -> Source:
+    def load(self, tick: Tick = no_tick) -> Source:
         mine = self._mine()
         if mine is not None:
             return load_npz(mine, class_names=self.class_names) if mine.is_file() else self._load_folder(mine)

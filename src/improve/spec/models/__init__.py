@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from improve.spec.component import named
+from improve.spec.component import bare_name
 from improve.spec.models.cnn import Cnn
 from improve.spec.models.lenet import Lenet
 from improve.spec.models.lenet5 import Lenet5
@@ -20,5 +20,5 @@ MODELS = (Lenet, Lenet5, Minivggnet, Minigooglenet, Resnet, Mlp, Cnn, Python)
 Model = Annotated[
     Lenet | Lenet5 | Minivggnet | Minigooglenet | Resnet | Mlp | Cnn | Python,
     Field(discriminator="name"),
-    named("lenet"),
+    bare_name("lenet"),
 ]

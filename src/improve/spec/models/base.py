@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from improve.lazy import keras
-from improve.spec.component import Count, Part, refuse
+from improve.spec.component import Component, Count, refusal
 from improve.spec.regularization import Regularization
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "softplus", "linear"]
@@ -21,7 +21,7 @@ Place = Literal["after", "before"]
 
 def at_least_one(counts: tuple[int, ...]) -> tuple[int, ...]:
     if not counts:
-        raise refuse("this list is empty", "give at least one number")
+        raise refusal("this list is empty", "give at least one number")
     return counts
 
 
@@ -29,8 +29,8 @@ Counts = Annotated[tuple[Count, ...], Field(strict=False)]
 SomeCounts = Annotated[Counts, AfterValidator(at_least_one)]
 
 
-class Architecture(Part):
-    """From normalised images to one logit per class."""
+class Architecture(Component):
+    """A network from normalised images to one logit per class."""
 
     shelf = "models"
     #: the regularisation that belongs to it, where none is asked for; what is missing is 0
@@ -63,7 +63,7 @@ class Architecture(Part):
 
     @classmethod
     def filled(cls, regularization: Regularization) -> Regularization:
-        """The same with the architecture's own values where none are given."""
+        """`regularization` with the architecture's own values where none are given."""
         given = regularization.model_dump()
         missing = [name for name in ("l2", "dropout") if given[name] is None]
         return regularization.model_copy(update={name: cls.own.get(name, 0.0) for name in missing})
@@ -73,19 +73,21 @@ class Architecture(Part):
         raise NotImplementedError
 
 
-def activated(x: Any, activation: str, name: str, regularization: Regularization, norm: Place | None = None) -> Any:
+def with_activation(
+    x: Any, activation: str, name: str, regularization: Regularization, norm: Place | None = None
+) -> Any:
     """The activation, with batch normalisation after or before it; an activity penalty falls on its output."""
     if norm == "before":
-        x = normalized(x, name)
+        x = with_batch_norm(x, name)
     x = keras.layers.Activation(activation=activation, name=f"{name}_{activation}", **regularization.activity())(x)
-    return normalized(x, name) if norm == "after" else x
+    return with_batch_norm(x, name) if norm == "after" else x
 
 
-def normalized(x: Any, name: str, **options: float) -> Any:
+def with_batch_norm(x: Any, name: str, **options: float) -> Any:
     return keras.layers.BatchNormalization(name=f"{name}_norm", **options)(x)
 
 
-def dropped(x: Any, rate: float | None, name: str) -> Any:
+def with_dropout(x: Any, rate: float | None, name: str) -> Any:
     return keras.layers.Dropout(rate=rate, name=f"{name}_dropout")(x) if rate else x
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from improve.lazy import keras
-from improve.spec.component import Count, Flag, ProperFraction, refuse
+from improve.spec.component import Count, Flag, ProperFraction, refusal
 from improve.spec.models.base import (
     Activation,
     Architecture,
@@ -13,9 +13,9 @@ from improve.spec.models.base import (
     Initializer,
     Place,
     SomeCounts,
-    activated,
-    dropped,
     logits,
+    with_activation,
+    with_dropout,
 )
 from improve.spec.regularization import Regularization
 
@@ -52,7 +52,7 @@ class Cnn(Architecture):
         blocks = len(info.data.get("filters", kernel_size))
         if len(kernel_size) in (1, blocks):
             return kernel_size
-        raise refuse(f"{len(kernel_size)} sizes do not fit {blocks} blocks", f"write one number, or {blocks}")
+        raise refusal(f"{len(kernel_size)} sizes do not fit {blocks} blocks", f"write one number, or {blocks}")
 
     def needs(self) -> tuple[int, str]:
         pools = 0 if self.pooling == "none" else len(self.filters)
@@ -68,7 +68,7 @@ class Cnn(Architecture):
             x = self.block(x, filters, size, block, regularization)
         x = keras.layers.Flatten(name="flatten")(x)
         if not self.hidden:
-            x = dropped(x, regularization.dropout, "flatten")
+            x = with_dropout(x, regularization.dropout, "flatten")
         for number, units in enumerate(self.hidden, start=1):
             x = self.dense(x, units, f"hidden{number}", regularization)
         return logits(x, classes, regularization, self.initializer)
@@ -89,8 +89,8 @@ class Cnn(Architecture):
     def dense(self, x: Any, units: int, name: str, regularization: Regularization) -> Any:
         arguments = {"kernel_initializer": self.initializer, **regularization.dense()}
         x = keras.layers.Dense(units=units, name=name, **arguments)(x)
-        return dropped(self.activated(x, name, regularization), regularization.dropout, name)
+        return with_dropout(self.activated(x, name, regularization), regularization.dropout, name)
 
     def activated(self, x: Any, name: str, regularization: Regularization) -> Any:
         norm = self.batch_norm_at if self.batch_norm else None
-        return activated(x, self.activation, name, regularization, norm)
+        return with_activation(x, self.activation, name, regularization, norm)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from improve.lazy import keras
 from improve.spec.component import Flag
-from improve.spec.models.base import Activation, Architecture, activated, dropped, logits
+from improve.spec.models.base import Activation, Architecture, logits, with_activation, with_dropout
 from improve.spec.regularization import Regularization
 
 
@@ -35,7 +35,7 @@ class Lenet(Architecture):
         x = keras.layers.Flatten(name="flatten")(x)
         x = keras.layers.Dense(units=500, name="hidden", **regularization.dense())(x)
         x = self.activated(x, "hidden", regularization)
-        return logits(dropped(x, regularization.dropout, "hidden"), classes, regularization)
+        return logits(with_dropout(x, regularization.dropout, "hidden"), classes, regularization)
 
     def activated(self, x: Any, name: str, regularization: Regularization) -> Any:
-        return activated(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)
+        return with_activation(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from improve.lazy import keras
 from improve.spec.component import Flag
-from improve.spec.models.base import Activation, Architecture, activated, dropped, logits
+from improve.spec.models.base import Activation, Architecture, logits, with_activation, with_dropout
 from improve.spec.regularization import Regularization
 
 SIDE = 32
@@ -34,9 +34,9 @@ class Lenet5(Architecture):
         x = self.convolved(x, 16, "c3", regularization)
         x = keras.layers.AveragePooling2D(pool_size=2, strides=2, name="s4")(x)
         x = self.convolved(x, 120, "c5", regularization)
-        x = dropped(keras.layers.Flatten(name="flatten")(x), regularization.dropout, "c5")
+        x = with_dropout(keras.layers.Flatten(name="flatten")(x), regularization.dropout, "c5")
         x = keras.layers.Dense(units=84, name="f6", **regularization.dense())(x)
-        x = dropped(self.activated(x, "f6", regularization), regularization.dropout, "f6")
+        x = with_dropout(self.activated(x, "f6", regularization), regularization.dropout, "f6")
         return logits(x, classes, regularization)
 
     def convolved(self, x: Any, filters: int, name: str, regularization: Regularization) -> Any:
@@ -44,7 +44,7 @@ class Lenet5(Architecture):
         return self.activated(x, name, regularization)
 
     def activated(self, x: Any, name: str, regularization: Regularization) -> Any:
-        return activated(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)
+        return with_activation(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)
 
 
 def padded(images: Any) -> Any:

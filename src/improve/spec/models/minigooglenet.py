@@ -6,7 +6,7 @@ from pydantic import Field
 
 from improve.lazy import keras
 from improve.spec.component import Flag
-from improve.spec.models.base import Activation, Architecture, activated, dropped, logits
+from improve.spec.models.base import Activation, Architecture, logits, with_activation, with_dropout
 from improve.spec.regularization import Regularization
 
 #: filters of the modules in order: (1×1, 3×3) of an inception module, one number for a downsampling
@@ -40,7 +40,7 @@ class Minigooglenet(Architecture):
             else:
                 x = self.inception(x, filters, f"inception{number}", regularization)
         x = keras.layers.AveragePooling2D(pool_size=7, name="pool")(x)
-        x = dropped(x, regularization.dropout, "pool")
+        x = with_dropout(x, regularization.dropout, "pool")
         return logits(keras.layers.Flatten(name="flatten")(x), classes, regularization)
 
     def inception(self, x: Any, filters: tuple[int, int], name: str, regularization: Regularization) -> Any:
@@ -59,4 +59,4 @@ class Minigooglenet(Architecture):
         """Convolution (with a bias, as in the book), batch normalisation, activation; `placed`: strides and padding."""
         arguments = {"padding": "same", **placed, **regularization.convolution()}
         x = keras.layers.Conv2D(filters=filters, kernel_size=size, name=name, **arguments)(x)
-        return activated(x, self.activation, name, regularization, norm="before" if self.batch_norm else None)
+        return with_activation(x, self.activation, name, regularization, norm="before" if self.batch_norm else None)

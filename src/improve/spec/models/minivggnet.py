@@ -6,7 +6,7 @@ from pydantic import Field
 
 from improve.lazy import keras
 from improve.spec.component import Flag
-from improve.spec.models.base import Activation, Architecture, activated, dropped, logits
+from improve.spec.models.base import Activation, Architecture, logits, with_activation, with_dropout
 from improve.spec.regularization import Regularization
 
 
@@ -33,7 +33,7 @@ class Minivggnet(Architecture):
         x = keras.layers.Flatten(name="flatten")(x)
         x = keras.layers.Dense(units=512, name="hidden", **regularization.dense())(x)
         x = self.activated(x, "hidden", regularization)
-        return logits(dropped(x, regularization.dropout, "hidden"), classes, regularization)
+        return logits(with_dropout(x, regularization.dropout, "hidden"), classes, regularization)
 
     def block(self, x: Any, filters: int, block: int, regularization: Regularization) -> Any:
         for name in (f"conv{block}_1", f"conv{block}_2"):
@@ -42,7 +42,7 @@ class Minivggnet(Architecture):
             )
             x = self.activated(conv(x), name, regularization)
         x = keras.layers.MaxPooling2D(pool_size=2, strides=2, name=f"pool{block}")(x)
-        return dropped(x, (regularization.dropout or 0.0) / 2, f"pool{block}")
+        return with_dropout(x, (regularization.dropout or 0.0) / 2, f"pool{block}")
 
     def activated(self, x: Any, name: str, regularization: Regularization) -> Any:
-        return activated(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)
+        return with_activation(x, self.activation, name, regularization, norm="after" if self.batch_norm else None)

@@ -6,7 +6,16 @@ from pydantic import Field
 
 from improve.lazy import keras
 from improve.spec.component import Flag
-from improve.spec.models.base import Activation, Architecture, Counts, Initializer, Place, activated, dropped, logits
+from improve.spec.models.base import (
+    Activation,
+    Architecture,
+    Counts,
+    Initializer,
+    Place,
+    logits,
+    with_activation,
+    with_dropout,
+)
 from improve.spec.regularization import Regularization
 
 
@@ -37,4 +46,5 @@ class Mlp(Architecture):
         arguments = {"kernel_initializer": self.initializer, **regularization.dense()}
         x = keras.layers.Dense(units=units, name=name, **arguments)(x)
         norm = self.batch_norm_at if self.batch_norm else None
-        return dropped(activated(x, self.activation, name, regularization, norm), regularization.dropout, name)
+        x = with_activation(x, self.activation, name, regularization, norm)
+        return with_dropout(x, regularization.dropout, name)

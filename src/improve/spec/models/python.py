@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, field_serializer, model_validator
 
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
-from improve.spec import user_code as usercode
-from improve.spec.component import refuse
+from improve.spec import user_code
+from improve.spec.component import refusal
 from improve.spec.models.base import Architecture
 from improve.spec.regularization import Regularization
 
@@ -37,23 +37,23 @@ class Python(Architecture):
     def _options_that_a_saved_spec_can_hold(self) -> Python:
         for name, value in self.given.items():
             if not name.isidentifier():
-                raise refuse(
+                raise refusal(
                     f"{name!r} cannot be an option of a function", "write a letter, then letters, digits and _"
                 )
             try:
                 json.dumps(value, allow_nan=False)
             except ValueError:
-                raise refuse(f"{name} is {value}", "options are finite numbers, words, and lists of them") from None
+                raise refusal(f"{name} is {value}", "options are finite numbers, words, and lists of them") from None
         return self
 
     @field_serializer("target")
     def _beside_the_spec(self, target: str) -> str:
-        file, function = usercode.split(target)
+        file, function = user_code.file_and_function(target)
         return f"{file.name}:{function}"
 
     @property
     def code(self) -> Path:
-        return usercode.split(self.target)[0]
+        return user_code.file_and_function(self.target)[0]
 
     @property
     def given(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Python(Architecture):
 
     def wrong(self, regularization: Regularization) -> tuple[str, str, str] | None:
         try:
-            usercode.check(self.target, GIVEN, self.given)
+            user_code.check(self.target, GIVEN, self.given)
         except UsageError as error:
             return "model.target", error.what, error.fix
         reached = ("l1", "l2", "activity_l1", "activity_l2", "max_norm", "dropout")
@@ -72,8 +72,8 @@ class Python(Architecture):
         return None
 
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
-        model = usercode.call(self.target, tuple(images.shape[1:]), classes, **self.given)
-        file, function = usercode.split(self.target)
+        model = user_code.call(self.target, tuple(images.shape[1:]), classes, **self.given)
+        file, function = user_code.file_and_function(self.target)
         if not isinstance(model, keras.Model):
             raise ImproveError(f"{function} returned {type(model).__name__}", file.name, "return a keras.Model")
         logits = ending_in_logits(model)(images)

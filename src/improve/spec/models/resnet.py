@@ -5,16 +5,16 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from improve.lazy import keras
-from improve.spec.component import NonNegative, refuse
+from improve.spec.component import NonNegative, refusal
 from improve.spec.models.base import (
     Activation,
     Architecture,
     Counts,
     SomeCounts,
-    activated,
-    dropped,
     logits,
-    normalized,
+    with_activation,
+    with_batch_norm,
+    with_dropout,
 )
 from improve.spec.regularization import Regularization
 
@@ -45,13 +45,13 @@ class Resnet(Architecture):
     def fits_the_stages(cls, filters: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         stages = info.data.get("stages")
         if stages is not None and len(filters) != len(stages) + 1:
-            raise refuse(
+            raise refusal(
                 f"{len(stages)} stages need {len(stages) + 1} numbers, the first convolution's first; "
                 f"these are {len(filters)}",
                 f"write {len(stages) + 1} numbers",
             )
         if odd := [count for count in filters[1:] if count % 4]:
-            raise refuse(f"a bottleneck has a quarter of its stage's filters, {odd[0]} has none", "multiples of 4")
+            raise refusal(f"a bottleneck has a quarter of its stage's filters, {odd[0]} has none", "multiples of 4")
         return filters
 
     def needs(self) -> tuple[int, str]:
@@ -63,12 +63,12 @@ class Resnet(Architecture):
 
     def build(self, images: Any, classes: int, regularization: Regularization) -> Any:
         regularization = self.filled(regularization)
-        x = normalized(images, "images", **BATCH_NORM)
+        x = with_batch_norm(images, "images", **BATCH_NORM)
         x = conv(x, self.filters[0], 3, "conv1", regularization)
         x = self.modules(x, regularization)
         x = self.preactivated(x, "last", regularization)
         x = keras.layers.AveragePooling2D(pool_size=POOL, name="pool")(x)
-        x = dropped(keras.layers.Flatten(name="flatten")(x), regularization.dropout, "flatten")
+        x = with_dropout(keras.layers.Flatten(name="flatten")(x), regularization.dropout, "flatten")
         return logits(x, classes, regularization)
 
     def modules(self, x: Any, regularization: Regularization) -> Any:
@@ -94,7 +94,7 @@ class Resnet(Architecture):
         return keras.layers.Add(name=f"{name}_add")([y, shortcut])
 
     def preactivated(self, x: Any, name: str, regularization: Regularization) -> Any:
-        return activated(normalized(x, name, **BATCH_NORM), self.activation, name, regularization)
+        return with_activation(with_batch_norm(x, name, **BATCH_NORM), self.activation, name, regularization)
 
 
 def conv(x: Any, filters: int, size: int, name: str, regularization: Regularization, strides: int = 1) -> Any:

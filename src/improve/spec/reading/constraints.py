@@ -59,11 +59,13 @@ def _snapshot_complaints(spec: Spec, wanted: int) -> Iterator[Complaint]:
         fix = "schedule: {name: warm_restarts, first_decay_epochs: 10, t_mul: 1} ends one every 10 epochs"
         yield Complaint((at, ("schedule",)), what, fix)
     if training.members > 1:
-        yield Complaint((at, ("training", "members")), "snapshots of one network, or several members: not both",
-                        "take one of them, and improve ensemble for what else is to join")  # fmt: skip
+        fix = "take one of them, and improve ensemble for what else is to join"
+        paths: tuple[Path, ...] = (at, ("training", "members"))
+        yield Complaint(paths, "snapshots of one network, or several members: not both", fix)
     if training.early_stopping is not None:
-        yield Complaint((at, ("training", "early_stopping")), "early stopping would end a cycle before its end",
-                        "leave early_stopping out: a restart makes the validation error worse for a while")  # fmt: skip
+        fix = "leave early_stopping out: a restart makes the validation error worse for a while"
+        paths = (at, ("training", "early_stopping"))
+        yield Complaint(paths, "early stopping would end a cycle before its end", fix)
 
 
 def _facts(source: Dataset, at: Path) -> Generator[Complaint, None, Facts | None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from improve.spec.reading import yaml
-from improve.spec.spec import PARTS
+from improve.spec.spec import COMPONENTS
 
 MISSING = "–"
 ALWAYS_TOLD = ("learning_rate", "path")  # options that say something even at their default
@@ -68,7 +68,7 @@ def _short(item: Any) -> str:
 
 def _not_default(component: dict[str, Any]) -> dict[str, Any]:
     """The options that differ from the component's defaults, and those that all of its shelf may well share."""
-    known = PARTS.get(component.get("name", ""))
+    known = COMPONENTS.get(component.get("name", ""))
     fields = known.model_fields if known else {}
 
     def is_told(key: str, value: Any) -> bool:
@@ -129,7 +129,7 @@ def differences(
         yield Difference(path, old, new)
 
 
-def varying(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys whose values are not the same in all of these flat settings, in the order of the spec."""
     keys = list(dict.fromkeys(key for one in settings for key in one))
     return [key for key in keys if len({str(one.get(key, MISSING)) for one in settings}) > 1]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from pathlib import Path as FilePath
 from typing import Any
 
-from improve.errors import Problem, SpecError, UsageError
-from improve.spec import user_code as usercode
-from improve.spec.reading.merge import in_order, merge, override
-from improve.spec.reading.search_space_syntax import asked
+from improve.errors import Problem, SpecError, UsageError, nearest
+from improve.spec.reading.merge import changes_in_order, merge, override
+from improve.spec.reading.search_space_syntax import take_sweep_section
 from improve.spec.reading.validate import validate
 from improve.spec.reading.yaml import MAX_BYTES, Path, Tree, parse
 from improve.spec.spec import Spec
+from improve.spec.user_code import located_target
 
 #: values that name a file: relative to the spec that says so, not to where the command is run
 FILES: tuple[Path, ...] = (("data", "source", "path"), ("data", "target", "source", "path"))
@@ -22,30 +21,30 @@ FILES: tuple[Path, ...] = (("data", "source", "path"), ("data", "target", "sourc
 CODE: Path = ("model", "target")
 
 
-def load(file: str | FilePath, overrides: list[str] | None = None, code: bool = True) -> Spec:
+def load_spec(file: str | FilePath, overrides: list[str] | None = None, code: bool = True) -> Spec:
     """Read, extend, override and validate. Raises SpecError with all mistakes, UsageError where there is no file.
 
     Without `code` a model of the user's own is refused: nothing but improve itself will run.
     """
-    tree = overlaid(file, overrides or [])
-    asked(tree)
-    spec, problems = judged(tree, code)
+    tree = overlaid_tree(file, overrides or [])
+    take_sweep_section(tree)
+    spec, problems = spec_and_problems(tree, code)
     if problems:
         raise SpecError(problems)
     return spec
 
 
-def overlaid(file: str | FilePath, overrides: list[str]) -> Tree:
+def overlaid_tree(file: str | FilePath, overrides: list[str]) -> Tree:
     """The file, what it extends, and the overrides over both."""
     tree = read_extended(FilePath(file), ())
-    for change in in_order([override(text) for text in overrides]):
+    for change in changes_in_order([override(text) for text in overrides]):
         resolve_files(change, FilePath.cwd())
         resolve_code(change, FilePath(file).parent)
         merge(tree, change)
     return tree
 
 
-def judged(tree: Tree, code: bool = True) -> tuple[Spec, list[Problem]]:
+def spec_and_problems(tree: Tree, code: bool = True) -> tuple[Spec, list[Problem]]:
     """The Spec, and every mistake, those of reading it included."""
     spec, found = validate(tree)
     if spec.model.code and not code:
@@ -60,7 +59,7 @@ def read_text(file: FilePath) -> str:
             data = stream.read(MAX_BYTES + 1)  # a device such as /dev/zero has no end
     except FileNotFoundError:
         near = sorted(path.name for path in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
-        close = difflib.get_close_matches(file.name, near, n=1)
+        close = nearest(file.name, near)
         fix = f"did you mean {file.parent / close[0]}?" if close else "improve init -o FILE writes one to start from"
         raise UsageError(f"there is no file {file}", fix=fix) from None
     except OSError as error:
@@ -116,7 +115,7 @@ def resolve_code(tree: Tree, folder: FilePath) -> None:
     if holder is None:
         return
     try:
-        holder[CODE[-1]] = usercode.located(holder[CODE[-1]], folder)
+        holder[CODE[-1]] = located_target(holder[CODE[-1]], folder)
     except UsageError as error:
         place = tree.place(CODE) or tree.values[()]
         tree.problems.append(place.problem(error.what, error.fix))

@@ -24,7 +24,7 @@ def override(text: str) -> Tree:
     inner = {at: _in_override(place, text) for at, place in parsed.values.items()}
     inner_keys = {at: _in_override(place, text) for at, place in parsed.keys.items()}
     keys = key_places(written, text, path)
-    return placed(path, Tree(parsed.value, inner, inner_keys, parsed.problems), keys)
+    return tree_at(path, Tree(parsed.value, inner, inner_keys, parsed.problems), keys)
 
 
 def path_of(written: str) -> Path:
@@ -47,7 +47,7 @@ def key_places(written: str, text: str, path: Path) -> dict[Path, Place]:
     return places
 
 
-def placed(path: Path, inner: Tree, keys: dict[Path, Place]) -> Tree:
+def tree_at(path: Path, inner: Tree, keys: dict[Path, Place]) -> Tree:
     """`inner` as what stands at `path` of a spec; `keys`: the place of each step of the path, the whole path last."""
     values = {(*path, *at): place for at, place in inner.values.items()}
     inner_keys = {(*path, *at): place for at, place in inner.keys.items()}
@@ -57,7 +57,7 @@ def placed(path: Path, inner: Tree, keys: dict[Path, Place]) -> Tree:
     return tree
 
 
-def in_order(changes: list[Tree]) -> list[Tree]:
+def changes_in_order(changes: list[Tree]) -> list[Tree]:
     """Wholes before their items, and a part's name, which starts it afresh, before its options; else as typed."""
 
     def rank(change: Tree) -> tuple[int, bool]:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from improve.spec.component import Part, Section
+from improve.spec.component import Component, Section
 from improve.spec.reading.yaml import Path
 from improve.spec.spec import SHELVES, Spec
 
@@ -22,7 +22,7 @@ SHELF_AT = {
 }
 
 
-SECTIONS: tuple[type[Section], ...] = (Spec, *(part for shelf in SHELVES.values() for part in shelf))
+SECTIONS: tuple[type[Section], ...] = (Spec, *(component for shelf in SHELVES.values() for component in shelf))
 #: options that hold a list: only under these does a number in `key=value` name an item
 LISTS = {
     option
@@ -33,12 +33,12 @@ LISTS = {
 
 
 def shelf_at(path: Path) -> str:
-    """The shelf whose part stands at `path` of a spec (an item of a list included), or nothing."""
+    """The shelf whose component stands at `path` of a spec (an item of a list included), or nothing."""
     return SHELF_AT.get(tuple(step for step in path if isinstance(step, str)), "")
 
 
 def sections_in(annotation: Any) -> Iterator[type[Section]]:
-    """The sections that a field's type allows: `EarlyStopping | None` gives one, a shelf gives all its parts."""
+    """The sections that a field's type allows: `EarlyStopping | None` gives one, a shelf gives all its components."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         yield annotation
     elif get_origin(annotation) is Annotated:
@@ -57,7 +57,7 @@ def section_at(path: Path, value: Any) -> tuple[type[Section], str]:
         if isinstance(step, str):
             annotation, owner = section.model_fields[step].annotation, step
         section = _chosen(list(sections_in(annotation)), _inside(value, "name"))
-    return section, section.key() if issubclass(section, Part) else owner
+    return section, section.key() if issubclass(section, Component) else owner
 
 
 def _inside(value: Any, step: str | int) -> Any:
@@ -67,12 +67,12 @@ def _inside(value: Any, step: str | int) -> Any:
 
 
 def _chosen(choices: list[type[Section]], name: Any) -> type[Section]:
-    """The part called `name`; a shelf's first part is the one that is meant without a name."""
-    return next((part for part in choices if issubclass(part, Part) and part.key() == name), choices[0])
+    """The component called `name`; a shelf's first is the one that is meant without a name."""
+    return next((kind for kind in choices if issubclass(kind, Component) and kind.key() == name), choices[0])
 
 
 def known_keys(*sections: type[Section]) -> list[str]:
-    """The options of a section, or of all sections that may stand in one place; a part's own before inherited ones."""
+    """The options of a section, or of all that may stand in one place; a component's own before inherited ones."""
     own = [field for section in sections for field in section.model_fields if field in section.__annotations__]
     every = [field for section in sections for field in section.model_fields]
     return [field for field in dict.fromkeys(own + every) if field != "name"]

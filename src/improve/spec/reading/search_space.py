@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from improve.spec.reading.merge import placed
+from improve.spec.reading.merge import tree_at
 from improve.spec.reading.yaml import Path, Place, Tree
 
 SEARCHES = ("grid", "random", "tpe", "hyperband")
@@ -76,7 +76,7 @@ class Knob:
     def change(self, value: Any) -> Tree:
         """What turns a spec into one with this value."""
         at = self.values.index(value) if value in self.values else 0
-        return placed(self.path, Tree(value, {(): self.places[at]}), self.keys)
+        return tree_at(self.path, Tree(value, {(): self.places[at]}), self.keys)
 
 
 class Asked(NamedTuple):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from improve.errors import Problem, SpecError
+from improve.errors import Problem, SpecError, did_you_mean, nearest
 from improve.spec.reading.merge import SURROGATE, key_places, path_of
 from improve.spec.reading.search_space import DIGITS, MOST, SEARCHES, Asked, Knob
 from improve.spec.reading.yaml import Path, Place, Tree, inline, parse, scalar
@@ -47,9 +46,7 @@ def split(words: str, text: str, column: int) -> tuple[list[Any], list[Place]]:
     return tree.value, [Place(text, text, 1, place.column, place.length) for place in places]
 
 
-def made(
-    path: Path, words: str, items: list[Any], keys: dict[Path, Place], whole: Place, places: list[Place]
-) -> Knob:  # fmt: skip
+def made(path: Path, words: str, items: list[Any], keys: dict[Path, Place], whole: Place, places: list[Place]) -> Knob:
     """The knob that `words` describe. Raises SpecError."""
     key = ".".join(map(str, path))
     problem = unfit(path)
@@ -105,7 +102,7 @@ def function(name: str, given: list[float]) -> tuple[str, tuple[float, ...], flo
     if name == "range":
         return "values", stepped(given), 0, 0
     if name not in RANGES:
-        close = difflib.get_close_matches(name, [*RANGES, "range"], n=1)
+        close = nearest(name, [*RANGES, "range"])
         raise Refused(f"there is no {name}(…)" + (f"; did you mean {close[0]}(…)?" if close else ""))
     if not 2 <= len(given) <= (2 if name == "int" else 3):
         raise Refused(f"{name} takes two numbers", FORMS)
@@ -146,7 +143,7 @@ def stepped(given: list[float]) -> tuple[float, ...]:
     return tuple(start + n * step if whole else float(f"{start + n * step:.12g}") for n in range(count))
 
 
-def asked(tree: Tree) -> Asked:
+def take_sweep_section(tree: Tree) -> Asked:
     """Take the section out of a spec's tree; its mistakes join the tree's."""
     if not isinstance(tree.value, dict) or SECTION not in tree.value:
         return Asked()
@@ -167,8 +164,7 @@ def asked(tree: Tree) -> Asked:
 
 def unknown(section: dict[str, Any], tree: Tree) -> Iterator[Problem]:
     for key in [key for key in section if key not in KEYS]:
-        close = difflib.get_close_matches(key, KEYS, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else "; did you mean it under space?" if "." in key else ""
+        hint = did_you_mean(key, KEYS) or ("; did you mean it under space?" if "." in key else "")
         place = tree.keys.get((SECTION, key)) or tree.values[(SECTION,)]
         yield place.problem(f"there is no '{key}' here{hint}", f"sweep knows: {', '.join(KEYS)}")
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticUndefined
 
 from improve.errors import UsageError
-from improve.spec.component import Part
+from improve.spec.component import Component
 from improve.spec.reading.search_space import MOST, SEARCHES
 from improve.spec.reading.search_space_syntax import FORMS, SECTION
 from improve.spec.reading.yaml import inline
@@ -21,14 +21,14 @@ DRAFT = "http://json-schema.org/draft-07/schema#"  # what editors' YAML servers 
 COLUMN = 34
 
 
-def complete(spec: Spec) -> str:
+def complete_yaml(spec: Spec) -> str:
     """The whole spec as YAML; what differs from the default is marked."""
     return "\n".join(_lines(spec, spec.complete(), described=False)) + "\n"
 
 
 def starter(model: str | None) -> str:
     """A commented spec to start from, with the given architecture."""
-    known = {part.key(): part for part in SHELVES["models"]}
+    known = {component.key(): component for component in SHELVES["models"]}
     if model is not None and model not in known:
         raise UsageError(f"there is no model '{model}'", fix=f"one of {', '.join(known)}")
     chosen: dict[str, Any] = {"model": _example(known[model])} if model else {}
@@ -43,16 +43,16 @@ def starter(model: str | None) -> str:
     return head + "\n".join(_lines(spec, spec.complete(), described=True)) + "\n"
 
 
-def _example(part: type[Part]) -> dict[str, Any]:
-    """The part with an example for each option that must be given."""
-    required = {name: field.examples for name, field in part.model_fields.items() if field.is_required()}
-    return {"name": part.key(), **{name: examples[0] for name, examples in required.items() if examples}}
+def _example(component: type[Component]) -> dict[str, Any]:
+    """The component with an example for each option that must be given."""
+    required = {name: field.examples for name, field in component.model_fields.items() if field.is_required()}
+    return {"name": component.key(), **{name: examples[0] for name, examples in required.items() if examples}}
 
 
 def _lines(
     section: BaseModel, plain: dict[str, Any], described: bool, usual: str = "", depth: int = 0
 ) -> Iterator[str]:
-    """The section's lines; `usual` is the name of the part that stands here by default."""
+    """The section's lines; `usual` is the name of the component that stands here by default."""
     for key, field in type(section).model_fields.items():
         value, inner, indent = plain[key], getattr(section, key), "  " * depth
         if described and not field.is_required() and key not in section.model_fields_set:
@@ -62,7 +62,7 @@ def _lines(
             yield from _lines(inner, value, described, getattr(field.default, "name", ""), depth + 1)
             continue
         note = field.description if described else _difference(section, key, value, usual)
-        if described and isinstance(section, Part) and key == "name":
+        if described and isinstance(section, Component) and key == "name":
             note = section.summary()
         yield _noted(f"{indent}{key}: {inline(value)}", note)
     for key, value in (section.model_extra or {}).items():  # options of the user's own function
@@ -92,8 +92,8 @@ class _Draft7(GenerateJsonSchema):
     schema_dialect = DRAFT
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema (draft-07) of a spec as people write it: bare names for parts, percentages for shares."""
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft-07) of a spec as people write it: bare names for components, percentages for shares."""
     made = Spec.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7, mode="validation")
     definitions = made.pop("$defs", {})
     definitions["Split"] = {
@@ -137,7 +137,7 @@ def _sweep() -> dict[str, Any]:
 
 
 def _named(node: Any) -> Any:
-    """Let every choice of parts also be a bare name."""
+    """Let every choice of components also be a bare name."""
     if isinstance(node, list):
         return [_named(item) for item in node]
     if not isinstance(node, dict):

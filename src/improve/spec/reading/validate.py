@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from typing import Any
 
 from pydantic import ValidationError
 
-from improve.errors import Problem, SpecError
+from improve.errors import Problem, SpecError, did_you_mean
 from improve.spec.reading.constraints import complaints
 from improve.spec.reading.schema import known_keys, section_at, sections_in, shelf_at
 from improve.spec.reading.yaml import Path, Place, Tree, write
-from improve.spec.spec import PARTS, SHELVES, Spec
+from improve.spec.spec import COMPONENTS, SHELVES, Spec
 
 NOWHERE = Place("command line", "", 1, 1, 1)
 ABSENT = object()
@@ -35,7 +34,7 @@ def validate(tree: Tree) -> tuple[Spec, list[Problem]]:
     return spec, problems
 
 
-def understood(tree: Tree) -> Spec:
+def spec_of_tree(tree: Tree) -> Spec:
     """The Spec, whatever has become of its data. Raises SpecError."""
     if not tree.problems:
         with contextlib.suppress(ValidationError):  # told below, with its place
@@ -65,12 +64,13 @@ def _at(tree: Tree, paths: tuple[Path, ...]) -> Place:
 
 
 def document_path(location: tuple[Any, ...], value: Any) -> Path:
-    """Pydantic's location without the names of the parts that it went through."""
+    """Pydantic's location without the names of the components that it went through."""
     path: list[str | int] = []
-    named_at: Path | None = None  # a part's name comes once, before its options: {adam: 1} can have one of that name
+    # a component's name comes once, before its options: {adam: 1} can have one of that name
+    named_at: Path | None = None
     for step in location:
         here = tuple(path)
-        if step in PARTS and shelf_at(here) and named_at != here and isinstance(value, dict | str):
+        if step in COMPONENTS and shelf_at(here) and named_at != here and isinstance(value, dict | str):
             named_at = here
             continue
         value = _step(value, step)
@@ -101,7 +101,7 @@ def _problem(tree: Tree, path: Path, error: dict[str, Any]) -> Problem:
     if kind == "extra_forbidden":
         return _unknown_key(tree, path)
     if kind == "union_tag_invalid":
-        return _unknown_part(tree, path, str(context["tag"]))
+        return _unknown_component(tree, path, str(context["tag"]))
     if kind == "missing":
         return place.problem(f"'{path[-1]}' is missing here", f"add {path[-1]}: …")
     if kind == "improve":
@@ -119,27 +119,24 @@ def _shown(given: Any) -> str:
 
 
 def _no_section(tree: Tree, path: Path, place: Place, dotted: str, given: Any) -> Problem:
-    """'data: digits': a section holds keys; a word that is a part's name belongs under the key of its shelf."""
+    """'data: digits': a section holds keys; a word that is a component's name belongs under the key of its shelf."""
     known = known_keys(section_at(path, tree.value)[0])
-    names = {key: [part.key() for part in SHELVES.get(shelf_at((*path, key)), ())] for key in known}
-    key = next((key for key, parts in names.items() if given in parts), None)
+    names = {key: [component.key() for component in SHELVES.get(shelf_at((*path, key)), ())] for key in known}
+    key = next((key for key, components in names.items() if given in components), None)
     fix = f"write {dotted}: {{{key}: {given}}}" if key else f"its keys: {', '.join(known)}"
     return place.problem(f"{dotted} holds keys and values, this is {_shown(given)}", fix)
 
 
 def _unknown_word(place: Place, dotted: str, given: str, expected: str) -> Problem:
     known = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
-    close = difflib.get_close_matches(given, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return place.problem(f"{dotted} cannot be '{given}'{hint}", f"known: {', '.join(known)}")
+    return place.problem(f"{dotted} cannot be '{given}'{did_you_mean(given, known)}", f"known: {', '.join(known)}")
 
 
 def _unknown_key(tree: Tree, path: Path) -> Problem:
     key = str(path[-1])
     section, owner = section_at(path[:-1], tree.value)
     known = known_keys(section)
-    close = difflib.get_close_matches(key, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else _elsewhere(section, key)
+    hint = did_you_mean(key, known) or _elsewhere(section, key)
     place = tree.keys.get(path) or tree.place(path) or NOWHERE
     fix = f"{owner} knows: {', '.join(known)}" if known else f"{owner} has no options"
     return place.problem(f"there is no '{key}' here{hint}", fix)
@@ -153,15 +150,14 @@ def _elsewhere(section: Any, key: str) -> str:
         ]
         inside.sort(key=lambda name: bool(shelf_at((name,))))  # training.epochs before the epochs of a schedule
         return f"; did you mean {inside[0]}.{key}?" if inside else ""
-    parts = SHELVES.get(getattr(section, "shelf", ""), ())
-    owners = [part.key() for part in parts if key in part.model_fields]
+    components = SHELVES.get(getattr(section, "shelf", ""), ())
+    owners = [component.key() for component in components if key in component.model_fields]
     return f"; it is an option of {' and '.join(owners)}" if owners else ""
 
 
-def _unknown_part(tree: Tree, path: Path, name: str) -> Problem:
+def _unknown_component(tree: Tree, path: Path, name: str) -> Problem:
     shelf = shelf_at(path)
-    known = [part.key() for part in SHELVES[shelf]]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    known = [component.key() for component in SHELVES[shelf]]
     place = tree.values.get((*path, "name")) or tree.place(path) or NOWHERE
-    return place.problem(f"there is no '{name}' in {shelf}{hint}", f"known: {', '.join(known)}; improve list {shelf}")
+    what = f"there is no '{name}' in {shelf}{did_you_mean(name, known)}"
+    return place.problem(what, f"known: {', '.join(known)}; improve list {shelf}")

@@ -129,7 +129,7 @@ class Reader:
         return replace(self.place(mark).problem(f"this is not YAML: {what}", fix), length=1)
 
     def document(self) -> None:
-        """One at most, and nothing after it."""
+        """Read one document at most, and nothing after it."""
         next(self.events)  # the stream starts
         if isinstance(next(self.events), yaml.StreamEndEvent):
             return
@@ -228,7 +228,7 @@ for _kind, _pattern in (
 
 
 class InlineWriter(Writer):
-    """The same on one line, however long it is."""
+    """Writes YAML on one line, however long it is; quotes as `Writer` does."""
 
 
 def _write_words(writer: Writer, text: str) -> yaml.ScalarNode:

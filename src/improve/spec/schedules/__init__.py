@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from improve.spec.component import named
+from improve.spec.component import bare_name
 from improve.spec.schedules.base import Length
 from improve.spec.schedules.smooth import Cosine, Linear, OneCycle, Polynomial, WarmRestarts
 from improve.spec.schedules.stepwise import Constant, Exponential, Piecewise, Plateau, Step, Time
@@ -16,4 +16,4 @@ SCHEDULES = (
 )  # fmt: skip
 _Dropping = Constant | Time | Step | Piecewise | Exponential | Plateau
 _Descending = Polynomial | Linear | Cosine | WarmRestarts | OneCycle
-Schedule = Annotated[_Dropping | _Descending, Field(discriminator="name"), named("constant")]
+Schedule = Annotated[_Dropping | _Descending, Field(discriminator="name"), bare_name("constant")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from improve.lazy import keras, np
-from improve.spec.component import NonNegative, Part
+from improve.spec.component import Component, NonNegative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Length(NamedTuple):
         return self.steps_per_epoch * self.epochs
 
 
-class SchedulePart(Part):
+class ScheduleComponent(Component):
     """What all schedules share."""
 
     shelf = "schedules"

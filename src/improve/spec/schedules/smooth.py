@@ -8,12 +8,12 @@ from pydantic import Field
 
 from improve.lazy import np
 from improve.spec.component import Count, Finite, Fraction, NonNegative, Positive, ProperFraction
-from improve.spec.schedules.base import Length, SchedulePart
+from improve.spec.schedules.base import Length, ScheduleComponent
 
 MOST_EPOCHS = 10**6  # in which the ends of cycles are looked for
 
 
-class Descent(SchedulePart):
+class Descent(ScheduleComponent):
     """What schedules share that go down over a stretch of epochs."""
 
     epochs: Count | None = Field(None, description="length of the descent; the whole run unless given")
@@ -74,7 +74,7 @@ class Cosine(Descent):
         return learning_rate * (self.alpha + (1 - self.alpha) * wave)
 
 
-class WarmRestarts(SchedulePart):
+class WarmRestarts(ScheduleComponent):
     """Cosine descents, each starting afresh (SGDR, Loshchilov & Hutter, 2017): Keras's CosineDecayRestarts.
 
     With t_mul 1 it is the schedule of snapshot ensembles (Huang et al., 2017).
@@ -111,7 +111,7 @@ class WarmRestarts(SchedulePart):
         return super().too_long(epochs)
 
 
-class OneCycle(SchedulePart):
+class OneCycle(ScheduleComponent):
     """Up from rate / div_factor to the rate, then down to rate / (div_factor · final_div_factor), in cosine arcs.
 
     Smith & Topin, 2018, in the form and with the words of PyTorch's OneCycleLR; the momentum stays as it is.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from improve.lazy import np
-from improve.spec.component import Count, Finite, Flag, NonNegative, Positive, refuse
-from improve.spec.schedules.base import Length, SchedulePart
+from improve.spec.component import Count, Finite, Flag, NonNegative, Positive, refusal
+from improve.spec.schedules.base import Length, ScheduleComponent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Constant(SchedulePart):
+class Constant(ScheduleComponent):
     """The rate stays."""
 
     name: Literal["constant"] = "constant"
@@ -23,7 +23,7 @@ class Constant(SchedulePart):
         return np.full(len(step), learning_rate)
 
 
-class Time(SchedulePart):
+class Time(ScheduleComponent):
     """rate / (1 + decay · step): the `decay=` of Keras before version 3, exact.
 
     Decays per update, not per epoch. The course's table (0.01, 0.00836, 0.00719 …) is this with decay 0.01/40 and 782
@@ -37,7 +37,7 @@ class Time(SchedulePart):
         return learning_rate / (1 + self.decay * step)
 
 
-class Step(SchedulePart):
+class Step(ScheduleComponent):
     """rate · factor^⌊(1 + epoch) / every⌋, epoch from 0.
 
     As in the course, so the first drop comes after `every` − 1 epochs.
@@ -57,7 +57,7 @@ class Step(SchedulePart):
         return super().too_long(epochs)
 
 
-class Piecewise(SchedulePart):
+class Piecewise(ScheduleComponent):
     """The optimizer's rate at first, then after each of the `boundaries` (in epochs) the rate given in `values`.
 
     What the ctrl+c method does by hand: stop, lower the rate tenfold, go on.
@@ -71,9 +71,9 @@ class Piecewise(SchedulePart):
     def _one_value_per_boundary(self) -> Piecewise:
         if len(self.boundaries) != len(self.values) or not self.boundaries:
             what = f"{len(self.boundaries)} boundaries and {len(self.values)} values"
-            raise refuse(what, "give one value per boundary; before the first one the optimizer's learning_rate holds")
+            raise refusal(what, "give one value per boundary; before the first one the optimizer's learning_rate holds")
         if list(self.boundaries) != sorted(set(self.boundaries)):
-            raise refuse("the boundaries do not rise", "write them in order, such as [50, 75]")
+            raise refusal("the boundaries do not rise", "write them in order, such as [50, 75]")
         return self
 
     def rate(self, learning_rate: float, step: Any, run: Length) -> Any:
@@ -86,7 +86,7 @@ class Piecewise(SchedulePart):
         return super().too_long(epochs)
 
 
-class Exponential(SchedulePart):
+class Exponential(ScheduleComponent):
     """rate · decay_rate^(epoch / every), at every batch; with `staircase` only once per `every` epochs.
 
     Keras's ExponentialDecay with decay_steps = every · steps per epoch.
@@ -102,7 +102,7 @@ class Exponential(SchedulePart):
         return learning_rate * self.decay_rate ** (np.floor(passed) if self.staircase else passed)
 
 
-class Plateau(SchedulePart):
+class Plateau(ScheduleComponent):
     """Multiply the rate by `factor` when the validation cross-entropy has not improved for `patience` epochs.
 
     Keras's ReduceLROnPlateau, with its defaults, on the clean validation cross-entropy, which holds no penalty.

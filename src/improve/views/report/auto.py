@@ -22,7 +22,7 @@ from improve.experiments.auto.journal import (
 from improve.experiments.auto.proposals import Proposal, proposals
 from improve.runs import ledger
 from improve.runs.run import Run
-from improve.statistics.paired import Paired, paired
+from improve.statistics.paired import Paired, paired_comparison
 
 START, BEST = "the start", "the best"
 PLENTY = 10**9  # epochs: a budget that anything fits
@@ -176,4 +176,4 @@ def difference_from_start(told: Told) -> Paired | None:
     if best is None or start is None:
         return None
     first, second = best.wrong_by_id, start.wrong_by_id
-    return paired(first[1], second[1]) if first[0].tolist() == second[0].tolist() else None
+    return paired_comparison(first[1], second[1]) if first[0].tolist() == second[0].tolist() else None

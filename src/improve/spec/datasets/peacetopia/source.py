@@ -9,8 +9,8 @@ from pydantic import Field, Strict, model_validator
 
 from improve.images.array import Tick
 from improve.lazy import np
-from improve.spec.component import Fraction, ProperFraction, refuse
-from improve.spec.datasets.base import Counts, Facts, Source, SourcePart, silent
+from improve.spec.component import Fraction, ProperFraction, refusal
+from improve.spec.datasets.base import Counts, Facts, Source, SourceComponent, no_tick
 from improve.spec.datasets.peacetopia.labellers import bayes_error
 from improve.spec.datasets.peacetopia.skies import skies
 
@@ -21,7 +21,7 @@ drawn = lru_cache(maxsize=6)(skies)  # several runs of one process look at the s
 Some = Annotated[int, Strict(), Field(ge=0, le=10_000_000)]
 
 
-class Peacetopia(SourcePart):
+class Peacetopia(SourceComponent):
     """Skies drawn by a program, with a bird or without: no_bird, bird. For experiments whose truth is known.
 
     camera: security cameras, what counts: haze, pale colours, coarse, small birds anywhere, a roof in view. citizen:
@@ -56,7 +56,7 @@ class Peacetopia(SourcePart):
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Peacetopia:
         if self.counts.total * 3 * self.size**2 > MOST_BYTES:
-            raise refuse(
+            raise refusal(
                 f"{self.counts.total:,} images of {self.size}×{self.size} pixels are more than 4 GB",
                 "take fewer or smaller ones",
             )
@@ -81,7 +81,7 @@ class Peacetopia(SourcePart):
     def facts(self) -> Facts:
         return Facts(self.counts, (self.size, self.size, 3), len(self.class_names))
 
-    def load(self, tick: Tick = silent) -> Source:
+    def load(self, tick: Tick = no_tick) -> Source:
         settings = (self.domain, self.birds, self.hidden, self.new_species, self.size, self.seed)
         parts = [drawn(count, *settings, part) for part, count in enumerate(self.counts) if count]
         labels = [part.labels for part in parts]
