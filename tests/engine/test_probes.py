@@ -15,7 +15,7 @@ from improve.lazy import keras
 from improve.runs.run import load
 from improve.spec.reading.load import load as load_spec
 
-pytestmark = [pytest.mark.trains, pytest.mark.backend, pytest.mark.xdist_group("probes")]
+pytestmark = [pytest.mark.trains, pytest.mark.backend]
 
 CNN = """
 data: {subset: 400}
