@@ -100,7 +100,7 @@ def bad(spec=None, **changes) -> dict[str, Any]:
 
 
 def case_of(run, test=False) -> Case:
-    errors = errors_of(run, test) if "validation" in run.summary else None
+    errors = errors_of(run, test) if run.summary.validation is not None else None
     return Case(errors, components(errors) if errors else None, run)
 
 

@@ -191,7 +191,7 @@ def test_all_devices_where_there_is_one_are_one(fit):
     small = "data: {source: digits, subset: 200, split: 50/25/25}\nmodel: mlp\n"
     small += "training: {epochs: 1, batch_size: 50}\nevidence: light\n"
     one, every = fit(small, name="one"), fit(small, "training.devices=all", name="all")
-    assert one.summary["state_sha256"] == every.summary["state_sha256"]
+    assert one.summary.state_sha256 == every.summary.state_sha256
 
 
 @pytest.mark.trains

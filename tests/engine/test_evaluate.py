@@ -243,7 +243,7 @@ def test_an_evaluation_of_weights_that_the_run_has_no_longer_counts_for_nothing(
     mine, said = judged(), np.arange(300) % 3
     keep(evaluate(mine, "photos", in_field((said + 1) % 3, said)))
     assert diagnose(mine.run).field is not None
-    mine.run.summary["best_epoch"] = 7
+    mine.run.summary.best_epoch = 7
     assert diagnose(mine.run).field is None
 
 

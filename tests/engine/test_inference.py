@@ -122,7 +122,7 @@ def test_averaged_weights_are_the_ones_that_are_handed_over(tmp_path):
 @pytest.mark.backend
 def test_an_ensemble_gives_the_weighted_mean_of_its_members(digits, pair):
     images = in_memory(images_of(arrays(digits)[0]))
-    first, second = (load(pair.folder.parent / name).probabilities(images) for name in pair.summary["members"])
+    first, second = (load(pair.folder.parent / name).probabilities(images) for name in pair.summary.members)
     assert abs(first - second).max() > 0.01
     np.testing.assert_allclose(load(pair.folder).probabilities(images), 0.75 * first + 0.25 * second, atol=1e-6)
 
@@ -190,7 +190,7 @@ def test_evaluate_measures_what_predict_says_and_diagnose_uses_it(improve, digit
     found, wrong = json.loads(out), load(digits.folder).probabilities(in_memory(darker)).argmax(axis=1) != labels
     assert (code, found["error"], found["n"]) == (0, pytest.approx(wrong.mean()), len(labels))
     assert [found["low"], found["high"]] == pytest.approx(Rate(wrong.mean(), len(wrong)).interval())
-    assert found["known"]["error"] == digits.summary["validation"]["error"]
+    assert found["known"]["error"] == digits.summary.validation.error
     assert {one["what"] for one in found["looks"]} == {"brightness", "contrast", "sharpness", "colour"}
     assert json.loads((digits.folder / "evaluations" / "dark.json").read_text())["number"] == 1
     code, out, _ = improve("evaluate", digits.folder, "--data", tmp_path / "dark.npz")
@@ -204,7 +204,7 @@ def test_a_source_that_holds_the_test_part_is_refused_until_it_is_opened(improve
     code, _, err = improve("evaluate", digits.folder, "--data", "digits")
     assert (code, "in the run's sealed test part" in err) == (2, True)
     code, out, _ = improve("evaluate", digits.folder, "--data", "digits", "--test", "--json")
-    found, sizes = json.loads(out), digits.environment["data"]["examples"]
+    found, sizes = json.loads(out), digits.environment.data.examples
     assert (code, found["part"], found["also_in"]) == (0, "test", sizes)
     assert found["n"] == 1797 - sizes["train"]
     shutil.rmtree(digits.folder / "evaluations")
@@ -262,7 +262,7 @@ def test_one_sigmoid_is_exported_as_it_is_and_a_file_is_replaced_only_by_force(i
     about = json.loads((tmp_path / "a.keras.json").read_text())
     assert about["output"] == "probability of dark"
     assert about["parity"]["difference"] < 1e-5
-    assert about["parity"]["n"] == bright.summary["validation"]["n"] == 32
+    assert about["parity"]["n"] == bright.summary.validation.n == 32
     assert improve("export", bright.folder, "--format", "keras", "-o", file)[0] == 2
     assert improve("export", bright.folder, "--format", "keras", "-o", file, "--force")[0] == 0
 

@@ -292,7 +292,7 @@ def test_two_classes_can_share_one_sigmoid(tmp_path, fit):
     import keras
 
     made = fit(imbalanced(tmp_path) % "true", "optimizer={name: adam, learning_rate: 0.01}")
-    assert made.summary["validation"]["error"] < 0.05
+    assert made.summary.validation.error < 0.05
     with np.load(made.folder / "predictions" / "validation.npz") as arrays:
         probability, ids = arrays["probability"], arrays["id"]
     assert probability.shape == (40, 2)
@@ -360,7 +360,7 @@ def test_wrong_labels_do_less_harm_with_the_generalized_cross_entropy(tmp_path, 
     for loss in ("cross_entropy", "generalized_cross_entropy"):
         text = f"data: {{source: {{name: npz, path: {mislabelled(tmp_path)}}}, split: own}}\nmodel: {{name: mlp}}\n"
         run = fit(text + f"training: {{epochs: 30, loss: {loss}}}\nevidence: light\n")
-        errors[loss] = run.summary["validation"]["error"]
+        errors[loss] = run.summary.validation.error
     assert errors["generalized_cross_entropy"] < errors["cross_entropy"] - 0.03
 
 
@@ -402,7 +402,7 @@ def test_a_simulated_mismatch_shows_as_data_mismatch(fit):
         "diagnosis: {human_error: 0}\nevidence: light\n"
     )
     made = fit(text)
-    assert made.summary["train_dev"]["error"] < 0.12 < 0.3 < made.summary["validation"]["error"]
+    assert made.summary.train_dev.error < 0.12 < 0.3 < made.summary.validation.error
     assert diagnose(made).findings[0].code == "M1"
 
 
@@ -449,12 +449,12 @@ def test_a_folder_of_images_trains_and_the_second_run_finds_the_cache(tmp_path, 
     text += "evidence: light\n"
     made = fit(text, "training.batch_size=8")
     assert made.spec["data"]["split"] == "own"
-    assert made.summary["test"]["error"] == 0
-    assert [made.environment["data"]["examples"][part] for part in ("train", "validation", "test")] == [48, 48, 48]
-    assert made.environment["data"]["classes"] == ["cat", "dog"]
+    assert made.sealed_test.error == 0
+    assert [made.environment.data.examples[part] for part in ("train", "validation", "test")] == [48, 48, 48]
+    assert made.environment.data.classes == ["cat", "dog"]
     monkeypatch.setattr("improve.images.cache.decode", lambda *arguments: 1 / 0)
     again = fit(text, "training.batch_size=8")
-    assert again.summary["state_sha256"] == made.summary["state_sha256"]
+    assert again.summary.state_sha256 == made.summary.state_sha256
 
 
 def ten_kinds_of_bad_image(folder):
@@ -533,8 +533,8 @@ def test_a_model_of_ones_own_trains_from_logits_whatever_it_ends_in(fit, write_s
         "training.epochs=3",
         "optimizer={name: adam, learning_rate: 0.01}",
     )
-    assert made.summary["parameters"] == 64 * 16 + 16 + 160 + 10
-    assert made.summary["validation"]["error"] < 0.3
+    assert made.summary.parameters == 64 * 16 + 16 + 160 + 10
+    assert made.summary.validation.error < 0.3
     with np.load(made.folder / "predictions" / "validation.npz") as arrays:
         np.testing.assert_allclose(arrays["probability"].sum(axis=1), 1, atol=1e-5)
         assert arrays["probability"].max() > 0.5
@@ -549,7 +549,7 @@ def test_a_run_with_a_model_of_ones_own_runs_again_from_its_folder(fit, improve,
     )
     (tmp_path / "mine.py").write_text("gone")
     code, out, _ = improve("train", made.folder / "spec.yaml", "--runs", tmp_path / "more", "--json", "--quiet")
-    assert (code, json.loads(out)["state_sha256"]) == (0, made.summary["state_sha256"])
+    assert (code, json.loads(out)["state_sha256"]) == (0, made.summary.state_sha256)
 
 
 @pytest.mark.parametrize(("ending", "what"), [("wrong", "outputs of the shape (None, 11)"), ("broken", "KeyError")])

@@ -72,7 +72,7 @@ def content(folder):
     for part in sorted((folder / "predictions").iterdir()):
         with np.load(part) as arrays:
             kept[part.name] = {name: arrays[name].tolist() for name in arrays.files}
-    return kept | {"ends": [load(place).summary.get("state_sha256") for place in members(made)[0]]}
+    return kept | {"ends": [load(place).summary.state_sha256 for place in members(made)[0]]}
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,11 @@ def whole(tmp_path_factory):
 @pytest.mark.backend
 def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
     made = load(whole)
-    assert made.summary["members"] == ["e/members/seed0", "e/members/seed1"]
+    assert made.summary.members == ["e/members/seed0", "e/members/seed1"]
     found = [load(place) for place in members(made)[0]]
     assert [one.spec["seed"] for one in found] == [0, 1]
     assert len({json.dumps(one.fingerprint) for one in (*found, made)}) == 1
-    assert len({one.summary["state_sha256"] for one in found}) == 2
+    assert len({one.summary.state_sha256 for one in found}) == 2
     means = np.mean([np.load(one.folder / "predictions" / "test.npz")["probability"] for one in found], axis=0)
     with np.load(whole / "predictions" / "test.npz") as arrays:
         assert arrays["probability"] == pytest.approx(means, abs=1e-6)
@@ -99,13 +99,13 @@ def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
 def test_the_spec_of_a_member_trains_it_again_alone(whole, tmp_path):
     place = whole / "members" / "seed1"
     again = train(load_spec(place / "spec.yaml"), "again", tmp_path / "runs", Silent())
-    assert load(again).summary["state_sha256"] == load(place).summary["state_sha256"]
+    assert load(again).summary.state_sha256 == load(place).summary.state_sha256
 
 
 def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_path):
     training = spec.training.model_copy(update={"members": 1})
     alone = begin(spec.model_copy(update={"training": training}), "alone", tmp_path / "runs", Quiet())
-    assert load(alone).summary["state_sha256"] == load(whole / "members" / "seed0").summary["state_sha256"]
+    assert load(alone).summary.state_sha256 == load(whole / "members" / "seed0").summary.state_sha256
     assert load(alone).fingerprint == load(whole).fingerprint
 
 
@@ -113,7 +113,7 @@ def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_
 def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_path, at_once, at):
     folder = begin(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
     found = load(folder)
-    assert (found.status, found.summary["signal"], found.summary["done"]) == ("stopped", "SIGTERM", at[0] - 1)
+    assert (found.status, found.summary.signal, found.summary.done) == ("stopped", "SIGTERM", at[0] - 1)
     with pytest.raises(ImproveError, match="has no results"):
         diagnose(found)
     assert content(go_on(folder, [], Quiet())) == content(whole)
@@ -136,7 +136,7 @@ def test_the_command_tells_who_stopped_it_and_the_final_table(write_spec, tmp_pa
     found = json.loads(out)
     assert (code, err, found["status"], "test" in found) == (0, "", "finished", False)
     places = members(load(found["folder"]))[0]
-    assert all(load(place).summary["from"].endswith("members/seed1") for place in places)
+    assert all(load(place).summary.origin.endswith("members/seed1") for place in places)
 
 
 def kill(place, count, tmp_path, *words):
@@ -171,7 +171,7 @@ def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp
     folder = go_on(error.value.folder, error.value.overrides, Quiet())
     first, second = (load(place) for place in members(load(folder))[0][:2])
     assert [first.spec["training"]["batch_size"], second.spec["training"]["batch_size"]] == [16, 32]
-    assert {change["reason"] for change in first.summary["changes"]} == {"out of memory"}
+    assert {change["reason"] for change in first.summary.changes} == {"out of memory"}
 
 
 def test_members_cannot_change_on_the_way(spec, tmp_path, at_once):
@@ -191,8 +191,8 @@ def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
     monkeypatch.setattr("improve.engine.training.train.fit", diverging)
     three = load_spec(write_spec(SMALL), ["training.members=3", "training.epochs=1"])
     made = load(begin(three, "e", tmp_path / "runs", Quiet()))
-    assert (made.status, made.summary["diverged"]) == ("finished", ["seed1"])
-    assert made.summary["members"] == ["e/members/seed0", "e/members/seed2"]
+    assert (made.status, made.summary.diverged) == ("finished", ["seed1"])
+    assert made.summary.members == ["e/members/seed0", "e/members/seed2"]
     monkeypatch.setattr("improve.engine.training.train.fit", lambda *work: "diverged")
     with pytest.raises(ImproveError, match="3 of 3 members diverged"):
         begin(three, "e", tmp_path / "runs", Quiet())
@@ -207,10 +207,10 @@ def snapped(tmp_path_factory):
 
 @pytest.mark.backend
 def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(snapped, write_spec, tmp_path):
-    made = load(snapped.parent / load(snapped).summary["snapshots"])
+    made = load(snapped.parent / load(snapped).summary.snapshots)
     assert made.name == "r-snapshots"
-    assert made.summary["members"] == ["r/snapshots/epoch4", "r/snapshots/epoch6"]
-    assert made.summary["snapshots_of"] == "r"
+    assert made.summary.members == ["r/snapshots/epoch4", "r/snapshots/epoch6"]
+    assert made.summary.snapshots_of == "r"
     for place, epochs in zip(members(made)[0], (4, 6), strict=True):
         file = write_spec(RESTARTS.replace("epochs: 7", f"epochs: {epochs}").replace(", snapshots: 2", ""))
         shorter = train(load_spec(file), f"to{epochs}", tmp_path / "runs", Silent())
@@ -220,7 +220,7 @@ def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(sna
         assert all(np.array_equal(end[name], kept[name]) for name in kept)
         # what it says of them is what the run has measured then
         row = load(snapped).history[epochs - 1]
-        assert load(place).summary["validation"]["error"] == pytest.approx(row["validation_error"])
+        assert load(place).summary.validation.error == pytest.approx(row["validation_error"])
     means = np.mean([np.load(place / "predictions" / "test.npz")["probability"] for place in members(made)[0]], axis=0)
     with np.load(made.folder / "predictions" / "test.npz") as arrays:
         assert arrays["probability"] == pytest.approx(means, abs=1e-6)
@@ -233,7 +233,7 @@ def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(sna
 
 def snapshots_of(folder):
     """What the ensemble beside the run is, and the weights of its members."""
-    made = load(folder.parent / load(folder).summary["snapshots"])
+    made = load(folder.parent / load(folder).summary.snapshots)
     weights = [keeping.best_weights(place) for place in members(made)[0]]
     found = {key: value for key, value in content(made.folder).items() if key != "ends"}
     return found | {"weights": [{name: array.tolist() for name, array in one.items()} for one in weights]}
@@ -251,7 +251,7 @@ def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(snapped,
         assert load(folder).status == "stopped"
         words = ("resume", folder)
     resume(folder, [], Silent())
-    assert load(folder).summary["state_sha256"] == load(snapped).summary["state_sha256"]
+    assert load(folder).summary.state_sha256 == load(snapped).summary.state_sha256
     assert snapshots_of(folder) == snapshots_of(snapped)
     assert sorted(place.name for place in folder.parent.iterdir() if place.is_dir()) == ["r", "r-snapshots"]
 
@@ -260,7 +260,7 @@ def test_a_run_that_goes_on_longer_has_later_snapshots_in_the_same_ensemble(snap
     shutil.copytree(snapped.parent, tmp_path / "runs")
     folder = tmp_path / "runs" / "r"
     resume(folder, ["training.epochs=+1"], Silent())
-    assert load(tmp_path / "runs" / "r-snapshots").summary["members"] == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
+    assert load(tmp_path / "runs" / "r-snapshots").summary.members == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
     assert not (tmp_path / "runs" / "r-snapshots-2").exists()
 
 

@@ -45,7 +45,7 @@ def pair(tmp_path_factory):
 
 def test_a_run_with_its_probes_ends_in_the_state_of_one_without(pair):
     full, light = pair
-    assert full.summary["state_sha256"] == light.summary["state_sha256"]
+    assert full.summary.state_sha256 == light.summary.state_sha256
     assert [row["train_error"] for row in full.history] == [row["train_error"] for row in light.history]
 
 
@@ -133,7 +133,7 @@ def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, 
         for name, seed in (("a", 0), ("b", 0), ("c", 5))
     ]
     assert seen == [0, 5]
-    assert [load(folder).summary["state_sha256"] for folder in folders[:2]] == [alone.summary["state_sha256"]] * 2
+    assert [load(folder).summary.state_sha256 for folder in folders[:2]] == [alone.summary.state_sha256] * 2
     assert load(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
 
 

@@ -90,8 +90,8 @@ def whole(spec, data, tmp_path_factory):
 
 def checked_stop(folder, epoch, step):
     found = run.load(folder)
-    assert (found.status, found.summary["epochs"]) == ("stopped", epoch - (step < STEPS))
-    assert "test" not in found.summary  # sealed until the end
+    assert (found.status, found.summary.epochs) == ("stopped", epoch - (step < STEPS))
+    assert not found.has_test  # sealed until the end
 
 
 @pytest.mark.backend
@@ -135,7 +135,7 @@ def done(light, data, tmp_path_factory):
 
 
 def test_a_short_epoch_is_finished_first(stopped):
-    assert run.load(stopped).summary["epochs"] == 2
+    assert run.load(stopped).summary.epochs == 2
 
 
 def pressed(number):
@@ -219,7 +219,7 @@ def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
         found = run.load(folder)
         assert found.status == "stopped"
         assert [row.status for row in compare([folder]).rows] == ["stopped"]
-        if found.history and found.summary.get("best_epoch"):
+        if found.history and found.summary.best_epoch:
             assert "the run stopped" in diagnose(found).notes[0]
     assert content(resume(folder, [], Silent())) == whole
 
@@ -256,7 +256,7 @@ def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(begun):
     assert (folder / "metrics.csv").read_text().startswith(before)
     assert [row["epoch"] for row in found.history] == [1, 2, 3, 4, 5, 6]
     assert [row["learning_rate"] for row in found.history[2:]] == [0.001] * 4
-    changes = {change["path"]: (change["epoch"], change["from"], change["to"]) for change in found.summary["changes"]}
+    changes = {change["path"]: (change["epoch"], change["from"], change["to"]) for change in found.summary.changes}
     assert changes["optimizer.learning_rate"] == (2, 0.01, 0.001)
     assert changes["training.epochs"] == (2, 5, 6)
     assert changes["schedule"][2] == {"name": "constant", "warmup": 0.0}
@@ -299,7 +299,7 @@ def test_a_longer_schedule_goes_on_from_where_the_run_stands(done, tmp_path):
 def test_the_batch_size_can_change_between_epochs(begun):
     resume(begun, ["training.batch_size=50"], Silent())
     found = run.load(begun)
-    assert (found.status, found.summary["epochs"]) == ("finished", 5)
+    assert (found.status, found.summary.epochs) == ("finished", 5)
     steps = [int(row["step"]) for row in csv.DictReader((begun / "steps.csv").open())]
     assert steps == list(range(2 * STEPS + 3 * 4))
 
@@ -331,7 +331,7 @@ def test_a_finished_run_goes_on_only_with_more_to_do(done, tmp_path):
         resume(folder, [], Silent())
     assert refused.value.fix == f"improve resume {folder} training.epochs=+20"
     resume(folder, ["training.epochs=+2"], Silent())
-    assert run.load(folder).summary["epochs"] == 7
+    assert run.load(folder).summary.epochs == 7
 
 
 @pytest.mark.backend
@@ -343,7 +343,7 @@ def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write
         resume(folder, [], Silent())
     resume(folder, ["optimizer.learning_rate=0.01"], Silent())
     found = run.load(folder)
-    assert (found.status, found.summary["epochs"]) == ("finished", 5)
+    assert (found.status, found.summary.epochs) == ("finished", 5)
     assert all(np.isfinite(row["loss"]) for row in found.history)
 
 
@@ -368,8 +368,8 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(done, writ
     )
     second = run.load(train(again, "second", tmp_path / "runs", Silent(), first))
     untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
-    assert second.summary["from"] == str(first)
-    assert second.summary["train"]["error"] < untrained.summary["train"]["error"] - 0.1
+    assert second.summary.origin == str(first)
+    assert second.summary.train.error < untrained.summary.train.error - 0.1
     other = load(write_spec("model: {name: mlp, hidden: [3]}\ndata: digits\n".replace("digits", "{source: digits}")))
     with pytest.raises(ImproveError, match="no kernel of this network has the name and shape"):
         train(other, "fourth", tmp_path / "runs", Silent(), first)
@@ -429,7 +429,7 @@ def test_out_of_memory_goes_on_with_smaller_batches_and_the_same_updates(tmp_pat
     assert processes.ended(processes.command, tmp_path / "said.txt", *words) == 0, (tmp_path / "said.txt").read_text()
     found = run.load(tmp_path / "runs" / "hungry")
     assert (found.spec["training"]["batch_size"], found.spec["optimizer"]["gradient_accumulation_steps"]) == (16, 4)
-    assert {change["reason"] for change in found.summary["changes"]} == {"out of memory"}
+    assert {change["reason"] for change in found.summary.changes} == {"out of memory"}
     assert (
         "out of memory with batches of 64: going on with training.batch_size=32" in (tmp_path / "said.txt").read_text()
     )

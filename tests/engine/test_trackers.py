@@ -201,11 +201,11 @@ def test_mlflow_has_settings_metrics_final_numbers_and_files(both):
     assert run.data.params == {key: str(value) for key, value in flat(found.spec).items()}
     for name in found.history[0].keys() - {"epoch"}:
         assert steps_and_values(client, found, name) == list(enumerate(column(found, name), start=1))
-    assert run.data.metrics["best_validation_error"] == found.summary["validation"]["error"]
-    assert run.data.metrics["best_validation_low"] == found.summary["validation"]["low"]
-    assert run.data.metrics["best_epoch"] == found.summary["best_epoch"]
+    assert run.data.metrics["best_validation_error"] == found.summary.validation.error
+    assert run.data.metrics["best_validation_low"] == found.summary.validation.low
+    assert run.data.metrics["best_epoch"] == found.summary.best_epoch
     assert run.data.tags["improve.folder"] == str(found.folder)
-    assert run.data.tags["improve.state_sha256"] == found.summary["state_sha256"]
+    assert run.data.tags["improve.state_sha256"] == found.summary.state_sha256
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"spec.yaml", "summary.json", "curves.png"}
     spec = Path(client.download_artifacts(run.info.run_id, "spec.yaml"))
     assert spec.read_bytes() == (found.folder / "spec.yaml").read_bytes()
@@ -213,7 +213,7 @@ def test_mlflow_has_settings_metrics_final_numbers_and_files(both):
 
 def test_the_test_error_stays_in_the_run_folder(both):
     found, _, client = both
-    assert found.summary["test"]["error"] >= 0
+    assert found.sealed_test.error >= 0
     assert not [name for name in client.get_run(identity(found)).data.metrics if "test" in name]
     summary = Path(client.download_artifacts(identity(found), "summary.json")).read_text()
     assert set(found.summary) - set(json.loads(summary)) == {"test"}
@@ -277,7 +277,7 @@ def alone(tmp_path_factory):
 @pytest.mark.backend
 def test_trackers_change_nothing_of_what_is_trained(alone, both):
     followed = both[0]
-    assert followed.summary["state_sha256"] == alone.summary["state_sha256"]
+    assert followed.summary.state_sha256 == alone.summary.state_sha256
     assert column(followed, "validation_error") == column(alone, "validation_error")
 
 
@@ -287,7 +287,7 @@ def test_a_tracker_that_is_not_there_harms_no_training(alone, tracked, mlflow_cl
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     found, told = tracked(name="followed", mlflow=True)
     assert found.status == "finished"
-    assert found.summary["state_sha256"] == alone.summary["state_sha256"]
+    assert found.summary.state_sha256 == alone.summary.state_sha256
     assert len(told) == 2
     assert told[0].startswith("MLflow is not told from epoch 1 on; the training goes on")
     assert told[1] == f"MLflow was told 0 epochs of this run and not its end; all of it is in {found.folder}"

@@ -94,18 +94,18 @@ def test_the_errors_are_those_of_the_predictions(small):
         _, labels, probability = arrays(small.folder, part)
         assert (probability.dtype, probability.shape) == (np.float32, (len(labels), 10))
         np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
-        assert (probability.argmax(axis=1) != labels).mean() == small.summary[part]["error"]
+        assert (probability.argmax(axis=1) != labels).mean() == small.summary.part(part).error
         picked = np.log(np.maximum(probability[np.arange(len(labels)), labels], 1e-30))
-        assert -picked.mean() == pytest.approx(small.summary[part]["cross_entropy"], rel=1e-4)
+        assert -picked.mean() == pytest.approx(small.summary.part(part).cross_entropy, rel=1e-4)
 
 
 @pytest.mark.backend
 def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(regularized):
     made = regularized
-    row = made.history[made.summary["best_epoch"] - 1]
+    row = made.history[made.summary.best_epoch - 1]
     for part in ("train", "validation"):
-        assert row[f"{part}_error"] == pytest.approx(made.summary[part]["error"], rel=1e-6)
-        assert row[f"{part}_cross_entropy"] == pytest.approx(made.summary[part]["cross_entropy"], rel=1e-5)
+        assert row[f"{part}_error"] == pytest.approx(made.summary.part(part).error, rel=1e-6)
+        assert row[f"{part}_cross_entropy"] == pytest.approx(made.summary.part(part).cross_entropy, rel=1e-5)
 
 
 @pytest.mark.backend
@@ -131,13 +131,13 @@ def test_the_saved_spec_trains_again_to_the_same_state(regularized):
     first = regularized
     second = run.load(train(load(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
     assert second.name == "r-2"
-    assert second.summary["state_sha256"] == first.summary["state_sha256"]
+    assert second.summary.state_sha256 == first.summary.state_sha256
     assert second.history[-1]["loss"] == first.history[-1]["loss"]
 
 
 @pytest.mark.backend
 def test_another_seed_gives_another_state(fit, plain):
-    assert plain.summary["state_sha256"] != fit(LIGHT, "seed=1").summary["state_sha256"]
+    assert plain.summary.state_sha256 != fit(LIGHT, "seed=1").summary.state_sha256
 
 
 def compiled(spec, images, classes=10):
@@ -251,7 +251,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_what_there_is(fit):
 
 def test_early_stopping_waits_as_long_as_it_is_told(fit):
     made = fit(LIGHT, "training.epochs=60", "training.early_stopping.patience=2")
-    assert made.summary["epochs"] == made.summary["best_epoch"] + 2 < 60
+    assert made.summary.epochs == made.summary.best_epoch + 2 < 60
 
 
 def test_the_first_fifty_steps_are_whole_and_the_rest_is_thinned(fit):
@@ -293,8 +293,8 @@ def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_pa
                 signal.raise_signal(signal.SIGINT)
 
     made = run.load(train(load(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
-    assert (made.status, made.summary["epochs"], len(made.history)) == ("stopped", 3, 3)
-    assert "validation" in made.summary
+    assert (made.status, made.summary.epochs, len(made.history)) == ("stopped", 3, 3)
+    assert made.summary.validation is not None
 
 
 def test_train_as_typed_shows_a_line_per_epoch_and_says_what_to_do_next(improve, write_spec, tmp_path):

@@ -66,8 +66,8 @@ def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walke
     assert first.recovered > 0.3
     assert story.epochs <= BUDGET.epochs
     end = ending(story)
-    assert end.best.summary["validation"]["error"] < load(story.folder / "00").summary["validation"]["error"] - 0.3
-    assert "test" in end.best.summary
+    assert end.best.summary.validation.error < load(story.folder / "00").summary.validation.error - 0.3
+    assert end.best.has_test
 
 
 def test_the_test_part_is_opened_once_and_for_the_winner_only(walked):
@@ -83,7 +83,7 @@ def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     _, story = walked
     end = ending(story)
     again = train.train(load_spec(story.folder / "best.yaml", []), "again", tmp_path, Quiet())
-    assert load(again).summary["state_sha256"] == end.best.summary["state_sha256"]
+    assert load(again).summary.state_sha256 == end.best.summary.state_sha256
 
 
 @pytest.mark.backend

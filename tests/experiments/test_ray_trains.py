@@ -90,7 +90,7 @@ def test_a_sweep_on_two_nodes_gives_each_run_as_train_would(swept, second, tmp_p
     for point, name in zip(grid(made)[::3], names(made, grid(made))[::3], strict=True):
         alone = run.load(train(point.spec, "alone", tmp_path / "alone", Silent()))
         there = run.load(folder / f"{name}-seed0")
-        assert there.summary["state_sha256"] == alone.summary["state_sha256"]
+        assert there.summary.state_sha256 == alone.summary.state_sha256
         assert there.fingerprint == alone.fingerprint
     rows = log_of(folder)
     assert Counter(row["event"] for row in rows) == {"driver": 1, "there": 1, "begun": 4, "done": 4}

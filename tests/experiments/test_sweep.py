@@ -524,7 +524,7 @@ def test_a_judge_that_was_right_before_a_kill_is_not_asked_to_train_again(planne
     half = make_run(f"s/{member.name}", spec=member.spec.complete(), history=[0.5, 0.5], status="running")
     assert walker.over(member, half)
     kept = run.load(half.folder)
-    assert (kept.status, kept.summary["stopped_because"]) == ("stopped", "others were better")
+    assert (kept.status, kept.summary.stopped_because) == ("stopped", "others were better")
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7])

@@ -95,7 +95,7 @@ def test_killed_twice_a_grid_has_each_run_once_as_if_trained_alone(command, writ
     for number in (0, 4):  # the one that was killed first, and one of another shape
         point = grid(made)[number]
         alone = train(point.spec, "alone", tmp_path / "alone", Silent())
-        assert found[f"{names(made, grid(made))[number]}-seed0"] == run.load(alone).summary["state_sha256"]
+        assert found[f"{names(made, grid(made))[number]}-seed0"] == run.load(alone).summary.state_sha256
 
 
 def test_hyperband_stops_what_is_worse_and_says_so(command):
@@ -111,9 +111,9 @@ def test_hyperband_stops_what_is_worse_and_says_so(command):
     for trial in pruned:
         made = run.load(folder / trial["runs"][0])
         assert made.status == "stopped"
-        assert made.summary["stopped_because"] == trial["cause"]
+        assert made.summary.stopped_because == trial["cause"]
         assert len(made.history) < 9
-        assert "test" not in made.summary
+        assert not made.has_test
     process, _ = command(*words)
     again = json.loads(process.communicate(timeout=200)[0])
     assert again["trials"] == found["trials"]
@@ -182,7 +182,7 @@ def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, 
     assert sorted(found) == ["seed1", "seed2", "seed3"]
     assert watcher.begun_before_any_epoch == 2
     alone = run.load(train(specs["seed3"], "alone", tmp_path / "alone", Silent()))
-    assert run.load(found["seed3"]).summary["state_sha256"] == alone.summary["state_sha256"]
+    assert run.load(found["seed3"]).summary.state_sha256 == alone.summary.state_sha256
 
 
 def test_a_signal_stops_both_workers(command):
@@ -194,7 +194,7 @@ def test_a_signal_stops_both_workers(command):
     assert process.returncode == 75
     assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
     stopped = [run.load(place) for place in folder.glob("*-seed0")]
-    assert [made.summary.get("signal") for made in stopped] == ["SIGTERM"] * 2
+    assert [made.summary.signal for made in stopped] == ["SIGTERM"] * 2
 
 
 def test_a_model_of_the_users_own_that_fails_is_a_failure_with_its_place(trials, write_spec, tmp_path):

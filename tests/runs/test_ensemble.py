@@ -66,8 +66,8 @@ def test_an_ensemble_can_be_worse_than_its_best_member_in_both_numbers(predicted
     assert round(found.mean.error, 4) == 0.6667
     assert (found.ensemble.error, round(found.ensemble.cross_entropy, 3)) == (0.5, 1.012)
     assert (found.against.value, found.against.p, found.against.n) == (0.5, 1.0, 2)
-    assert made.summary["validation"]["error"] == 0.5
-    assert round(made.summary["validation"]["cross_entropy"], 3) == 1.012
+    assert made.summary.validation.error == 0.5
+    assert round(made.summary.validation.cross_entropy, 3) == 1.012
 
 
 def test_images_are_matched_by_their_ids(predicted, tmp_path):
@@ -83,14 +83,14 @@ def test_images_are_matched_by_their_ids(predicted, tmp_path):
 def test_an_ensemble_is_a_run_whose_members_are_named_by_their_way_from_the_runs_folder(predicted, tmp_path):
     folders = [predicted("a", [0.9, 0.4]), predicted("b", [0.8, 0.7])]
     made = load(ensemble(folders, tmp_path / "runs", "both"))
-    assert (made.status, made.summary["members"], made.summary["best_member"]) == ("finished", ["a", "b"], "b")
+    assert (made.status, made.summary.members, made.summary.best_member) == ("finished", ["a", "b"], "b")
     assert members(made) == (folders, [0.5, 0.5])
     assert made.fingerprint == load(folders[0]).fingerprint
-    assert (made.summary["parameters"], made.summary["seconds"]) == (2000, 25.0)
+    assert (made.summary.parameters, made.summary.seconds) == (2000, 25.0)
     assert made.spec["training"]["members"] == 2
     assert (made.folder / "spec.yaml").read_text().startswith("# an ensemble of 2 runs")
     elsewhere = load(ensemble(folders, tmp_path / "others", "both"))
-    assert elsewhere.summary["members"] == ["../runs/a", "../runs/b"]
+    assert elsewhere.summary.members == ["../runs/a", "../runs/b"]
     assert [folder.resolve() for folder in members(elsewhere)[0]] == folders
     rows = list(csv.DictReader((tmp_path / "runs" / ".evaluations.csv").open()))
     assert [(row["run"], row["part"]) for row in rows] == [("both", "validation")]
@@ -181,9 +181,9 @@ def test_greedy_weights_are_kept_and_make_the_mean(predicted, tmp_path):
     rights = {"a": (0.95, 0.1), "b": (0.1, 0.95), "c": (0.1, 0.1)}
     folders = [predicted(name, right) for name, right in rights.items()]
     made = load(ensemble(folders, tmp_path / "runs", "e", greedy=True))
-    assert (made.summary["weights"], made.summary["left_out"]) == ({"a": 0.5, "b": 0.5}, ["c"])
+    assert (made.summary.weights, made.summary.left_out) == ({"a": 0.5, "b": 0.5}, ["c"])
     assert members(made) == (folders[:2], [0.5, 0.5])
-    assert made.summary["parameters"] == 2000  # who is left out costs nothing
+    assert made.summary.parameters == 2000  # who is left out costs nothing
     with np.load(made.folder / "predictions" / "train.npz") as arrays:
         assert arrays["probability"][:, 0] == pytest.approx([0.525, 0.525])
     found = report(made)
@@ -257,12 +257,12 @@ def test_an_ensemble_of_any_golden_run_is_diagnosed_without_the_evidence_of_its_
         with pytest.raises(UsageError, match=r"there is no nets.py in"):
             ensemble(folders, tmp_path, "e")
         (folders[0] / "nets.py").write_text("")
-    if "validation" not in golden.summary:
+    if golden.summary.validation is None:
         with pytest.raises(UsageError, match="has no results yet"):
             ensemble(folders, tmp_path, "e")
         return
     made = load(ensemble(folders, tmp_path, "e"))
-    assert made.summary["validation"]["error"] == golden.summary["validation"]["error"]
+    assert made.summary.validation.error == golden.summary.validation.error
     found = diagnose(made)
     assert found.gaps == diagnose(golden).gaps
     assert {"layers", "kernels"} <= {need for _, needs in found.unchecked for need in needs.split(", ")}
@@ -380,4 +380,4 @@ def test_gathering_needs_train_and_validation_and_takes_the_rest_where_all_have_
 def test_an_ensemble_has_a_cost_where_its_members_have_one(predicted, tmp_path):
     """Two images of class a, one of them wrong: an error there costs 10, and nothing else is asked."""
     folders = [predicted(name, (0.9, 0.2), spec={"diagnosis": {"cost": {"a": 10}}}) for name in "xy"]
-    assert load(ensemble(folders, tmp_path, "both")).summary["validation"]["cost"] == 0.5
+    assert load(ensemble(folders, tmp_path, "both")).summary.validation.cost == 0.5

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from improve.runs import files
 from improve.errors import ImproveError, UsageError
 from improve.runs import run
 from improve.spec.spec import Spec
@@ -59,17 +60,17 @@ def test_a_damaged_run_is_named(make_run):
 
 
 def test_numbers_that_are_not_finite_become_null(tmp_path):
-    run.write_json(tmp_path / "x.json", {"a": float("nan"), "b": [float("inf"), 1.0]})
+    files.write_json(tmp_path / "x.json", {"a": float("nan"), "b": [float("inf"), 1.0]})
     assert (tmp_path / "x.json").read_text().split() == ["{", '"a":', "null,", '"b":', "[", "null,", "1.0", "]", "}"]
 
 
 def test_arrays_are_written_whole(tmp_path):
-    run.write_arrays(tmp_path / "a.npz", {"x": np.arange(3)})
+    files.write_arrays(tmp_path / "a.npz", {"x": np.arange(3)})
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
         assert list(arrays["x"]) == [0, 1, 2]
 
 
 def test_half_a_pair_of_surrogates_in_a_damaged_summary_is_written_as_it_was_read(tmp_path):
-    run.write_json(tmp_path / "x.json", json.loads('{"status": "\\ud800"}'))
+    files.write_json(tmp_path / "x.json", json.loads('{"status": "\\ud800"}'))
     assert json.loads((tmp_path / "x.json").read_text()) == {"status": "\ud800"}

@@ -122,10 +122,10 @@ def test_a_run_with_a_cost_writes_it_down_and_its_best_epoch_is_the_cheapest(fit
     )
     costs = [row["validation_cost"] for row in run.history]
     assert len(costs) == 4
-    assert run.summary["validation"]["cost"] == pytest.approx(min(costs), abs=1e-6)
-    assert run.history[run.summary["best_epoch"] - 1]["validation_cost"] == min(costs)
+    assert run.summary.validation.cost == pytest.approx(min(costs), abs=1e-6)
+    assert run.history[run.summary.best_epoch - 1]["validation_cost"] == min(costs)
     for part in ("train", "validation", "test"):
-        found = run.summary[part]
+        found = run.summary.part(part)
         assert found["cost_low"] <= found["cost"] <= found["cost_high"]
 
 
