@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# two processes of tests; what shares a run stays in one
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+# two processes of tests; those of a file, which share their runs, stay in one
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 DEV := ruff mypy pytest pytest-xdist hypothesis jsonschema statsmodels types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean

@@ -108,7 +108,6 @@ def runs(tmp_path_factory):
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 @pytest.mark.parametrize("spec", ["plain", "rich"])
 def test_every_step_on_two_devices_has_the_loss_and_the_gradient_of_one(runs, spec):
     one, two = runs / f"{spec}_one", runs / f"{spec}_all"
@@ -123,7 +122,6 @@ def test_every_step_on_two_devices_has_the_loss_and_the_gradient_of_one(runs, sp
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_a_run_says_on_how_many_devices_it_was_trained(runs):
     used = {name: json.loads((runs / name / "environment.json").read_text())["devices"]
             for name in ("plain_one", "plain_all", "dropout_2")}  # fmt: skip
@@ -132,7 +130,6 @@ def test_a_run_says_on_how_many_devices_it_was_trained(runs):
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_dropout_draws_as_one_device_on_jax_and_for_each_device_on_tensorflow(runs):
     losses = [column(runs / name, "loss") for name in ("dropout_one", "dropout_2")]
     if keras.backend.backend() == "jax":
@@ -144,7 +141,6 @@ def test_dropout_draws_as_one_device_on_jax_and_for_each_device_on_tensorflow(ru
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_stopped_within_an_epoch_on_two_devices_it_goes_on_to_the_identical_end(runs):
     whole, stopped = (json.loads((runs / name / "summary.json").read_text()) for name in ("dropout_2", "stopped"))
     assert (whole["status"], stopped["status"]) == ("finished", "finished")
@@ -156,7 +152,6 @@ def test_stopped_within_an_epoch_on_two_devices_it_goes_on_to_the_identical_end(
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_more_devices_than_there_are_is_refused_before_there_is_a_folder(runs):
     assert "training.devices: 3, and" in (said := (runs / "said.txt").read_text())
     assert "finds 2 here" in said
@@ -166,7 +161,6 @@ def test_more_devices_than_there_are_is_refused_before_there_is_a_folder(runs):
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_a_batch_that_leaves_a_device_without_an_image_is_refused_where_that_cannot_be(runs):
     code, said = json.loads((runs / "codes.json").read_text())[9], (runs / "said.txt").read_text()
     if keras.backend.backend() == "jax":  # each computes the whole of it
@@ -180,7 +174,6 @@ def test_a_batch_that_leaves_a_device_without_an_image_is_refused_where_that_can
 
 @pytest.mark.trains
 @pytest.mark.backend
-@pytest.mark.xdist_group("devices")
 def test_what_was_trained_on_two_devices_goes_on_and_is_used_on_one(runs, improve):
     code, _, said = improve("resume", runs / "plain_all", "training.devices=one", "training.epochs=+1")
     assert (code, "2 devices so far, 1 from here on" in said) == (0, True), said

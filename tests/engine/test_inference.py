@@ -23,7 +23,7 @@ from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load_spec
 from improve.statistics.intervals import Rate
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("inference")]
+pytestmark = pytest.mark.trains
 
 SMALL = """\
 data: {source: digits, subset: 700, normalize: mean_image}

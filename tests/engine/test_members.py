@@ -21,7 +21,7 @@ from improve.runs.ensemble import members
 from improve.runs.run import load
 from improve.spec.reading.load import load_spec
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("members")]
+pytestmark = pytest.mark.trains
 
 SMALL = """\
 data: {source: digits, subset: 400, split: 50/25/25}

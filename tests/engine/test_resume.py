@@ -24,7 +24,7 @@ from improve.interrupt import BrokenOff
 from improve.runs import run
 from improve.spec.reading.load import load_spec
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.trains
 
 SMALL = """\
 data: {source: digits, subset: 400, split: 50/25/25}

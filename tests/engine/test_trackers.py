@@ -21,7 +21,7 @@ from improve.spec.reading.flatten import scalar_settings
 from improve.spec.reading.load import load_spec
 from improve.views.terminal.training import TerminalWatcher
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("trackers")]
+pytestmark = pytest.mark.trains
 
 TINY = """
 data: {source: digits, subset: 300}

@@ -18,7 +18,7 @@ from improve.lazy import keras
 from improve.runs import run
 from improve.spec.reading.load import load_spec
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("train")]
+pytestmark = pytest.mark.trains
 
 SMALL = """\
 data: {source: digits, subset: 600}

@@ -13,7 +13,7 @@ from improve.interrupt import BrokenOff
 from improve.runs.run import load
 from improve.spec.reading.load import load_spec
 
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("auto")]
+pytestmark = pytest.mark.trains
 
 BUDGET = Budget(epochs=22)
 SLOW = """\

@@ -179,6 +179,7 @@ def pressed(history, real=History.record_steps):
 
 
 @pytest.mark.trains
+@pytest.mark.backend
 def test_the_command_trains_writes_and_goes_on_where_it_was_stopped(improve, write_spec, tmp_path, monkeypatch):
     arguments = ("learning-curve", write_spec(TINY), "--runs", tmp_path / "runs", "--seeds", 2)
     code, out, err = improve(*arguments)

@@ -28,7 +28,7 @@ import cluster
 from cluster import log_of, raylets
 
 pytest.importorskip("ray")
-pytestmark = [pytest.mark.trains, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.trains
 
 TINY = """\
 data: {source: digits, subset: 300, split: 50/25/25}
