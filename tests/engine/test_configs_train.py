@@ -53,7 +53,7 @@ def cases():
 
 def fewer_skies(file):
     """Overrides for images that are drawn: thousands take seconds."""
-    data = load(file).complete()["data"]
+    data = load_spec(file).complete()["data"]
     places = {"data.source": data["source"], "data.target.source": (data["target"] or {}).get("source") or {}}
     drawn = {place: source for place, source in places.items() if source.get("name") == "peacetopia"}
     counts = ("images", "validation", "test")
