@@ -9,6 +9,7 @@ from improve.diagnosis import findings
 from improve.diagnosis.bias_variance import components
 from improve.diagnosis.diagnose import diagnose, errors_of
 from improve.diagnosis.findings.rule import Case
+from improve.runs.test_part import open_test
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
 RULES = {rule.code: rule for rule in findings.ORDER}
@@ -100,7 +101,7 @@ def bad(spec=None, **changes) -> dict[str, Any]:
 
 
 def case_of(run, test=False) -> Case:
-    errors = errors_of(run, test) if run.summary.validation is not None else None
+    errors = errors_of(run, open_test(run) if test else None) if run.has_result else None
     return Case(errors, components(errors) if errors else None, run)
 
 
@@ -110,5 +111,5 @@ def look(run, code, test=False):
     return None if any(rule.unseen(case)) else rule().look(case)
 
 
-def codes(run, **options):
-    return [finding.code for finding in diagnose(run, **options).findings]
+def codes(run, test=False):
+    return [finding.code for finding in diagnose(run, open_test(run) if test else None).findings]

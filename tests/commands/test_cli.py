@@ -147,6 +147,7 @@ def test_compare_shows_the_test_error_only_when_asked_and_warns(improve, make_ru
 
 def test_list_and_explain_know_every_entry(improve):
     from improve.diagnosis.findings import ORDER
+    from improve.diagnosis.glossary import explain
     from improve.spec.spec import SHELVES
 
     out = improve("list")[1]
@@ -155,10 +156,12 @@ def test_list_and_explain_know_every_entry(improve):
         for entry in parts:
             assert entry.key() in out
             assert entry.key() in listed
-            assert improve("explain", entry.key())[0] == 0
+            assert explain(entry.key())
+        assert improve("explain", parts[0].key())[0] == 0
     for rule in ORDER:
-        assert rule.title in improve("explain", rule.code)[1]
-        assert rule.title in improve("explain", rule.name)[1]
+        assert rule.title in explain(rule.code)
+        assert rule.title in explain(rule.name)
+    assert ORDER[0].title in improve("explain", ORDER[0].code)[1]
     both = improve("explain", "avoidable", "bias")[1]
     assert "training error − human error" in both
     assert "T19" in both

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence_data import bad, kernels, look, start
+from evidence_data import bad, codes, kernels, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
 from improve.runs.schema import Start, fault
@@ -11,10 +11,6 @@ from run_folder import part
 from worked_examples import EXAMPLES
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}
-
-
-def codes(run, **options):
-    return [finding.code for finding in diagnose(run, **options).findings]
 
 
 def only(run, code, **options):

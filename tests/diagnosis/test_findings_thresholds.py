@@ -8,6 +8,7 @@ from improve.diagnosis import findings
 from improve.diagnosis.comparison.configurations import over_seeds
 from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED
 from improve.diagnosis.diagnose import diagnose
+from improve.runs.test_part import open_test
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 from improve.statistics.significance import mcnemar
@@ -58,12 +59,14 @@ def test_a_finding_speaks_on_one_side_of_its_limits_only_and_says_what_helps(tmp
                 finding = look(run, code, sweep.test)
                 assert (finding is not None and finding.status == SURE.get(code, "found")) is found, finding
                 for change in finding.changes if finding else ():
-                    after = with_setting(run.spec, change.path.split("."), change.value)
+                    after = with_setting(run.spec, change.path, change.value)
                     Spec.model_validate(after)
                     assert not found or after != run.spec, change
                 if found:
                     assert_it_says_its_numbers(finding)
-                    assert_it_is_in_the_diagnosis(finding, diagnose(run, sweep.test).findings)
+                    assert_it_is_in_the_diagnosis(
+                        finding, diagnose(run, open_test(run) if sweep.test else None).findings
+                    )
 
 
 def assert_it_says_its_numbers(finding):

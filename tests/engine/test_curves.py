@@ -22,7 +22,7 @@ def drawn(monkeypatch, tmp_path):
             clock.now += cost if found else first  # matplotlib is loaded
             found.append(len(rows))
 
-        monkeypatch.setattr(curves.figure, "draw_curves", draw)
+        monkeypatch.setattr(curves, "draw_curves", draw)
         made = curves.Curves(tmp_path, history, SimpleNamespace(changes=[]))
         for epoch in range(1, epochs + 1):
             clock.now += seconds

@@ -10,6 +10,7 @@ from improve.experiments.auto.explore import knobs_around, points_to_explore
 from improve.experiments.auto.journal import DROPPED, FAILED, AutoStep, Journal, Tried
 from improve.experiments.auto.rate_check import moved_into_range
 from improve.experiments.lr_range import RateRange, RateSweep
+from improve.runs.schema import Summary
 from improve.spec.identity import experiment_identity
 from improve.spec.reading.flatten import setting
 from improve.spec.spec import Spec
@@ -98,7 +99,7 @@ class Lane:
             {"epoch": n, "validation_error": e, "validation_cross_entropy": e} for n, e in enumerate(curve or [], 1)
         ]
         made = self.made[name] = self.made.get(name) or self.make_run(name, status=status)
-        return replace(made, history=tuple(rows), summary={"status": status, "error": "out of memory"})
+        return replace(made, history=tuple(rows), summary=Summary(status=status, error="out of memory"))
 
 
 @pytest.fixture
