@@ -68,7 +68,7 @@ def pair(digits):
     root = digits.folder.parent
     other = fitted(root.parent, SMALL, "r2", "seed=1", "training.epochs=1", "data.split=60/20/20")
     shutil.copytree(digits.folder, root / "both", ignore=shutil.ignore_patterns("state", "evidence"))
-    summary = {**digits.summary, "name": "both", "members": [digits.name, other.name]}
+    summary = {**run.summary_as_written(digits.folder), "name": "both", "members": [digits.name, other.name]}
     summary["weights"] = {digits.name: 0.75, other.name: 0.25}
     run.write_summary(root / "both", summary)
     return run.load(root / "both")

@@ -18,7 +18,7 @@ from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import members
-from improve.runs.run import load
+from improve.runs.run import load, summary_as_written
 from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
@@ -68,7 +68,8 @@ def spec(write_spec):
 def content(folder):
     """All of an ensemble that does not hang on the clock, and the end states of its members."""
     made = load(folder)
-    kept = {key: made.summary.get(key) for key in ("status", "members", "train", "validation", "test", "best_member")}
+    summary = summary_as_written(made.folder)
+    kept = {key: summary.get(key) for key in ("status", "members", "train", "validation", "test", "best_member")}
     for part in sorted((folder / "predictions").iterdir()):
         with np.load(part) as arrays:
             kept[part.name] = {name: arrays[name].tolist() for name in arrays.files}

@@ -168,7 +168,7 @@ def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
     assert stop.value.signal is number
     assert stop.value.__notes__ == [f"go on   improve resume {tmp_path / 'r'}"]
     summary = run.load(tmp_path / "r").summary
-    assert (summary["status"], summary["signal"]) == ("stopped", number.name)
+    assert (summary.status, summary.signal) == ("stopped", number.name)
     assert content(resume(tmp_path / "r", [], Silent())) == whole
 
 

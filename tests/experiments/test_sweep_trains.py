@@ -129,7 +129,7 @@ def test_a_signal_stops_the_trial_in_hand_as_train_does(command, number, code):
     assert process.returncode == code
     assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
     summary = run.load(folder / "learning_rate0.001-seed0").summary
-    assert (summary["status"], summary["signal"]) == ("stopped", number.name)
+    assert (summary.status, summary.signal) == ("stopped", number.name)
 
 
 def pid(local, worker=0):

@@ -139,7 +139,7 @@ def test_a_run_with_a_cost_writes_it_down_and_its_best_epoch_is_the_cheapest(fit
     assert run.summary.validation.cost == pytest.approx(min(costs), abs=1e-6)
     assert run.history[run.summary.best_epoch - 1]["validation_cost"] == min(costs)
     for part in ("train", "validation", "test"):
-        found = run.summary.part(part)
+        found = run_folder.summary_as_written(run.folder)[part]
         assert found["cost_low"] <= found["cost"] <= found["cost_high"]
 
 
