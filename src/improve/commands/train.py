@@ -104,13 +104,13 @@ def train_and_show(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_
     """Train, and say what came of it."""
     from improve.engine.trackers.tracker import Tee
     from improve.engine.training.resources import OutOfMemoryError
-    from improve.runs.run import load
+    from improve.runs.run import load_run
     from improve.views.terminal.training import TerminalWatcher
 
     terminal = TerminalWatcher(quiet)
     watcher = Tee(terminal, trackers, terminal.warn)
     try:
-        made = load(work(watcher))
+        made = load_run(work(watcher))
     except OutOfMemoryError as error:
         terminal.close()
         watcher.close()

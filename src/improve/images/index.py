@@ -19,11 +19,11 @@ UNREAD: Line = (-1, 0, 0), ""
 Index = dict[str, tuple[int, int, int, str]]  # by file: its stamp and digest
 
 
-def digest(data: bytes) -> str:
+def bytes_digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def contents(file: str) -> tuple[Stamp, bytes]:
+def stamped_bytes(file: str) -> tuple[Stamp, bytes]:
     """All bytes of a file, and its stamp from before. Raises BadImage where it cannot be read, or should not be."""
     try:
         number = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # open() would make half as many calls again
@@ -61,10 +61,10 @@ def _stamp(file: str) -> Stamp:
 
 def _read(file: str) -> Line:
     try:
-        stamp, data = contents(file)
+        stamp, data = stamped_bytes(file)
     except BadImage:
         return UNREAD
-    return stamp, digest(data)
+    return stamp, bytes_digest(data)
 
 
 def index_of(files: tuple[str, ...], found: list[Line], began: int) -> Index:

@@ -57,7 +57,7 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
 
     Raises UsageError, with nothing left behind, where they were not measured on the same images.
     """
-    name, found = run.checked_name(name), [run.load(folder) for folder in folders]
+    name, found = run.checked_name(name), [run.load_run(folder) for folder in folders]
     parts = gather(found)
     if test and "test" not in parts:
         raise UsageError("these runs have no test part in common", fix="leave --test out")
@@ -222,7 +222,7 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
             file.unlink(missing_ok=True)  # of one that was made here before
     if (runs[0].folder / "environment.json").is_file():
         shutil.copyfile(runs[0].folder / "environment.json", folder / "environment.json")
-    spec = run.load(folder).spec
+    spec = run.load_run(folder).spec
     classes = tuple(runs[0].environment.data.classes)
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)
     reached = {name: numbers(means[name], parts[name].label, costs) for name in parts}

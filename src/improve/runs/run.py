@@ -19,9 +19,9 @@ from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
 from improve.runs import files, lock
 from improve.runs.begin import new_folder
-from improve.runs.evidence import Evidence, bounded
+from improve.runs.evidence import Evidence, bounded_number
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
-from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed
+from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed_record
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.validate import spec_of_tree
 from improve.spec.spec import Spec
@@ -70,7 +70,7 @@ class Run:
         """The run whose diagnosis advised this one; None where nobody did, or it is gone or damaged."""
         advice = self.neighbourhood.advice
         with contextlib.suppress(ImproveError):
-            return load(self.folder.parent / advice["run"], history=False) if advice else None
+            return load_run(self.folder.parent / advice["run"], history=False) if advice else None
         return None
 
     @property
@@ -180,7 +180,7 @@ def write_failure(folder: Path, error: BaseException) -> None:
         update_summary(folder, told)
 
 
-def load(folder: str | Path, history: bool = True) -> Run:
+def load_run(folder: str | Path, history: bool = True) -> Run:
     """Read a run, its epochs where `history` is wanted. Raises ImproveError where `folder` is none, or is damaged."""
     folder = Path(folder)
     if not os.path.isdir(folder):  # unlike Path.is_dir it is False for what cannot be a name
@@ -217,7 +217,7 @@ def complete(tree: yamlfile.Tree) -> dict[str, Any]:
 def read_record(file: Path, kind: type[Kind]) -> Kind:
     """Raises ValueError, with the file's name, for what it should not hold."""
     try:
-        return parsed(kind, json.loads(file.read_text(encoding="utf-8")))
+        return parsed_record(kind, json.loads(file.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from error
 
@@ -241,7 +241,7 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
 
 
 def read_epoch(row: Mapping[str, str | None]) -> dict[str, float]:
-    numbers = {key: bounded(float(value)) for key, value in row.items() if key and value}
+    numbers = {key: bounded_number(float(value)) for key, value in row.items() if key and value}
     errors = [name for name in numbers if name.endswith("_error") and not 0 <= numbers[name] <= 1]
     if errors:
         raise ValueError(f"{errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")

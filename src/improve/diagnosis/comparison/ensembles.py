@@ -73,7 +73,7 @@ def ensemble_report(made: Run, test: bool = False) -> Report:
     """
     folders, weights = members(made)
     left_out = [made.folder.parent / name for name in made.summary.left_out]
-    found = [run.load(folder) for folder in (*folders, *left_out)]
+    found = [run.load_run(folder) for folder in (*folders, *left_out)]
     weights = [*weights, *(0.0 for _ in left_out)]
     parts = gather(found)
     if test and "test" not in parts:

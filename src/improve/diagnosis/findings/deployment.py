@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from improve.diagnosis.bias_variance import SLACK, Gap, judge
+from improve.diagnosis.bias_variance import SLACK, Gap, gap_between
 from improve.diagnosis.findings.indicators import errs_more
-from improve.diagnosis.findings.rule import Case, Finding, Rule, points
+from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import holm
@@ -30,7 +30,7 @@ def field_gap(case: Case) -> Gap | None:
     field = field_rate(case)
     if field is None or case.errors is None:
         return None
-    return judge(field, case.errors.test or case.errors.validation, case.errors, share=False)
+    return gap_between(field, case.errors.test or case.errors.validation, case.errors, share=False)
 
 
 class FieldError(Rule):
@@ -49,7 +49,7 @@ class FieldError(Rule):
             return None
         known = field.value - gap.value
         return self.found(
-            f"{100 * field.value:.1f} % in the field, {100 * known:.1f} % here: {points(gap)} apart",
+            f"{100 * field.value:.1f} % in the field, {100 * known:.1f} % here: {gap_points(gap)} apart",
             harm=gap.value,
             evidence={"field": field.value, "known": known, "low": gap.low, "high": gap.high, "n": field.n},
             rivals=("M1", "S1"),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
-from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernels, modes_ratio, penalty_share
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
@@ -44,7 +44,7 @@ class OverRegularized(Rule):
         if found is None or case.to_win < case.gaps.variance.value:
             return None
         return self.found(
-            f"{found.says}; {fit(case)}",
+            f"{found.says}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"penalty_share": penalty_share(case), "modes": modes_ratio(case)},
             changes=(found.change,),
@@ -84,7 +84,7 @@ def dropout(case: Case) -> Iterator[Brake]:
 
 def decay(case: Case) -> Iterator[Brake]:
     given = case.setting("optimizer.weight_decay") or 0.0
-    norms = [columns["weight_norm"].tolist() for columns in kernels(case)]
+    norms = [columns["weight_norm"].tolist() for columns in kernel_columns(case)]
     left = [norm[-1] / max(norm[0], 1e-30) for norm in norms]
     if given >= DECAY and left and min(left) < SHRUNK:
         yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size",

@@ -9,7 +9,7 @@ from itertools import pairwise
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, another_network, gentle_dropout, lower_rate, usual_rate
 from improve.diagnosis.findings.indicators import chance_level, data_loss, largest_update
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, points
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.significance import binomial_tail
 
@@ -234,7 +234,7 @@ class EvaluationTooSmall(Rule):
         rate = rates.get(larger)
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
         settle = settling(gap.needed, larger)
-        return f"the gap of {points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
+        return f"the gap of {gap_points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
 
 
 def settling(count: int | None, larger: str) -> str:

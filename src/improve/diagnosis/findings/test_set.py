@@ -7,7 +7,7 @@ import math
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.mismatch import differences
 from improve.diagnosis.findings.readable import larger_validation
-from improve.diagnosis.findings.rule import Case, Finding, Rule, above, points
+from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points, gap_sentence
 from improve.diagnosis.findings.validation import DROP
 from improve.statistics.significance import expected_optimism
 
@@ -49,7 +49,7 @@ class ValidationOverfit(Rule):
         gap = test_gap(case)
         if gap is None or case.errors is None or case.errors.test is None or shifted(case):
             return None
-        said = above("test", case.errors.test, gap, "the validation error")
+        said = gap_sentence("test", case.errors.test, gap, "the validation error")
         told = f"; {tried(case)} specs were judged by it, which is worth {100 * optimism(case):.1f} points"
         return self.found(
             said + (told if tried(case) > 1 else ""),
@@ -85,7 +85,7 @@ class TestShift(Rule):
         gap = test_gap(case)
         words = ", ".join(f"{what} by {size:+.1f} sd" for what, size in differing.items())
         return self.found(
-            f"test images differ from validation images: {words}" + (f"; the gap is {points(gap)}" if gap else ""),
+            f"test images differ from validation images: {words}" + (f"; the gap is {gap_points(gap)}" if gap else ""),
             harm=gap.value if gap else 0.0,
             evidence={"differing": differing, "gap": gap._asdict() if gap else None},
             confirm="look at 20 images of each; improve diagnose --test measures what it costs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from improve.diagnosis.findings.edits import augmented, gentle_augmentation
+from improve.diagnosis.findings.edits import gentle_augmentation, with_augmentation
 from improve.diagnosis.findings.indicators import errs_more, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
 from improve.lazy import np
@@ -104,7 +104,7 @@ class WeakClasses(Rule):
         """A rare image that is shown often is learned by heart, unless it is varied. Measured on digits, the rarest
         class with 2 % of its images, 2 seeds: validation error 24.5 % as it was, 13.9 % balanced, 8.1 % with both."""
         why = "every class is shown equally often"
-        varied = () if case.setting("augmentation") else augmented(case, gentle_augmentation(case), why).edits
+        varied = () if case.setting("augmentation") else with_augmentation(case, gentle_augmentation(case), why).edits
         balanced = Change("training.sampling", "balanced", f"{why}, in more ways" if varied else why, varied)
         weighed = Change("training.class_weights", "balanced", "errors on rare classes weigh more")
         return tuple(change for change in (balanced, weighed) if case.setting(change.path) != "balanced")

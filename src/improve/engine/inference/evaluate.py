@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.diagnosis.bias_variance import Gap, judge
+from improve.diagnosis.bias_variance import Gap, gap_between
 from improve.diagnosis.diagnose import errors_of
-from improve.engine.data.image_statistics import Census, census, hashes
+from improve.engine.data.image_statistics import ImageStatistics, image_hashes, image_statistics
 from improve.engine.inference.distribution_shift import Apart, Classes, classes_apart, looks_apart
 from improve.engine.inference.field_data import Field
 from improve.engine.inference.predictor import Predictor
@@ -123,7 +123,10 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     wrong = predictor.probabilities(field.images).argmax(axis=1) != field.labels
     error, part = Rate(float(wrong.mean()), len(wrong)), "test" if test else "validation"
     known = (errors.test if test else None) or errors.validation
-    looks, judged = census(field.images, field.labels, len(field.class_names)), Evidence(found.folder).best(part)
+    looks, judged = (
+        image_statistics(field.images, field.labels, len(field.class_names)),
+        Evidence(found.folder).best(part),
+    )
     measured = {what: evidence.images.get(f"{part}_{what}", np.zeros(0)) for what in LOOKS}
     return Evaluation(
         found,
@@ -132,7 +135,7 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
         error,
         part,
         known,
-        judge(error, known, errors, share=False),
+        gap_between(error, known, errors, share=False),
         also_in,
         looks_apart({what: looks.arrays()[what] for what in LOOKS}, measured),
         classes_apart(field.class_names, field.labels, judged.label, judged.wrong) if judged else None,
@@ -148,7 +151,7 @@ def evidence_of(predictor: Predictor) -> Evidence:
 
 def new_images(field: Field, evidence: Evidence, data: str, test: bool) -> tuple[Field, dict[str, int]]:
     """Without those that were trained on; how many are in each part of the run, pixel for pixel."""
-    mine = hashes(field.images)
+    mine = image_hashes(field.images)
     inside = {
         key.removesuffix("_hash"): np.isin(mine, found) for key, found in evidence.images.items() if "hash" in key
     }
@@ -174,14 +177,14 @@ def rate_of(wrong: NDArray[Any], where: NDArray[Any]) -> Rate | None:
     return Rate(float(wrong[where].mean()), int(where.sum())) if where.any() else None
 
 
-def write_down(found: Run, looks: Census, error: Rate) -> int:
+def write_down(found: Run, looks: ImageStatistics, error: Rate) -> int:
     """In the ledger: that these images judged the run; how many experiments they have judged."""
     runs, digest = found.folder.parent, experiment_identity(found.spec)
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})
     return ledger.tried(runs, "field", looks.digest)
 
 
-def keep(evaluation: Evaluation, name: str | None = None) -> Path:
+def write_evaluation(evaluation: Evaluation, name: str | None = None) -> Path:
     """Write it to the run's evaluations/, under the name of the data unless another is given; `improve diagnose` takes
     the newest."""
     stem = NO_NAME.sub("_", Path(evaluation.data).stem).strip("_-")[:60] or "field"

@@ -22,7 +22,7 @@ from improve.engine.inference.predictor import Predictor
 from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images, as_images
 from improve.lazy import keras, np, without_banner
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.runs.files import write_json
 from improve.runs.run import Run
 
@@ -60,7 +60,7 @@ class Exported:
         return {"file": str(self.file), "format": self.format, "bytes": self.bytes, "parity": self.parity._asdict()}
 
 
-def wanted(name: str, output: Path | None, found: Run, force: bool) -> tuple[Format, Path]:
+def export_target(name: str, output: Path | None, found: Run, force: bool) -> tuple[Format, Path]:
     """The format and where it goes, before anything slow. Raises UsageError where it is not known, what it takes is
     not installed, or something is in the way."""
     if name not in FORMATS:
@@ -147,10 +147,10 @@ def sample(predictor: Predictor) -> tuple[Images, str]:
     except ImproveError:
         data = None
     if data is not None and data.shape == form.shape:
-        same = data.census["validation"].digest == predictor.run.fingerprint.get("validation")
+        same = data.statistics["validation"].digest == predictor.run.fingerprint.get("validation")
         found = data.parts["validation"].images.head(CHECKED)
         return found, "validation images" if same else "images of its data, which are others than it was trained on"
-    random, (subtract, divide) = keyed(0, "sample"), predictor.members[0].normalization
+    random, (subtract, divide) = keyed_generator(0, "sample"), predictor.members[0].normalization
     if form.bytes:
         drawn = random.integers(0, 256, (CHECKED, *form.shape)).astype(np.uint8)
     else:

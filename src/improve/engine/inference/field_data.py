@@ -45,7 +45,7 @@ class Field:
         return replace(self, images=self.images.only(kept), labels=self.labels[kept])
 
 
-def read(what: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field:
+def read_field(what: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field:
     """What `--data` names, for a run of this `spec` and `form`.
 
     A folder of class folders, an .npz file with x and y (or x_test and y_test), or a source as a spec writes it: its

@@ -127,12 +127,12 @@ class Predictor:
         return keras.Model(images, keras.layers.Add(name="probability")(weighed), name="classifier")
 
 
-def load(folder: str | Path, code: bool = True) -> Predictor:
+def load_predictor(folder: str | Path, code: bool = True) -> Predictor:
     """The predictor of a run, before Keras is needed. Without `code` a model of the user's own is refused.
 
     Raises UsageError where `folder` is no run, ImproveError where it is damaged or has no best epoch.
     """
-    found = run.load(folder)
+    found = run.load_run(folder)
     runs, shares = answering(found)
     members = tuple(member_of(one, code) for one in runs)
     other = next((member for member in members if member.form != members[0].form), None)
@@ -155,7 +155,7 @@ def answering(found: Run) -> tuple[list[Run], list[float]]:
         if Path(name).is_absolute() or "\0" in name:
             raise ImproveError(f"{printable(name)} cannot be a member of {found.folder}", fix="make the ensemble again")
     folders, shares = ensemble.members(found)
-    runs = [run.load(folder) for folder in folders]
+    runs = [run.load_run(folder) for folder in folders]
     if (
         not runs
         or any(one.summary.members is not None for one in runs)

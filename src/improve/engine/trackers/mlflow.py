@@ -126,7 +126,7 @@ class MLflow:
         if changes := found.summary.changes:
             self.client.set_tag(self.id, "improve.changes", yaml.inline(changes)[:LONGEST_VALUE])
         self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
-        self.client.log_dict(self.id, files.finite(without_test(summary)), "summary.json")
+        self.client.log_dict(self.id, files.finite_json(without_test(summary)), "summary.json")
         for name in ("spec.yaml", "curves.png"):
             if (found.folder / name).is_file():
                 self.client.log_artifact(self.id, str(found.folder / name))

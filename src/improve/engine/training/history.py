@@ -116,7 +116,7 @@ class History:
             row["validation_cost"] = found["validation"]["cost"]
         self.rows.append(row)
         self.passes = []
-        if self.best and merit(row) >= merit(self.rows[self.best - 1]):
+        if self.best and epoch_rank(row) >= epoch_rank(self.rows[self.best - 1]):
             return False
         self.best = int(row["epoch"])
         self.reached = found
@@ -152,7 +152,7 @@ class History:
         self.passes = passes
 
 
-def merit(row: dict[str, Any]) -> tuple[float, ...]:
+def epoch_rank(row: dict[str, Any]) -> tuple[float, ...]:
     error = row["validation_error"]
     return row.get("validation_cost", error), error, row["validation_cross_entropy"]
 

@@ -20,7 +20,7 @@ from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
 from improve.runs import files, run
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import Difference, differences
 from improve.spec.reading.load import load_spec
@@ -54,11 +54,11 @@ def resume(
     Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
     change cannot.
     """
-    found = run.load(folder)
+    found = run.load_run(folder)
     if found.summary.snapshot_of:
         raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
     load_spec(found.folder / "spec.yaml", code=code)
-    with locked(folder) as owner:
+    with folder_lock(folder) as owner:
         try:
             saved, damaged = checkpoint.read(folder)
         except FileNotFoundError:
@@ -136,7 +136,7 @@ def check_work_left(found: run.Run, saved: Saved, spec: Spec, edits: list[Differ
 
 def check_same_data(found: run.Run, data: PreparedData) -> None:
     before = found.fingerprint
-    other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
+    other = [name for name, part in data.statistics.items() if before.get(name) not in (None, part.digest)]
     if other:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 

@@ -85,7 +85,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
         for one in kept:
             restore(model, best_weights(one))
             run.update_summary(one, {"test": measure_test_part(model, data, one)})
-    found = [run.load(one) for one in kept]
+    found = [run.load_run(one) for one in kept]
     made = earlier_ensemble(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
@@ -102,6 +102,6 @@ def earlier_ensemble(folder: Path) -> Path | None:
         if not made.name.startswith(f"{folder.name}-snapshots"):
             continue
         with suppress(ImproveError):
-            if run.load(made).summary.snapshots_of == folder.name:
+            if run.load_run(made).summary.snapshots_of == folder.name:
                 return made
     return None

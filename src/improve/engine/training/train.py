@@ -34,7 +34,7 @@ from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
 from improve.runs import files, ledger, run
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
@@ -83,7 +83,7 @@ def train(
 
 def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
-    with locked(folder) as owner, recording_failures(folder, spec) as interrupt:
+    with folder_lock(folder) as owner, recording_failures(folder, spec) as interrupt:
         train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 
 
@@ -126,7 +126,7 @@ def begin_work(
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
     work.probes.start()
     work.checkpoints.save()
-    work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load(folder))))
+    work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load_run(folder))))
     return work
 
 
@@ -267,7 +267,7 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
 def write_down(work: Work) -> None:
     """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
     if "validation" in work.history.reached:
-        digests = work.data.census["validation"].digest, experiment_identity(work.spec.complete())
+        digests = work.data.statistics["validation"].digest, experiment_identity(work.spec.complete())
         validation = work.history.reached["validation"]
         ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 

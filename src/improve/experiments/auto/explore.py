@@ -11,7 +11,7 @@ from typing import Any
 from improve.experiments.auto.journal import Tried
 from improve.experiments.auto.proposals import SIDE, Proposal, edited_spec, neighbours, steps_aside
 from improve.experiments.sweep.search_optuna import distribution, value
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.runs.run import Run
 from improve.spec.reading.flatten import setting
 from improve.spec.reading.search_space import Knob
@@ -62,7 +62,7 @@ def asked(knobs: Sequence[Knob], runs: Sequence[Run], seed: int, count: int) -> 
     space = {knob.key: distribution(knob) for knob in knobs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that multivariate sampling is experimental
-        drawn = int(keyed(seed, "auto").integers(2**31))
+        drawn = int(keyed_generator(seed, "auto").integers(2**31))
         sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=0, multivariate=True, constant_liar=True)
     study = optuna.create_study(sampler=sampler)
     for one in runs:

@@ -38,7 +38,7 @@ def trials_with_room(cluster: Cluster, have: Mapping[str, float]) -> int:
     return max(1, int(min((have.get(key, 0) / need for key, need in wanted.items() if need), default=1)))
 
 
-def needs(cluster: Cluster) -> dict[str, Any]:
+def trial_resources(cluster: Cluster) -> dict[str, Any]:
     """Of one trial. A process that has held a GPU ends with its trial: TensorFlow would keep the GPU's memory."""
     return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else 0}
 

@@ -35,7 +35,7 @@ class Rung(NamedTuple):
 RUNG_COLORS = {"human": GREY, "training": COLORS["train"], "train-dev": COLORS["validation"], "test": PURPLE}
 
 
-def curves(
+def curves_figure(
     rows: list[dict[str, Any]], best: int, human_error: float | None, changes: Sequence[Mapping[str, Any]]
 ) -> Figure:
     """Errors and the learning rate over the epochs, as in curves.png."""
@@ -51,7 +51,7 @@ def curves(
     return made
 
 
-def ladder(rungs: Sequence[Rung]) -> Figure:
+def ladder_figure(rungs: Sequence[Rung]) -> Figure:
     """The errors from human to test as bars, each with what it adds to the one above it and its 95 % interval."""
     made: Figure = figure(0.55 + 0.72 * len(rungs), WIDTH)
     height = made.get_figheight()
@@ -101,7 +101,7 @@ def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> 
     axes.annotate(text, (x, place - 0.29), fontsize=9, color=color, ha=side, va="bottom")
 
 
-def reliability(found: Calibration) -> Figure:
+def reliability_figure(found: Calibration) -> Figure:
     """The share of right answers against the confidence, by bin, with 95 % intervals; below, how many answers."""
     made: Figure = figure(4.2, WIDTH)
     grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.14, right=0.97, top=0.97, bottom=0.13, hspace=0.12)
@@ -123,7 +123,7 @@ def reliability(found: Calibration) -> Figure:
     return made
 
 
-def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+def overlay_figure(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """The validation errors of several runs (epoch, fraction) over the epochs, each with its name where there is room
     for that many."""
     columns = 2 if max(map(len, histories)) <= SHORT else 1

@@ -28,7 +28,7 @@ START, BEST = "the start", "the best"
 PLENTY = 10**9  # epochs: a budget that anything fits
 
 
-def is_story(folder: Path) -> bool:
+def is_auto_folder(folder: Path) -> bool:
     """Whether `improve auto` has made the folder."""
     return all(os.path.isfile(folder / name) for name in (FILE, "start.yaml"))
 
@@ -53,7 +53,7 @@ class Advice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class AutoView:
     """The best is the winner's run."""
 
     story: Journal
@@ -116,7 +116,7 @@ class Told:
         return [step.run for step in self.story.decided if step.run not in self.runs]
 
 
-def epochs_spent(told: Told) -> dict[str, int]:
+def epochs_spent(told: AutoView) -> dict[str, int]:
     """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
     they were begun, or gone on with last."""
     total, found = 0, {}
@@ -127,7 +127,7 @@ def epochs_spent(told: Told) -> dict[str, int]:
     return found
 
 
-def tree(story: Journal) -> Iterator[Place]:
+def step_tree(story: Journal) -> Iterator[Place]:
     """Each step below the one that it changes; one whose parent does not stand before it is a root."""
     below: dict[str | None, list[AutoStep]] = {None: []}
     for step in story.steps:
@@ -140,7 +140,7 @@ def tree(story: Journal) -> Iterator[Place]:
         yield place
 
 
-def advice_by_finding(told: Told) -> list[Advice]:
+def advice_by_finding(told: AutoView) -> list[Advice]:
     """By finding, the most tried first; what no finding had proposed comes last."""
     groups: dict[str, list[AutoStep]] = {}
     for step in told.tried:
@@ -161,14 +161,14 @@ def advice_of(code: str, steps: list[AutoStep]) -> Advice:
     )
 
 
-def untried_proposals(told: Told) -> list[Proposal]:
+def untried_proposals(told: AutoView) -> list[Proposal]:
     """What is found in the run kept last and was not tried: it did not fit the budget any more."""
     if told.diagnosis is None:
         return []
     return proposals(told.diagnosis, AdvicePrior(advice_tallies(told.story.folder.parent)), told.story.tried, PLENTY)
 
 
-def difference_from_start(told: Told) -> Paired | None:
+def difference_from_start(told: AutoView) -> Paired | None:
     """The best's error − the start's, image by image; None where that cannot be told."""
     if told.best is None or told.start is None or told.best is told.start:
         return None

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from improve.experiments.auto.conclusion import doubt, optimism
+from improve.experiments.auto.conclusion import doubt_sentence, optimism
 from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, AutoStep
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs.run import Run
@@ -17,11 +17,11 @@ from improve.statistics.intervals import Rate
 from improve.views.figures.auto import Bar, Point, error_path, start_and_best
 from improve.views.figures.svg import svg_element
 from improve.views.report.auto import (
-    Told,
+    AutoView,
     advice_by_finding,
     difference_from_start,
     epochs_spent,
-    tree,
+    step_tree,
     untried_proposals,
 )
 from improve.views.text.auto import gain_text
@@ -35,7 +35,7 @@ OPEN = 8  # proposals that are told
 LOST = 20  # runs that are named
 
 
-def story_section(told: Told, test: bool) -> dict[str, Any]:
+def auto_section(told: AutoView, test: bool) -> dict[str, Any]:
     """What the template shows. `test`: the test error of the best may be told, though it was not opened before."""
     opened = told.opened or int(test)
     return {
@@ -46,7 +46,7 @@ def story_section(told: Told, test: bool) -> dict[str, Any]:
         "ends": ends_svg(told, opened > 0),
         "change": change(told),
         "opened": opened,
-        "steps": [shown(place.step, place.depth, told) for place in tree(told.story)],
+        "steps": [shown(place.step, place.depth, told) for place in step_tree(told.story)],
         "advice": advice_by_finding(told),
         "spec": final_spec(told),
         "diff": diff(told),
@@ -55,7 +55,7 @@ def story_section(told: Told, test: bool) -> dict[str, Any]:
     }
 
 
-def verdict(told: Told) -> str:
+def verdict(told: AutoView) -> str:
     """The story in one sentence."""
     changes = f"{told.kept} of {len(told.tried)} changes {'was' if told.kept == 1 else 'were'} kept"
     first, last = measured(told.start), measured(told.best)
@@ -79,18 +79,18 @@ def rate(part: Measured) -> Rate:
     return Rate(part.error, part.n)
 
 
-def facts(told: Told) -> Iterator[tuple[str, str]]:
+def facts(told: AutoView) -> Iterator[tuple[str, str]]:
     yield "spent", f"{told.epochs:,} epochs on {len(told.runs)} run{'' if len(told.runs) == 1 else 's'}"
     yield "time of the epochs", duration(told.seconds)
     yield "changes tried", str(len(told.tried))
     if told.best:
         yield "best run", told.best.name
-        if told.story.winner and (unsure := doubt(told.story.winner)):
+        if told.story.winner and (unsure := doubt_sentence(told.story.winner)):
             yield "how sure", unsure
         yield "luck", f"the best of so many looks about {100 * optimism(told.story):.1f} points too good"
 
 
-def notes(told: Told) -> Iterator[str]:
+def notes(told: AutoView) -> Iterator[str]:
     """What is missing."""
     begun = [step.run for step in told.story.open]
     if begun:
@@ -99,7 +99,7 @@ def notes(told: Told) -> Iterator[str]:
         yield f"Not there, or damaged: {', '.join(told.lost[:LOST])}{' …' if len(told.lost) > LOST else ''}"
 
 
-def path_svg(told: Told) -> str:
+def path_svg(told: AutoView) -> str:
     """Errors against epochs, of the runs that the steps are about."""
     spent = epochs_spent(told)
     points = [
@@ -118,7 +118,7 @@ def point_text(point: Point) -> str:
     return f"{point.name} {percent(point.rate.value)} after {point.spent}, {'' if point.kept else 'not '}kept"
 
 
-def ends_svg(told: Told, opened: bool) -> str:
+def ends_svg(told: AutoView, opened: bool) -> str:
     """The start against the best; the test error where it was opened."""
     both = {"start, validation": measured(told.start), "best, validation": measured(told.best)}
     if told.best is told.start:
@@ -132,13 +132,13 @@ def ends_svg(told: Told, opened: bool) -> str:
     )
 
 
-def change(told: Told) -> str:
+def change(told: AutoView) -> str:
     """The best against the start."""
     seen = difference_from_start(told)
     return f"On the same {seen.n:,} images the best is {difference_text(seen)}" if seen else ""
 
 
-def shown(step: AutoStep, depth: int, told: Told) -> dict[str, Any]:
+def shown(step: AutoStep, depth: int, told: AutoView) -> dict[str, Any]:
     """A line of the tree."""
     part = measured(told.runs.get(step.run))
     return {
@@ -165,7 +165,7 @@ def edits_of(edits: tuple[tuple[str, Any], ...]) -> str:
     return ", ".join(f"{path}: {yaml.inline(value)}" for path, value in edits)
 
 
-def final_spec(told: Told) -> dict[str, Any]:
+def final_spec(told: AutoView) -> dict[str, Any]:
     """best.yaml with its receipt, line by line; before the end of the walk, the spec of the best so far."""
     if told.best is None:
         return {}
@@ -177,7 +177,7 @@ def final_spec(told: Told) -> dict[str, Any]:
     return {"file": str(file), "lines": text.splitlines()}
 
 
-def diff(told: Told) -> list[str] | None:
+def diff(told: AutoView) -> list[str] | None:
     """What the best has become, against what was begun with; None where that cannot be read."""
     if told.best is None:
         return None
@@ -190,7 +190,7 @@ def diff(told: Told) -> list[str] | None:
     return ["⋯" if line.startswith("@@") else line for line in lines]
 
 
-def open_proposals(told: Told) -> list[dict[str, Any]]:
+def open_proposals(told: AutoView) -> list[dict[str, Any]]:
     """What a bigger budget would try next."""
     return [
         {
@@ -205,7 +205,7 @@ def open_proposals(told: Told) -> list[dict[str, Any]]:
     ]
 
 
-def people(told: Told) -> list[dict[str, Any]]:
+def people(told: AutoView) -> list[dict[str, Any]]:
     """Advice that changes what the runs are judged by."""
     if told.diagnosis is None:
         return []

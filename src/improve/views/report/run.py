@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError, UsageError
-from improve.runs.run import Run, load, read_environment, read_metrics, read_record, read_spec
+from improve.runs.run import Run, load_run, read_environment, read_metrics, read_record, read_spec
 from improve.runs.schema import Environment, Summary
 from improve.runs.test_part import open_test
 from improve.spec.reading import yaml
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Portrait:
+class RunView:
     """A run, what keeps it from being whole, its diagnosis or why there is none. `test`: its test error may be told."""
 
     run: Run
@@ -89,24 +89,24 @@ class Portrait:
         return list(self.run.environment.data.classes)
 
 
-def portrait(folder: Path, label: str, test: bool, again: bool = False) -> Portrait:
+def run_view(folder: Path, label: str, test: bool, again: bool = False) -> RunView:
     """`test` opens the test part; `again`: it was shown before. Raises UsageError where `folder` is no run at all."""
     if os.path.isdir(folder) and not os.path.isfile(folder / "summary.json"):
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     damage = ""
     try:
-        run = load(folder)
+        run = load_run(folder)
     except ImproveError as error:
         if not os.path.isdir(folder):
             raise
         run, damage = salvaged(folder), error.what
     if damage:
-        return Portrait(run, label, damage, None, "", test)
+        return RunView(run, label, damage, None, "", test)
     try:
         opened = open_test(run, again) if test and run.has_test else None
-        return Portrait(run, label, "", diagnose(run, opened), "", test)
+        return RunView(run, label, "", diagnose(run, opened), "", test)
     except ImproveError as error:
-        return Portrait(run, label, "", None, f"{error.what}; {error.fix}", test)
+        return RunView(run, label, "", None, f"{error.what}; {error.fix}", test)
 
 
 def salvaged(folder: Path) -> Run:
@@ -131,7 +131,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def verdict_sentence(shown: Portrait) -> str:
+def verdict_sentence(shown: RunView) -> str:
     """The run in one sentence: what is wrong with it, its error, and what to change first."""
     if shown.damage:
         return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
@@ -150,7 +150,7 @@ def verdict_sentence(shown: Portrait) -> str:
     return f"{said}; to change first: {edits}"
 
 
-def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
+def run_facts(shown: RunView) -> Iterator[tuple[str, str]]:
     """What the run is, in a few terms."""
     summary = shown.run.summary
     if shown.run.spec:
@@ -183,12 +183,12 @@ def _epochs(run: Run) -> str:
     return f"{run.summary.epochs}{planned}" + (f", best {best}" if best else "")
 
 
-def steps(shown: Portrait) -> Iterator[Step]:
+def ladder_steps(shown: RunView) -> Iterator[Step]:
     """The ladder from human to test: the errors, and between them the gaps."""
     told = shown.diagnosis
     if told is None or told.errors is None or told.gaps is None:
         return
-    for name, rate, gap_name in levels(told):
+    for name, rate, gap_name in error_levels(told):
         gap: Gap | None = getattr(told.gaps, gap_name) if gap_name else None
         if gap is not None:
             at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
@@ -201,7 +201,7 @@ def steps(shown: Portrait) -> Iterator[Step]:
             yield Step(name, "–", "", _missing(name, shown.run), False)
 
 
-def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
+def error_levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
     """The errors by name, each with the gap that lies above it."""
     errors = told.errors
     if errors is None:

@@ -1,4 +1,4 @@
-"""Portrait → what the template shows of a run: words, figures, the edits to try, what its answers say."""
+"""RunView → what the template shows of a run: words, figures, the edits to try, what its answers say."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, names_of, surest_mistakes
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.diagnosis.next_spec import edit, revise
+from improve.diagnosis.next_spec import revised_yaml, spec_diff
 from improve.runs.predictions import Predictions
 from improve.spec.reading import yaml
-from improve.views.figures.report import Rung, curves, ladder, reliability
+from improve.views.figures.report import Rung, curves_figure, ladder_figure, reliability_figure
 from improve.views.figures.svg import svg_element
-from improve.views.report.run import Portrait, evidence_text, facts, levels, steps, verdict_sentence
+from improve.views.report.run import RunView, error_levels, evidence_text, ladder_steps, run_facts, verdict_sentence
 from improve.views.report.thumbnails import thumbnails
 from improve.views.text.diagnosis import GAPS, checks_text, unchecked_line, waiting_line, worth_text
 from improve.views.text.numbers import percent
@@ -23,14 +23,14 @@ TABLE = 20  # classes: of more, a table of confusions cannot be read
 LISTED = 10  # pairs of classes
 
 
-def section(shown: Portrait, anchor: str) -> dict[str, Any]:
+def section(shown: RunView, anchor: str) -> dict[str, Any]:
     """What the template shows of one run."""
     return {
         "anchor": anchor,
         "name": shown.label,
         "status": shown.status,
         "verdict": verdict_sentence(shown),
-        "facts": list(facts(shown)),
+        "facts": list(run_facts(shown)),
         "changes": shown.changes,
         "curves": curves_svg(shown, anchor),
         "uncurved": shown.uncurved,
@@ -51,11 +51,11 @@ UNSAID: dict[str, Any] = {
 }
 
 
-def said(shown: Portrait, told: Diagnosis, anchor: str) -> dict[str, Any]:
+def said(shown: RunView, told: Diagnosis, anchor: str) -> dict[str, Any]:
     """The diagnosis."""
     return {
         "ladder": ladder_svg(told, anchor),
-        "steps": list(steps(shown)),
+        "steps": list(ladder_steps(shown)),
         "notes": told.notes,
         "chain": told.chain,
         "findings": [finding_of(shown, one) for one in told.findings if one.status != "cannot_tell_yet"],
@@ -69,13 +69,13 @@ def ladder_svg(told: Diagnosis, anchor: str) -> str:
     if not drawn:
         return ""
     says = "; ".join(f"{rung.name} {percent(rung.rate.value)}" for rung in drawn)
-    return svg_element(ladder(drawn), f"{anchor}-ladder", f"Errors from human level to test: {says}")
+    return svg_element(ladder_figure(drawn), f"{anchor}-ladder", f"Errors from human level to test: {says}")
 
 
 def rungs(told: Diagnosis) -> Iterator[Rung]:
     """The errors that are known; the first one has nothing above it to be compared with."""
     first = True
-    for name, rate, gap_name in levels(told):
+    for name, rate, gap_name in error_levels(told):
         if rate is not None:
             gap = getattr(told.gaps, gap_name) if gap_name and not first else None
             word = gap.verdict if gap and gap.verdict in ("high", "low") else ""
@@ -83,7 +83,7 @@ def rungs(told: Diagnosis) -> Iterator[Rung]:
             first = False
 
 
-def curves_svg(shown: Portrait, anchor: str) -> str:
+def curves_svg(shown: RunView, anchor: str) -> str:
     if not shown.rows:
         return ""
     best = shown.rows[shown.best - 1]
@@ -91,10 +91,10 @@ def curves_svg(shown: Portrait, anchor: str) -> str:
         f"Training and validation error and the learning rate over {len(shown.rows)} epochs; at the best epoch, "
         f"{shown.best}: training {percent(best['train_error'])}, validation {percent(best['validation_error'])}"
     )
-    return svg_element(curves(shown.rows, shown.best, shown.human, shown.changes), f"{anchor}-curves", says)
+    return svg_element(curves_figure(shown.rows, shown.best, shown.human, shown.changes), f"{anchor}-curves", says)
 
 
-def finding_of(shown: Portrait, finding: Finding) -> dict[str, Any]:
+def finding_of(shown: RunView, finding: Finding) -> dict[str, Any]:
     return {
         "finding": finding,
         "worth": worth_text(finding) if shown.diagnosis and shown.diagnosis.errors else "",
@@ -107,16 +107,16 @@ def finding_of(shown: Portrait, finding: Finding) -> dict[str, Any]:
     }
 
 
-def edit_of(shown: Portrait, change: Change) -> list[str]:
+def edit_of(shown: RunView, change: Change) -> list[str]:
     """What the change does to the spec, line by line; nothing where it does not make a valid one."""
     try:
-        lines = edit(shown.run.spec, revise(shown.run.spec, change)).splitlines()[3:]
+        lines = spec_diff(shown.run.spec, revised_yaml(shown.run.spec, change)).splitlines()[3:]
     except ValueError:  # of Pydantic
         return []
     return ["⋯" if line.startswith("@@") else line for line in lines]
 
 
-def answers(shown: Portrait, anchor: str) -> dict[str, Any]:
+def answers(shown: RunView, anchor: str) -> dict[str, Any]:
     """What the predictions on the validation images say: empty where there are none."""
     seen = shown.run.evidence.best("validation")
     if seen is None:
@@ -132,12 +132,12 @@ def answers(shown: Portrait, anchor: str) -> dict[str, Any]:
         "confused": list(most_confused(counts, names, LISTED)),
         "by_class": by_class(counts, names)[: 2 * TABLE],
         "sure": sure,
-        "reliability": svg_element(reliability(sure), f"{anchor}-calibration", says),
+        "reliability": svg_element(reliability_figure(sure), f"{anchor}-calibration", says),
         **mistakes(shown, seen, names),
     }
 
 
-def mistakes(shown: Portrait, seen: Predictions, names: list[str]) -> dict[str, Any]:
+def mistakes(shown: RunView, seen: Predictions, names: list[str]) -> dict[str, Any]:
     """The surest ones, each with its picture, or why there is none."""
     missed = surest_mistakes(seen, names, seen.id, MISTAKES)
     if not missed or not shown.run.spec:

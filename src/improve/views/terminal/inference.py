@@ -27,7 +27,7 @@ WIDEST, LONGEST = 60, 4096  # characters of a file's name: that are lined up, an
 SHOWN, NAMED = 3, 8  # lines of a kind; names in a line
 
 
-class Told(Iterable[Answer]):
+class CountedAnswers(Iterable[Answer]):
     """Answers, one by one; names each bad file on standard error, and counts them."""
 
     def __init__(self, answers: Iterator[Answer]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -63,7 +63,7 @@ def skies(
     """
     found = []
     for block in range(-(-count // BLOCK)):
-        random = keyed(seed, "sky", DOMAINS.index(domain), part, block)
+        random = keyed_generator(seed, "sky", DOMAINS.index(domain), part, block)
         found.append(one_block(random, LOOKS[domain], birds, hidden, new, size))
     whole = Skies(*(np.concatenate(arrays)[:count] for arrays in zip(*found, strict=True)))
     for array in whole:
