@@ -82,7 +82,7 @@ def test_the_test_part_stays_shut_until_the_end_has_opened_it(walk, improve):
     assert "12.0 %" not in page_of(walk).text
     assert "The test part is not opened" in page_of(walk).text
     best = load_run(walk.folder / "01")
-    ledger.write_down(walk.folder, "01", "test", "b", experiment_identity(best.spec), best.sealed_test)
+    ledger.write_down(walk.folder, "01", "test", "b", experiment_identity(best.spec), best.sealed_test.as_json())
     text = page_of(walk).text
     assert "The test part was opened once, for the best" in text
     assert "12.0 %" in text

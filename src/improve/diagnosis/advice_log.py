@@ -12,7 +12,7 @@ from improve.runs.ledger import append
 from improve.runs.neighbourhood import ADVICE
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired_comparison
 
@@ -21,10 +21,17 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
     """Write down that the run's diagnosis proposed this change, which makes `spec`, and what it was to recover."""
     validation = run.summary.validation
     line = {
-        "spec": experiment_identity(spec), "run": run.name, "code": finding.code, "title": finding.title,
-        "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
-        "error": validation and validation.error, "n": validation and validation.n,
-    }  # fmt: skip
+        "spec": experiment_identity(spec),
+        "run": run.name,
+        "code": finding.code,
+        "title": finding.title,
+        "path": change.path,
+        "value": change.value,
+        "because": change.because,
+        "expected": finding.harm,
+        "error": validation and validation.error,
+        "n": validation and validation.n,
+    }
     append(run.folder.parent / ADVICE, json.dumps(line, ensure_ascii=False))
 
 
@@ -55,7 +62,7 @@ def difference_on_the_same_images(run: Run, other: Run) -> tuple[float, float, f
 
 def sentence(found: Mapping[str, Any]) -> str:
     """What to tell the reader of it."""
-    change = f"{found['path']}: {yamlfile.inline(found['value'])}"
+    change = f"{found['path']}: {yaml.inline(found['value'])}"
     if found["path"] == "data.duplicates":
         hidden = f"{-100 * found['recovered']:.1f} [{-100 * found['high']:.1f}, {-100 * found['low']:.1f}]"
         return f"advised by {found['run']} ({found['code']}): {change}; the leak had hidden {hidden} points"

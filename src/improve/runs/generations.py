@@ -79,10 +79,8 @@ def read(generation: Path) -> dict[str, bytes]:
     """Raises one of DAMAGED where a file is not what was written."""
     manifest = json.loads((generation / MANIFEST).read_bytes())
     if manifest["format"] > FORMAT:
-        raise ImproveError(
-            f"{generation} was written by a newer version of improve (format {manifest['format']}, this one reads "
-            f"{FORMAT})", fix="update improve",
-        )  # fmt: skip
+        formats = f"format {manifest['format']}, this one reads {FORMAT}"
+        raise ImproveError(f"{generation} was written by a newer version of improve ({formats})", fix="update improve")
     return {name: checked(generation / name, expected) for name, expected in manifest["files"].items()}
 
 

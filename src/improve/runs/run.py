@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
@@ -22,12 +22,9 @@ from improve.runs.begin import new_folder
 from improve.runs.evidence import Evidence, bounded_number
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
 from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed_record
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.spec.reading.validate import spec_of_tree
 from improve.spec.spec import Spec
-
-if TYPE_CHECKING:
-    pass
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: every spec.yaml of a run has these, whatever version wrote it
@@ -129,7 +126,7 @@ def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **beg
     (folder / "predictions").mkdir()
     (folder / "state").mkdir()
     (folder / "evidence").mkdir()
-    files.write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+    files.write_text(folder / "spec.yaml", yaml.write(spec.complete()))
     if spec.model.code:
         bring_code(spec.model.code, folder)
     begun |= {"status": "running", "name": folder.name}
@@ -202,12 +199,12 @@ def read_spec(file: Path) -> dict[str, Any]:
     """The complete spec: one that an older version wrote gets the defaults of what came later."""
     text = file.read_text(encoding="utf-8")
     try:
-        return complete(yamlfile.parse(text, str(file), places=False))
+        return complete(yaml.parse(text, str(file), places=False))
     except SpecError:
-        return complete(yamlfile.parse(text, str(file)))  # raises it with its places
+        return complete(yaml.parse(text, str(file)))  # raises it with its places
 
 
-def complete(tree: yamlfile.Tree) -> dict[str, Any]:
+def complete(tree: yaml.Tree) -> dict[str, Any]:
     lost = [name for name in SECTIONS if not isinstance(tree.value, dict) or name not in tree.value]
     if lost:
         raise ValueError(f"spec.yaml was cut short, '{lost[0]}' is missing")

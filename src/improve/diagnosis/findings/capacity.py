@@ -84,16 +84,16 @@ class TooSmall(Rule):
         )
         if case.run is None or not case.fits_badly or not (narrow or left):
             return None
+        measured = {"parameters": case.run.summary.parameters, "memorized": case.evidence.start.get("memorized")}
         why = narrow or forgets or "nothing else that was looked at keeps it from fitting"
         return self.found(
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"parameters": case.run.summary.parameters,
-                      "memorized": case.evidence.start.get("memorized")},
+            evidence=measured,
             changes=(*wider(case, narrow), *another_network(case)),
             rivals=("T13", "T18"),
             confirm=f"train a network {LARGER} times as wide",
-        )  # fmt: skip
+        )
 
 
 def narrowest(case: Case) -> str:

@@ -116,9 +116,8 @@ class Vanishing(Rule):
         fades, slow = ratio is not None and ratio < VANISHING, memorization_failure(case) if flat else ""
         if not (fades or slow) or not case.fits_badly:
             return None
-        why = f"{flat[0]} flattens out, and {slow}" if not fades else (
-            f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual"
-        )  # fmt: skip
+        faded = f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual" if fades else ""
+        why = faded or f"{flat[0]} flattens out, and {slow}"
         return self.found(
             f"{why}; {fit_text(case)}",
             harm=case.to_win,

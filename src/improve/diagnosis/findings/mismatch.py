@@ -129,13 +129,13 @@ class LabelShift(Rule):
         chance = float(np.sqrt(theirs * (1 - theirs) / sum(validation)).sum())  # about twice its mean
         if distance < SHIFTED or distance < 2 * chance or case.errors.validation.value < case.errors.tau:
             return None
+        balanced = Change("training.sampling", "balanced", "every class is shown equally often")
         return self.found(
             f"{100 * distance:.0f} % of the validation images would have to change class to give the shares of the "
             f"training set (n={sum(validation):,})",
             harm=min(distance, case.errors.validation.value) / 2,
             evidence={"distance": distance, "train": train, "validation": validation, "n": sum(validation)},
-            changes=(Change("training.sampling", "balanced", "every class is shown equally often"),)
-            if case.setting("training.sampling") != "balanced" else (),
+            changes=() if case.setting("training.sampling") == "balanced" else (balanced,),
             rivals=("V5",),
             confirm="train once with classes shown equally often",
-        )  # fmt: skip
+        )

@@ -129,15 +129,15 @@ class RateTooHigh(Rule):
         why = self.collapsed(case) or (badly and (self.spike(case) or self.overshot(case) or self.killed(case)))
         if not why:
             return None
+        rate = case.setting("optimizer.learning_rate")
         return self.found(
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"largest_update": largest_update(case), "learning_rate": case.setting("optimizer.learning_rate"),
-                      "n": len(data_loss(case))},
+            evidence={"largest_update": largest_update(case), "learning_rate": rate, "n": len(data_loss(case))},
             changes=(lower_rate(case),),
             rivals=("T6", "T9"),
             confirm="train 2 epochs at a third of the rate; improve lr SPEC measures which rates work",
-        )  # fmt: skip
+        )
 
     @staticmethod
     def spike(case: Case) -> str:

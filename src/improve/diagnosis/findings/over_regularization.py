@@ -68,9 +68,8 @@ def penalties(case: Case) -> Iterator[Brake]:
     if share > PENALTY and given:
         strongest = max(given, key=lambda name: given[name])
         weaker = usual[strongest] if given[strongest] > usual[strongest] else 0.0
-        why = "a usual strength" if weaker else "it goes first"
-        yield Brake(f"penalties make {100 * share:.0f} % of the loss",
-                    Change(f"regularization.{strongest}", weaker, why))  # fmt: skip
+        release = Change(f"regularization.{strongest}", weaker, "a usual strength" if weaker else "it goes first")
+        yield Brake(f"penalties make {100 * share:.0f} % of the loss", release)
 
 
 def dropout(case: Case) -> Iterator[Brake]:
@@ -87,8 +86,8 @@ def decay(case: Case) -> Iterator[Brake]:
     norms = [columns["weight_norm"].tolist() for columns in kernel_columns(case)]
     left = [norm[-1] / max(norm[0], 1e-30) for norm in norms]
     if given >= DECAY and left and min(left) < SHRUNK:
-        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size",
-                    Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW"))  # fmt: skip
+        release = Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW")
+        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size", release)
 
 
 def augmentation(case: Case) -> Iterator[Brake]:
@@ -96,10 +95,9 @@ def augmentation(case: Case) -> Iterator[Brake]:
     if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
+    release = Change("augmentation", [], "the images as they are")
     if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case):
-        yield Brake(f"the cross-entropy of augmented images stays at {losses[-1]:.3g}, guessing gives "
-                    f"{chance_level(case):.3g}",
-                    Change("augmentation", [], "the images as they are"))  # fmt: skip
+        stays = f"the cross-entropy of augmented images stays at {losses[-1]:.3g}"
+        yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
     elif ratio < HARDER:
-        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs",
-                    Change("augmentation", [], "the images as they are"))  # fmt: skip
+        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)

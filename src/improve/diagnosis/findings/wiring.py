@@ -151,7 +151,7 @@ class Start(Rule):
             changes=(*he_start, *another_network(case)),
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
-        )  # fmt: skip
+        )
 
     @staticmethod
     def mistake(kernel: dict[str, Any], case: Case) -> str:
@@ -187,4 +187,4 @@ class FirstLoss(Rule):
             changes=(*another_network(case), *usual_start, *InputScale.changes(case)),
             rivals=("R5", "R6", "T9"),
             confirm="train 2 epochs from another start",
-        )  # fmt: skip
+        )

@@ -123,10 +123,8 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     wrong = predictor.probabilities(field.images).argmax(axis=1) != field.labels
     error, part = Rate(float(wrong.mean()), len(wrong)), "test" if test else "validation"
     known = (errors.test if test else None) or errors.validation
-    looks, judged = (
-        image_statistics(field.images, field.labels, len(field.class_names)),
-        Evidence(found.folder).best(part),
-    )
+    looks = image_statistics(field.images, field.labels, len(field.class_names))
+    judged = Evidence(found.folder).best(part)
     measured = {what: evidence.images.get(f"{part}_{what}", np.zeros(0)) for what in LOOKS}
     return Evaluation(
         found,
@@ -139,8 +137,10 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
         also_in,
         looks_apart({what: looks.arrays()[what] for what in LOOKS}, measured),
         classes_apart(field.class_names, field.labels, judged.label, judged.wrong) if judged else None,
-        list(by_class(field, wrong, judged)), len(predictor.form.class_names), write_down(found, looks, error),
-    )  # fmt: skip
+        list(by_class(field, wrong, judged)),
+        len(predictor.form.class_names),
+        write_down(found, looks, error),
+    )
 
 
 def evidence_of(predictor: Predictor) -> Evidence:

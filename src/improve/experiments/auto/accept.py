@@ -10,12 +10,12 @@ from improve.diagnosis.comparison.configurations import Block, probability_of_fe
 from improve.errors import ImproveError
 from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal
-from improve.images import npz as npzfile
 from improve.lazy import np
+from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
-from improve.statistics.paired import Paired, paired_comparison, wrong_by_id
+from improve.statistics.paired import Paired, paired_comparison
 
 # P(better): benchmarks/loop/keeping.py weighs what is won against what is kept by mistake, about one change in ten
 CLEAR = 0.98  # enough on one seed, which knows only the noise of the images
@@ -67,8 +67,11 @@ def difference(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, flo
 def missed(one: Run) -> Any:
     """Which validation images (n,) a run gets wrong. Raises ImproveError where that is not to be had."""
     try:
-        return wrong_by_id(npzfile.load(one.folder / "predictions" / "validation.npz"))[1]
-    except (*npzfile.DAMAGED, KeyError) as error:
+        predictions = read_predictions(one.folder, "validation")
+        if predictions.id is None:
+            raise ValueError("which images these are is not in them")
+        return predictions.wrong_by_id[1]
+    except DAMAGED as error:
         fix = "remove that folder: it is trained again"
         raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error
 
