@@ -72,7 +72,7 @@ def write_npy_head(array: Path, shape: tuple[int, ...]) -> int:
 
 def decode(job: Job, tick: Tick) -> tuple[list[Line], list[tuple[int, str]]]:
     """Write the images of all files; what the index should say of them, and which are bad."""
-    lines, bad, done, told = [UNREAD] * len(job.files), [], 0, 0.0
+    lines, bad, done, last_tick = [UNREAD] * len(job.files), [], 0, 0.0
     readers()  # imported once, before the processes part
     results = in_parallel(functools.partial(_stretch, job), _numbers(job))
     with _written_meanwhile(job.array) as write, contextlib.closing(results):
@@ -82,8 +82,8 @@ def decode(job: Job, tick: Tick) -> tuple[list[Line], list[tuple[int, str]]]:
             lines[stretch.start : stretch.start + len(stretch.lines)] = stretch.lines
             bad += stretch.bad
             done += len(stretch.lines)
-            if time.monotonic() > told + 0.2 or done == len(lines):
-                told = time.monotonic()
+            if time.monotonic() > last_tick + 0.2 or done == len(lines):
+                last_tick = time.monotonic()
                 tick(done, len(lines))
                 write()
     return lines, sorted(bad)

@@ -28,17 +28,17 @@ def stamped_bytes(file: str) -> tuple[Stamp, bytes]:
     try:
         number = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # open() would make half as many calls again
         try:
-            found = os.fstat(number)
-            if found.st_size > LARGEST:
-                raise BadImage(f"{found.st_size // MB:,} MB: too large")
-            data = os.read(number, found.st_size + 1)
-            while len(data) < found.st_size and (more := os.read(number, found.st_size)):
+            status = os.fstat(number)
+            if status.st_size > LARGEST:
+                raise BadImage(f"{status.st_size // MB:,} MB: too large")
+            data = os.read(number, status.st_size + 1)
+            while len(data) < status.st_size and (more := os.read(number, status.st_size)):
                 data += more
         finally:
             os.close(number)
     except OSError as error:
         raise BadImage(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns), data
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns), data
 
 
 def index_lines(folder: Path, files: tuple[str, ...], index: Index) -> list[Line]:

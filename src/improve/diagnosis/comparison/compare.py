@@ -132,12 +132,16 @@ def compare(
 
 
 def judged(
-    rows: tuple[Row, ...], found: list[Candidate], settings: tuple[str, ...], skipped: Any, images: tuple[Images, ...]
+    rows: tuple[Row, ...],
+    candidates: list[Candidate],
+    settings: tuple[str, ...],
+    skipped: Any,
+    images: tuple[Images, ...],
 ) -> Comparison:
     """What may be said of rows in their order, and of the runs among them that have results, in the same."""
-    kin = families(found)
-    seen = against_first(kin, rows[0].name, found)
-    ranked = sorted(found, key=lambda run: (run.error, run.name))
+    kin = families(candidates)
+    seen = against_first(kin, rows[0].name, candidates)
+    ranked = sorted(candidates, key=lambda run: (run.error, run.name))
     return Comparison(
         tuple(replace(one, against=seen.get(one.name)) for one in rows),
         settings,
@@ -146,7 +150,7 @@ def judged(
         tuple(pair for one in kin for pair in one.pairs()),
         standings(ranked),
         luck_of_the_best(ranked)[2] if len(ranked) > 1 else 0.0,
-        comparison_findings(found),
+        comparison_findings(candidates),
     )
 
 
@@ -275,7 +279,7 @@ def row(
     summary = run.summary
     if test and run.has_test:
         summary = summary.model_copy(update={"test": open_test(run)})
-    asked = {
+    choice = {
         one: criteria.measured_value(summary, one) if one in criteria.METRICS else settings.get(one)
         for one in (*(condition.subject for condition in conditions), sort)
         if one != "name"
@@ -285,8 +289,8 @@ def row(
         run.status,
         {key: settings.get(key, MISSING) for key in differing},
         **{key: getattr(summary, key) for key in NUMBERS},
-        chosen=asked,
-        broken=tuple(one.text for one in conditions if not one.holds(asked[one.subject])),
+        chosen=choice,
+        broken=tuple(one.text for one in conditions if not one.holds(choice[one.subject])),
     )
 
 

@@ -116,22 +116,22 @@ class HiddenByTheMetric(Rule):
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None:
+        answers = case.evidence.best("validation")
+        if answers is None:
             return None
-        present, counts = np.unique(seen.label, return_counts=True)
-        by_class = np.array([seen.wrong[seen.label == k].mean() for k in present])
-        plain, balanced = float(seen.wrong.mean()), float(by_class.mean())
+        present, counts = np.unique(answers.label, return_counts=True)
+        by_class = np.array([answers.wrong[answers.label == k].mean() for k in present])
+        plain, balanced = float(answers.wrong.mean()), float(by_class.mean())
         if counts.max() < 3 * counts.min() or balanced - plain < 0.05 - SLACK:
             return None
-        p = holm([errs_more(seen.wrong, seen.label == k) for k in present])
+        p = holm([errs_more(answers.wrong, answers.label == k) for k in present])
         if min(p) >= WEAK_P:
             return None
         return self.found(
             f"validation error {100 * plain:.1f} %, but {100 * balanced:.1f} % as the mean over {len(present)} classes "
-            f"(n={len(seen.label):,})",
+            f"(n={len(answers.label):,})",
             harm=0.0,
-            evidence={"error": plain, "balanced": balanced, "p": min(p), "n": len(seen.label)},
+            evidence={"error": plain, "balanced": balanced, "p": min(p), "n": len(answers.label)},
             rivals=("V5",),
             confirm="ask what an error on each class costs",
         )

@@ -98,18 +98,19 @@ class NoSignal(Rule):
         )
 
     def renamed(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None or case.errors is None or seen.wrong.mean() < 0.5 or len(seen.label) < SMALL:
+        answers = case.evidence.best("validation")
+        if answers is None or case.errors is None or answers.wrong.mean() < 0.5 or len(answers.label) < SMALL:
             return None
-        explained, names = exchanged(seen.label, seen.predicted, seen.probability.shape[1])
-        if explained - (1 - seen.wrong.mean()) < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
+        right = 1 - answers.wrong.mean()
+        explained, names = exchanged(answers.label, answers.predicted, answers.probability.shape[1])
+        if explained - right < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
             return None
         return self.found(
             f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
-            f"they are {100 * (1 - seen.wrong.mean()):.0f} % are (n={len(seen.label):,}): the classes are numbered "
+            f"they are {100 * right:.0f} % are (n={len(answers.label):,}): the classes are numbered "
             "differently",
-            harm=explained - float(1 - seen.wrong.mean()),
-            evidence={"explained": explained, "becomes": names, "n": len(seen.label)},
+            harm=explained - float(right),
+            evidence={"explained": explained, "becomes": names, "n": len(answers.label)},
             confirm="compare the class lists of the two sets",
         )
 

@@ -93,17 +93,17 @@ def check_installed(name: str, chosen: Format) -> None:
 def export(predictor: Predictor, name: str, chosen: Format, file: Path) -> Exported:
     """Write `file` and what its numbers mean beside it; nothing is left, and what was there stays, where it cannot be
     written, cannot be loaded by its own runtime, or does not give the same probabilities (ImproveError)."""
-    images, said = sample(predictor)
+    images, origin = sample(predictor)
     single_precision()
     mine = predictor.probabilities(images)
     with temporary(file, chosen) as written:
         theirs = written_and_run(predictor, name, chosen, written, images)
-        parity = compared(mine, theirs, said)
+        parity = compared(mine, theirs, origin)
         if not parity.holds:
             raise misfit(
                 name,
                 f"{file} was thrown away: its probabilities are up to {parity.difference:.2g} from the run's on "
-                f"{parity.n} {said}, and {100 * (1 - parity.same_class):.0f} % get another class",
+                f"{parity.n} {origin}, and {100 * (1 - parity.same_class):.0f} % get another class",
             )
         put(written, file)
     exported = Exported(file, name, bytes_of(file), parity)

@@ -84,15 +84,15 @@ def balanced_order(seed: int, epoch: int, labels: bytes) -> NDArray[Any]:
 def class_weights(spec: Spec, labels: NDArray[Any], names: tuple[str, ...]) -> NDArray[Any] | None:
     """The weight of each class in the loss, or None. `balanced` is n / (classes · n of the class), as in scikit-learn:
     1 on average over the examples."""
-    asked = spec.training.class_weights
-    if asked == "none":
+    weighting = spec.training.class_weights
+    if weighting == "none":
         return None
-    if asked == "balanced":
+    if weighting == "balanced":
         counts = np.bincount(labels, minlength=len(names))
         return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
-    unknown = [name for name in asked if name not in names]
+    unknown = [name for name in weighting if name not in names]
     if unknown:
         raise UsageError(
             f"training.class_weights: there is no class '{unknown[0]}'", fix=f"classes: {', '.join(names[:20])}"
         )
-    return np.array([asked.get(name, 1.0) for name in names], dtype=np.float32)
+    return np.array([weighting.get(name, 1.0) for name in names], dtype=np.float32)

@@ -46,19 +46,19 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
 
     Raises UsageError where the members are done, or where their settings should change on the way.
     """
-    found = run.load_run(folder)
-    if found.summary.members is not None:
-        origin = found.summary.snapshots_of
+    ensemble = run.load_run(folder)
+    if ensemble.summary.members is not None:
+        origin = ensemble.summary.snapshots_of
         fix = f"improve resume {folder.parent / origin}" if origin else "improve resume a member, then improve ensemble"
         raise UsageError(f"{folder} is an ensemble, and its members are done", fix=fix)
-    if found.spec["training"]["members"] == 1:
+    if ensemble.spec["training"]["members"] == 1:
         return resume.resume(folder, overrides, watcher, reason, code)
     spec = load_spec(folder / "spec.yaml", code=code)
     if any(not text.strip().startswith(SAME_UPDATES) for text in overrides):
         raise UsageError("members cannot change on the way: they would not be alike", fix="train a new ensemble")
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
-    weights = found.summary.origin
+    weights = ensemble.summary.origin
     with folder_lock(folder), recording_failures(folder):
         data = prepare(spec, watcher.reading)
         train_members(spec, folder, data, watcher, Path(weights) if weights else None, overrides)

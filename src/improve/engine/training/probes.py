@@ -61,21 +61,22 @@ class Probes:
     def start(self) -> None:
         """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
         parts = {name: part.summary() for name, part in self.data.statistics.items()}
-        found: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names), "parts": parts}
+        measured: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names)}
+        measured |= {"parts": parts}
         named = ((name, part.arrays().items()) for name, part in self.data.statistics.items())
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
         files.write_arrays(self.folder / "images.npz", images)
         if self.full:
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
-            found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
-            found |= {
+            measured |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
+            measured |= {
                 "initial_cross_entropy": self.cross_entropy(logits),
                 "head": head(raw),
                 **layer_summary(self.model),
             }
-            found |= {"input": self.look(0), "memorized": self.memorized()}
-        files.write_json(self.folder / "start.json", found)
+            measured |= {"input": self.look(0), "memorized": self.memorized()}
+        files.write_json(self.folder / "start.json", measured)
 
     def memorized(self) -> dict[str, Any]:
         """Of runs that differ in how they train, one is enough."""

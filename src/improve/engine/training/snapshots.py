@@ -41,17 +41,17 @@ def take(folder: Path, model: Any, history: History, measured: dict[str, Measure
     """After an epoch, with the weights that were measured: keep them where a cycle ends."""
     if history.epoch not in snapshot_epochs(history.spec, history.timeline):
         return
-    made = snapshot_folder(folder, history.epoch)
-    half = made.with_name(f".{made.name}.tmp")
+    snapshot = snapshot_folder(folder, history.epoch)
+    half = snapshot.with_name(f".{snapshot.name}.tmp")
     shutil.rmtree(half, ignore_errors=True)
     (half / "state").mkdir(parents=True)
     (half / "predictions").mkdir()
     fill(half, folder, model, history, measured)
     for path in [half, *half.rglob("*")]:
         generations.sync(path)
-    shutil.rmtree(made, ignore_errors=True)
-    half.rename(made)
-    generations.sync(made.parent)
+    shutil.rmtree(snapshot, ignore_errors=True)
+    half.rename(snapshot)
+    generations.sync(snapshot.parent)
     history.snapshots.append(history.epoch)
 
 

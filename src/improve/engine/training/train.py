@@ -244,23 +244,23 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
     """With the weights of the best epoch, open the test part of a run that is at its end, and write what was reached;
     `digest`: of the end state."""
     history, model, data = work.history, work.model, work.data
-    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
-    more["seconds_saving"] = work.checkpoints.spent
+    summary: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
+    summary["seconds_saving"] = work.checkpoints.spent
     work.probes.finish(bool(history.rows) and not history.passes)
     if interrupt.requested and status == "stopped":
-        more["signal"] = interrupt.signal.name
+        summary["signal"] = interrupt.signal.name
     if history.rows:
         trained = sum(row["training_seconds"] for row in history.rows)
-        more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
+        summary["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
         work.checkpoints.restore_best()
         if "test" in data.parts and status != "stopped":
-            more |= {"test": measure_test_part(model, data, work.folder)}
+            summary |= {"test": measure_test_part(model, data, work.folder)}
         deliverable_model(model).save(work.folder / "model.keras")
-        more["model_bytes"] = (work.folder / "model.keras").stat().st_size
+        summary["model_bytes"] = (work.folder / "model.keras").stat().st_size
         if status != "stopped":  # who stops it does not want to wait
-            more["seconds_per_image"] = seconds_per_image(model, data)
-            more |= snapshots.conclude(work.folder, model, history, data, more["seconds"])
-    work.checkpoints.write_reached(status, **more)
+            summary["seconds_per_image"] = seconds_per_image(model, data)
+            summary |= snapshots.conclude(work.folder, model, history, data, summary["seconds"])
+    work.checkpoints.write_reached(status, **summary)
     write_down(work)
 
 

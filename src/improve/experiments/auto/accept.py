@@ -26,19 +26,19 @@ SECOND = "-seed1"
 
 
 def with_verdict(
-    journal: Journal, step: AutoStep, made: list[Run], parents: list[Run], budget: Budget, watcher: BudgetWatcher
+    journal: Journal, step: AutoStep, changed: list[Run], parents: list[Run], budget: Budget, watcher: BudgetWatcher
 ) -> AutoStep:
     """The step with its verdict; in doubt a second seed of each decides."""
-    seen, better = difference(made, parents)
-    cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (made, parents) if len(runs) == 1)
-    doubtful = HOPE <= better < CLEAR and len(made) == 1
+    seen, better = difference(changed, parents)
+    cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (changed, parents) if len(runs) == 1)
+    doubtful = HOPE <= better < CLEAR and len(changed) == 1
     if doubtful and (cost <= budget.left(journal)):
-        one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (made, parents))
+        one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (changed, parents))
         if one[1].summary.validation is not None and other[1].summary.validation is not None:
             return with_verdict(journal, step, one, other, budget, watcher)
-    verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
+    verdict = KEPT if better >= (SURE if len(changed) > 1 else CLEAR) else DROPPED
     return replace(
-        step, verdict=verdict, seeds=len(made), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
+        step, verdict=verdict, seeds=len(changed), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
     )
 
 

@@ -133,18 +133,18 @@ def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[
 
 def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> list[Proposal]:
     """Neighbours of `spec`, in an order that the seed gives."""
-    found = []
+    proposals = []
     for path, value in neighbours(spec):
         made = edited_spec(spec, [(path, value)])
         if made is None or made == spec or made in tried:
             continue
         epochs = int(made["training"]["epochs"])
         if epochs <= left:
-            found.append(
+            proposals.append(
                 Proposal("", "a step to the side", ((path, value),), "no advice is likelier", SIDE, epochs, made)
             )
-    order = keyed_generator(seed, "auto").permutation(len(found))
-    return [found[place] for place in order]
+    order = keyed_generator(seed, "auto").permutation(len(proposals))
+    return [proposals[place] for place in order]
 
 
 def neighbours(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:

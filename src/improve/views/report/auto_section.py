@@ -35,23 +35,23 @@ OPEN = 8  # proposals that are told
 LOST = 20  # runs that are named
 
 
-def auto_section(told: AutoView, test: bool) -> dict[str, Any]:
+def auto_section(view: AutoView, test: bool) -> dict[str, Any]:
     """What the template shows. `test`: the test error of the best may be told, though it was not opened before."""
-    opened = told.opened or int(test)
+    opened = view.opened or int(test)
     return {
-        "verdict": verdict(told),
-        "facts": list(facts(told)),
-        "notes": list(notes(told)),
-        "path": path_svg(told),
-        "ends": ends_svg(told, opened > 0),
-        "change": change(told),
+        "verdict": verdict(view),
+        "facts": list(facts(view)),
+        "notes": list(notes(view)),
+        "path": path_svg(view),
+        "ends": ends_svg(view, opened > 0),
+        "change": change(view),
         "opened": opened,
-        "steps": [shown(place.step, place.depth, told) for place in step_tree(told.story)],
-        "advice": advice_by_finding(told),
-        "spec": final_spec(told),
-        "diff": diff(told),
-        "open": open_proposals(told),
-        "people": people(told),
+        "steps": [shown(place.step, place.depth, view) for place in step_tree(view.story)],
+        "advice": advice_by_finding(view),
+        "spec": final_spec(view),
+        "diff": diff(view),
+        "open": open_proposals(view),
+        "people": people(view),
     }
 
 
@@ -99,19 +99,19 @@ def notes(told: AutoView) -> Iterator[str]:
         yield f"Not there, or damaged: {', '.join(told.lost[:LOST])}{' …' if len(told.lost) > LOST else ''}"
 
 
-def path_svg(told: AutoView) -> str:
+def path_svg(view: AutoView) -> str:
     """Errors against epochs, of the runs that the steps are about."""
-    spent = epochs_spent(told)
+    spent = epochs_spent(view)
     points = [
         Point(step.run, spent[step.run], rate(part), step.verdict == KEPT)
-        for step in told.story.steps
-        if (part := measured(told.runs.get(step.run)))
+        for step in view.story.steps
+        if (part := measured(view.runs.get(step.run)))
     ]
     if not points:
         return ""
     points.sort(key=lambda point: point.spent)
     says = "; ".join(point_text(point) for point in points)
-    return svg_element(error_path(points, told.epochs), "story-path", f"Validation error by epochs spent: {says}")
+    return svg_element(error_path(points, view.epochs), "story-path", f"Validation error by epochs spent: {says}")
 
 
 def point_text(point: Point) -> str:
@@ -190,7 +190,7 @@ def diff(told: AutoView) -> list[str] | None:
     return ["⋯" if line.startswith("@@") else line for line in lines]
 
 
-def open_proposals(told: AutoView) -> list[dict[str, Any]]:
+def open_proposals(view: AutoView) -> list[dict[str, Any]]:
     """What a bigger budget would try next."""
     return [
         {
@@ -201,7 +201,7 @@ def open_proposals(told: AutoView) -> list[dict[str, Any]]:
             "expected": f"{100 * one.expected:.1f}",
             "chance": f"{100 * one.chance:.0f} %",
         }
-        for one in untried_proposals(told)[:OPEN]
+        for one in untried_proposals(view)[:OPEN]
     ]
 
 

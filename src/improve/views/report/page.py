@@ -40,16 +40,16 @@ def report(folders: Sequence[Path], test: bool = False) -> str:
     return page(f"{len(shown)} runs" if len(shown) > 1 else shown[0].label, shown, skipped, test)
 
 
-def auto_report(told: AutoView, test: bool) -> str:
+def auto_report(view: AutoView, test: bool) -> str:
     """What was tried and what became of it, then the start and the best as runs; the test error of the best is told
     where the end of the walk has opened it."""
     shown, skipped = [], []
-    for name, folder in told.ends.items():
+    for name, folder in view.ends.items():
         try:
-            shown.append(run_view(folder, name, test or (bool(told.opened) and name == BEST), again=not test))
+            shown.append(run_view(folder, name, test or (bool(view.opened) and name == BEST), again=not test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
-    return page(told.story.folder.absolute().name, shown, skipped, test, auto_section(told, test))
+    return page(view.story.folder.absolute().name, shown, skipped, test, auto_section(view, test))
 
 
 def page(
@@ -123,7 +123,7 @@ def environment() -> Environment:
     def harmless(value: Any) -> Any:
         return value if isinstance(value, Markup) else visible(str(value))
 
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("improve.views.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -132,6 +132,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "short": short, "svg": Markup, "sentence": sentence}
-    made.filters |= filters
-    made.globals["interval"] = interval
-    return made
+    templates.filters |= filters
+    templates.globals["interval"] = interval
+    return templates

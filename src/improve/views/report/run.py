@@ -137,17 +137,17 @@ def verdict_sentence(shown: RunView) -> str:
         return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
     if shown.diagnosis is None:
         return f"no verdict: {shown.trouble}"
-    said = VERDICTS[shown.diagnosis.verdict]
+    verdict = VERDICTS[shown.diagnosis.verdict]
     errors = shown.diagnosis.errors
     if errors is not None:
         low, high = errors.validation.interval()
         n = f" (n={errors.validation.n:,})" if errors.validation.n else ""
-        said += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
+        verdict += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
     first = next((one for one in shown.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
     if first is None:
-        return said
+        return verdict
     edits = ", ".join(f"{path}: {yaml.inline(value)}" for path, value in first.changes[0].edits)
-    return f"{said}; to change first: {edits}"
+    return f"{verdict}; to change first: {edits}"
 
 
 def run_facts(shown: RunView) -> Iterator[tuple[str, str]]:

@@ -118,14 +118,14 @@ def edit_of(shown: RunView, change: Change) -> list[str]:
 
 def answers(shown: RunView, anchor: str) -> dict[str, Any]:
     """What the predictions on the validation images say: empty where there are none."""
-    seen = shown.run.evidence.best("validation")
-    if seen is None:
+    predictions = shown.run.evidence.best("validation")
+    if predictions is None:
         return {}
-    names, counts, sure = names_of(seen, shown.classes), confusions(seen), calibration(seen)
+    names, counts, sure = names_of(predictions, shown.classes), confusions(predictions), calibration(predictions)
     says = f"Share of right answers against confidence; expected calibration error {percent(sure.error)}"
     return {
-        "n": len(seen.label),
-        "wrong": int(seen.wrong.sum()),
+        "n": len(predictions.label),
+        "wrong": int(predictions.wrong.sum()),
         "names": names,
         "small": len(names) <= TABLE,
         "counts": [(names[row], int(line.sum()), line.tolist()) for row, line in enumerate(counts)],
@@ -133,7 +133,7 @@ def answers(shown: RunView, anchor: str) -> dict[str, Any]:
         "by_class": by_class(counts, names)[: 2 * TABLE],
         "sure": sure,
         "reliability": svg_element(reliability_figure(sure), f"{anchor}-calibration", says),
-        **mistakes(shown, seen, names),
+        **mistakes(shown, predictions, names),
     }
 
 
