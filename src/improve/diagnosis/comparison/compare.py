@@ -132,16 +132,12 @@ def compare(
 
 
 def judged(
-    rows: tuple[Row, ...],
-    candidates: list[Candidate],
-    settings: tuple[str, ...],
-    skipped: Any,
-    images: tuple[Images, ...],
+    rows: tuple[Row, ...], runs: list[Candidate], settings: tuple[str, ...], skipped: Any, images: tuple[Images, ...]
 ) -> Comparison:
     """What may be said of rows in their order, and of the runs among them that have results, in the same."""
-    kin = families(candidates)
-    seen = against_first(kin, rows[0].name, candidates)
-    ranked = sorted(candidates, key=lambda run: (run.error, run.name))
+    kin = families(runs)
+    seen = against_first(kin, rows[0].name, runs)
+    ranked = sorted(runs, key=lambda run: (run.error, run.name))
     return Comparison(
         tuple(replace(one, against=seen.get(one.name)) for one in rows),
         settings,
@@ -150,7 +146,7 @@ def judged(
         tuple(pair for one in kin for pair in one.pairs()),
         standings(ranked),
         luck_of_the_best(ranked)[2] if len(ranked) > 1 else 0.0,
-        comparison_findings(candidates),
+        comparison_findings(runs),
     )
 
 

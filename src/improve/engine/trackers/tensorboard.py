@@ -49,10 +49,10 @@ class TensorBoard:
                     scalar = Summary.Value(tag=tag, simple_value=value)
                     self.write(part, Summary(value=[scalar]), int(row["epoch"]), at)
 
-    def end(self, found: Run) -> None:
-        if (found.folder / "curves.png").is_file():
-            self.write("", picture("curves", found.folder / "curves.png"), len(found.history))
-        self.write("", session_end(found.status == "finished"), 0)
+    def end(self, run: Run) -> None:
+        if (run.folder / "curves.png").is_file():
+            self.write("", picture("curves", run.folder / "curves.png"), len(run.history))
+        self.write("", session_end(run.status == "finished"), 0)
         self.close()
 
     def write(self, part: str, summary: Any, step: int, at: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a story: the errors of its runs against the epochs spent, and the start against the best."""
+"""Figures of a walk of `improve auto`: errors against epochs spent, and the start against the best."""
 
 from __future__ import annotations
 

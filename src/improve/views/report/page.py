@@ -29,7 +29,7 @@ REACHED = "validation error"  # the column from which on a table tells what came
 
 
 def report(folders: Sequence[Path], test: bool = False) -> str:
-    """The page; of a folder that `improve auto` made, the page of its story. `test`: the test errors may be told.
+    """The page; of a folder that `improve auto` made, the page of its walk. `test`: the test errors may be told.
     Raises UsageError where none of the folders is a run."""
     if len(folders) == 1 and is_auto_folder(folders[0]):
         return auto_report(AutoView(read_journal(folders[0])), test)
@@ -49,7 +49,7 @@ def auto_report(view: AutoView, test: bool) -> str:
             shown.append(run_view(folder, name, test or (bool(view.opened) and name == BEST), again=not test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
-    return page(view.story.folder.absolute().name, shown, skipped, test, auto_section(view, test))
+    return page(view.journal.folder.absolute().name, shown, skipped, test, auto_section(view, test))
 
 
 def page(
@@ -57,15 +57,15 @@ def page(
     shown: Sequence[RunView],
     skipped: Sequence[tuple[str, str]],
     test: bool,
-    story: dict[str, Any] | None = None,
+    auto: dict[str, Any] | None = None,
 ) -> str:
     runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
-    names = [run["name"] if story is None else one.run.name for run, one in zip(runs, shown, strict=True)]
+    names = [run["name"] if auto is None else one.run.name for run, one in zip(runs, shown, strict=True)]
     whole = [one.run for one in shown if not one.damage]
     template = environment().get_template("report.html.j2")
     return template.render(
         title=title,
-        story=story,
+        auto=auto,
         runs=runs,
         anchors={name: run["anchor"] for name, run in zip(names, runs, strict=True)},
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
