@@ -423,7 +423,7 @@ def test_a_decoding_process_that_is_killed_is_said(many, cache):
         from improve import parallel
         from improve.errors import ImproveError
         parallel.cores = lambda: 2
-        imagearray.picture = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+        imagearray.pillow_image = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
         try:
             read(64)
         except ImproveError as error:
