@@ -20,7 +20,7 @@ from case_study_numbers import (
     trials,
 )
 from improve.diagnosis.diagnose import diagnose, diagnose_numbers
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.spec.datasets.peacetopia.source import Peacetopia
 from improve.statistics.intervals import difference
 
@@ -38,7 +38,7 @@ def feasible(run: Run) -> bool:
 
 def one_number(runs: Path) -> Claim:
     """Feasible first, then the lowest error."""
-    candidates = [load(runs / name) for name in ("tiny", "both", "large")]
+    candidates = [load_run(runs / name) for name in ("tiny", "both", "large")]
     best = min(candidates, key=error)
     chosen = min(filter(feasible, candidates), key=error, default=best)
     says = (
@@ -57,7 +57,7 @@ def split(runs: Path) -> Claim:
 
 def may_train(runs: Path) -> Claim:
     """Citizens' photos in the training set lower the error where it counts."""
-    alone, both = load(runs / "camera"), load(runs / "both")
+    alone, both = load_run(runs / "camera"), load_run(runs / "both")
     seen = same_images(both, alone)
     says = (
         f"{percent(error(alone))} with camera images alone, {percent(error(both))} with photos as well: "
@@ -68,7 +68,7 @@ def may_train(runs: Path) -> Claim:
 
 def may_not_test(runs: Path) -> Claim:
     """The error on a mixture with photos is lower than the error on what counts."""
-    both = load(runs / "both")
+    both = load_run(runs / "both")
     mixed, counts = rate(both, "train_dev"), rate(both)
     low, high = difference(counts, mixed)
     says = (
@@ -110,7 +110,7 @@ def bayes(runs: Path) -> Claim:
 
 def mismatch(runs: Path) -> Claim:
     """Photos alone: what is lost is not variance."""
-    photos = load(runs / "photos")
+    photos = load_run(runs / "photos")
     found = diagnose(photos)
     gap, variance = (found.gaps.data_mismatch, found.gaps.variance) if found.gaps else (None, None)
     assert gap is not None
@@ -124,7 +124,7 @@ def mismatch(runs: Path) -> Claim:
 
 def mended(runs: Path) -> Claim:
     """Camera images in the training set close the gap."""
-    photos, both = load(runs / "photos"), load(runs / "both")
+    photos, both = load_run(runs / "photos"), load_run(runs / "both")
     seen = same_images(both, photos)
     says = (
         f"{percent(error(photos))} → {percent(error(both))}: {100 * seen.value:+.1f} points "
@@ -135,7 +135,7 @@ def mended(runs: Path) -> Claim:
 
 def variance(runs: Path) -> Claim:
     """Few camera images alone: no mismatch, but variance."""
-    found = diagnose(load(runs / "camera"))
+    found = diagnose(load_run(runs / "camera"))
     gap = found.gaps.variance if found.gaps else None
     assert gap is not None
     says = f"verdict {found.verdict.replace('_', ' ')}: {100 * gap.value:.1f} points {points(gap.low, gap.high)}"
@@ -161,19 +161,19 @@ def overfitted(runs: Path) -> Claim:
 def metric(runs: Path) -> Claim:
     """Retuned for the cost: fewer birds are missed, though more skies are wrong."""
     names = ("both", "missed", "retuned")
-    by_error, by_cost, retuned = (birds(load(runs / name)) for name in names)
+    by_error, by_cost, retuned = (birds(load_run(runs / name)) for name in names)
     says = (
         f"chosen by the error, it {by_error.says}; the same training chosen by the cost {by_cost.says}; retuned "
         f"{retuned.says}"
     )
-    errors = [error(load(runs / name)) for name in names]
+    errors = [error(load_run(runs / name)) for name in names]
     cheaper = retuned.cost.cost_high < by_error.cost.cost_low and retuned.cost.cost <= by_cost.cost.cost
     return Claim(retuned.missed < by_error.missed / 2 and errors[2] > errors[0] and cheaper, says)
 
 
 def species(runs: Path) -> Claim:
     """A new species comes: judged by a validation set that has it, the system fails; images of it mend that."""
-    before, after = load(runs / "species"), load(runs / "species_known")
+    before, after = load_run(runs / "species"), load_run(runs / "species_known")
     seen, verdict = same_images(after, before), diagnose(before).verdict
     says = (
         f"known species {percent(error(before, 'train_dev'))}, with the new one {percent(error(before))} "
@@ -185,7 +185,7 @@ def species(runs: Path) -> Claim:
 
 def iteration(runs: Path) -> Claim:
     """A fifth of the images tells the same candidate. The time is told and not judged: machines are noisy."""
-    whole, quick = [[load(runs / f"{kind}{name}") for name in ("tiny", "both")] for kind in ("", "quick_")]
+    whole, quick = [[load_run(runs / f"{kind}{name}") for name in ("tiny", "both")] for kind in ("", "quick_")]
     same = (error(whole[0]) > error(whole[1])) == (error(quick[0]) > error(quick[1]))
     seconds = [sum(run.summary.seconds for run in pair) for pair in (whole, quick)]
     says = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.spec.datasets.peacetopia.labellers import LABELLERS, labelled
 from improve.spec.datasets.peacetopia.skies import skies
 from improve.spec.datasets.peacetopia.source import Peacetopia
@@ -86,7 +86,7 @@ def labellers() -> list[tuple[str, float, Rate]]:
 
 
 def trials(runs: Path) -> list[Run]:
-    return [load(folder) for folder in sorted((runs / "trials").iterdir()) if (folder / "summary.json").is_file()]
+    return [load_run(folder) for folder in sorted((runs / "trials").iterdir()) if (folder / "summary.json").is_file()]
 
 
 def optimism(tried: list[Run], n: int) -> float:

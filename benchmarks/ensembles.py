@@ -18,7 +18,7 @@ from typing import Any
 from improve.diagnosis.comparison.ensembles import Report, ensemble_report
 from improve.engine.training.members import begin
 from improve.runs.ensemble import Score, ensemble, members
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.spec.spec import Spec
 from improve.statistics.paired import Paired, paired_comparison
 from runner_tax_report import cpu, markdown, put
@@ -49,10 +49,10 @@ def parse() -> argparse.Namespace:
 
 
 def section(arguments: argparse.Namespace, runs: Path) -> str:
-    together = load(begin(of_members(arguments), "lenets", runs))
-    chosen = load(ensemble(members(together)[0], runs, "lenets_greedy", greedy=True))
-    snapped, plain = (load(begin(spec, name, runs)) for name, spec in of_snapshots(arguments))
-    snapshots = load(runs / snapped.summary.snapshots)
+    together = load_run(begin(of_members(arguments), "lenets", runs))
+    chosen = load_run(ensemble(members(together)[0], runs, "lenets_greedy", greedy=True))
+    snapped, plain = (load_run(begin(spec, name, runs)) for name, spec in of_snapshots(arguments))
+    snapshots = load_run(runs / snapped.summary.snapshots)
     told = (
         f"LeNet on {arguments.images:,} images of CIFAR-10, half of them train, a quarter validates, a quarter tests; "
         f"{cpu()}. Made by `python benchmarks/ensembles.py`. The best member is the best on validation."

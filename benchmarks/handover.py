@@ -17,7 +17,7 @@ from typing import Any
 
 from improve.engine.inference.export import Exported, export
 from improve.engine.inference.export_formats import FORMATS
-from improve.engine.inference.predictor import Predictor, load
+from improve.engine.inference.predictor import Predictor, load_predictor
 from improve.engine.training.train import train
 from improve.runs import run
 from improve.spec.spec import Spec
@@ -65,7 +65,7 @@ def trained(folder: Path, name: str, arguments: argparse.Namespace) -> Path:
 
 def averaged(folder: Path, members: list[str]) -> Path:
     """An ensemble folder with these members."""
-    first = run.load(folder.parent / members[0])
+    first = run.load_run(folder.parent / members[0])
     folder.mkdir()
     for name in ("spec.yaml", "environment.json"):
         (folder / name).write_bytes((first.folder / name).read_bytes())
@@ -74,7 +74,10 @@ def averaged(folder: Path, members: list[str]) -> Path:
 
 
 def all_formats(folder: Path, made: Path) -> list[tuple[Exported, float]]:
-    return [timed(load(made), name, folder / "exported" / f"{made.name}{FORMATS[name].suffix}") for name in FORMATS]
+    return [
+        timed(load_predictor(made), name, folder / "exported" / f"{made.name}{FORMATS[name].suffix}")
+        for name in FORMATS
+    ]
 
 
 def timed(predictor: Predictor, name: str, file: Path) -> tuple[Exported, float]:

@@ -13,7 +13,7 @@ from improve import cli
 from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
 from improve.experiments.auto.journal import AutoStep, Journal
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.load import load_spec
 from run_folder import MLP, part, write_run, wrong_on
@@ -124,6 +124,6 @@ def fit(write_spec, tmp_path):
     """Train YAML with overrides; gives the loaded run."""
 
     def fit_it(text, *overrides, name="r"):
-        return load(train(load_spec(write_spec(text), list(overrides)), name, tmp_path / "runs", Silent()))
+        return load_run(train(load_spec(write_spec(text), list(overrides)), name, tmp_path / "runs", Silent()))
 
     return fit_it

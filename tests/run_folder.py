@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from improve.runs import ledger
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.runs.tables import EPOCHS, KERNELS, LAYERS, STEPS
 from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml as yamlfile
@@ -59,7 +59,7 @@ def write_run(
     data = {"available": 5000, "fingerprint": {"validation": fingerprint}, "duplicates": {}}
     (run / "environment.json").write_text(json.dumps({"data": data | (evidence or {}).get("data", {})}))
     write_evidence(run, evidence or {}, whole, fingerprint)
-    return load(run)
+    return load_run(run)
 
 
 def part(error: float, n: int, majority_error: float = 0.9) -> dict[str, Any]:

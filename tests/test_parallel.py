@@ -21,7 +21,9 @@ def cores(request, monkeypatch):
 
 @pytest.mark.parametrize("count", [0, 1, 3, 100])
 def test_every_task_is_done_once(cores, count):
-    assert sorted(parallel.each(lambda task: task * task, range(count))) == [task * task for task in range(count)]
+    assert sorted(parallel.in_parallel(lambda task: task * task, range(count))) == [
+        task * task for task in range(count)
+    ]
 
 
 def fail_at_seven(task):
@@ -35,7 +37,7 @@ def test_the_error_of_a_task_is_raised(cores, monkeypatch, fork):
     may_fork = parallel.may_fork
     monkeypatch.setattr(parallel, "may_fork", lambda: fork and may_fork())
     with pytest.raises(ValueError, match="seven"):
-        list(parallel.each(fail_at_seven, range(20)))
+        list(parallel.in_parallel(fail_at_seven, range(20)))
 
 
 def alone(body):
@@ -75,7 +77,7 @@ def test_beside_other_threads_nothing_is_forked(monkeypatch):
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        assert set(parallel.each(lambda task: os.getpid(), range(20))) == {os.getpid()}
+        assert set(parallel.in_parallel(lambda task: os.getpid(), range(20))) == {os.getpid()}
     finally:
         stop.set()
         thread.join()

@@ -19,7 +19,7 @@ from PIL import Image
 
 from hostile import HOSTILE, assert_harmless, every_hostile_text
 from improve.diagnosis.findings.rule import Change
-from improve.diagnosis.next_spec import revise
+from improve.diagnosis.next_spec import revised_yaml
 from improve.engine.preview import Row
 from improve.engine.training.watcher import Announcement
 from improve.errors import UsageError, visible
@@ -28,7 +28,7 @@ from improve.images import npz as npzfile
 from improve.images.folder import listing
 from improve.runs import ledger
 from improve.runs.files import write_arrays
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.runs.run import checked_name, create, write_summary
 from improve.spec.datasets.arrays import Npz
 from improve.spec.datasets.known import read_idx
@@ -156,7 +156,7 @@ def test_a_spec_that_is_written_holds_no_control_characters_and_says_the_same(te
         assert_harmless(yamlfile.write(value))
         assert yamlfile.parse(yamlfile.write(value), "f").value == value
         assert visible(yamlfile.inline(value)) == yamlfile.inline(value)
-    changed = revise(Spec().complete(), Change("seed", 1, f"{text}\nseed: 7"))
+    changed = revised_yaml(Spec().complete(), Change("seed", 1, f"{text}\nseed: 7"))
     assert yamlfile.parse(changed, "f").value["seed"] == 1
 
 
@@ -305,7 +305,7 @@ def test_a_link_in_a_run_folder_is_not_written_through(tmp_path):
     for name in (".lock", ".p.png.tmp"):
         (tmp_path / name).symlink_to(tmp_path / "mine.txt")
     draw_preview(tmp_path / "p.png", [0.1, 0.01], 1, [Row("original", np.zeros((1, 4, 4, 3)))])
-    with pytest.raises(UsageError, match=r"\.lock cannot be opened"), locked(tmp_path):
+    with pytest.raises(UsageError, match=r"\.lock cannot be opened"), folder_lock(tmp_path):
         pass
     assert (tmp_path / "mine.txt").read_text() == "precious"
 

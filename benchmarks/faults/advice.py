@@ -21,7 +21,7 @@ from worlds import WORLDS
 from improve.diagnosis.advice_log import difference_on_the_same_images
 from improve.errors import ImproveError
 from improve.experiments.auto.advice_prior import change_key
-from improve.runs.run import load
+from improve.runs.run import load_run
 
 FILE = Path(__file__).parents[2] / "src" / "improve" / "experiments" / "auto" / "advice.json"
 
@@ -29,7 +29,7 @@ FILE = Path(__file__).parents[2] / "src" / "improve" / "experiments" / "auto" / 
 def came_true(child: Path, parent: Path) -> bool | None:
     """None where the two cannot be put side by side."""
     try:
-        seen = difference_on_the_same_images(load(child), load(parent))
+        seen = difference_on_the_same_images(load_run(child), load_run(parent))
     except ImproveError:
         return None
     return None if seen is None else seen[1] > 0
@@ -43,7 +43,7 @@ def counted() -> dict[str, dict[str, list[int]]]:
             child, patch = file.parent, read_json(file)
             true = came_true(child, child.parent / f"seed{child.name.lstrip('patch_').rpartition('_')[2]}")
             if patch and true is not None and summary(child).get("status") == "finished":
-                image = load(child).environment.data.image
+                image = load_run(child).environment.data.image
                 cell = counts[patch["code"]][change_key(patch["path"], patch["value"], image)]
                 cell[0] += true
                 cell[1] += 1

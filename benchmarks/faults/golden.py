@@ -42,7 +42,7 @@ def keep(source: Path, target: Path) -> None:
         if (source / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             copy(source / name, target / name)
-    found = run.load(source)
+    found = run.load_run(source)
     data = Path(found.spec["data"]["source"]["path"]).name
     spec = found.spec | {"data": found.spec["data"] | {"source": found.spec["data"]["source"] | {"path": data}}}
     if spec["model"]["name"] == "python":

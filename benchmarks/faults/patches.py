@@ -15,7 +15,7 @@ from worlds import World
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.diagnosis.findings.rule import Finding
-from improve.diagnosis.next_spec import revised
+from improve.diagnosis.next_spec import revised_spec
 from improve.errors import ImproveError
 from improve.runs import run
 
@@ -30,7 +30,7 @@ def diagnosed(case: Case, folder: Path) -> Diagnosis | None:
 @cache
 def diagnosed_once(folder: Path, test: bool) -> Diagnosis | None:
     try:
-        return diagnose(run.load(folder), test=test)
+        return diagnose(run.load_run(folder), test=test)
     except ImproveError:
         return None
 
@@ -85,7 +85,7 @@ def proposals(world: World, case: Case) -> dict[str, Finding]:
 
 def job(world: World, folder: Path, target: Path, finding: Finding) -> Job:
     change = finding.changes[0]
-    spec = revised(run.load(folder).spec, change)
+    spec = revised_spec(run.load_run(folder).spec, change)
     return Job(target, spec, world.work, {"code": finding.code, **asdict(change)})
 
 

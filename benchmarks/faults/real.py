@@ -22,7 +22,7 @@ from running import Job, train_all
 
 from improve.diagnosis.advice_log import difference_on_the_same_images
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import revised
+from improve.diagnosis.next_spec import revised_spec
 from improve.experiments.auto.proposals import left_to_people
 from improve.runs import run
 from improve.spec.reading.yaml import inline
@@ -65,7 +65,7 @@ def job(name: str, seed: int) -> Job:
 
 def changed(start: Job) -> Iterator[Job]:
     """A run for every change that is proposed; one that two findings propose counts for the first."""
-    parent, proposed = run.load(start.folder), list[str]()
+    parent, proposed = run.load_run(start.folder), list[str]()
     for finding in diagnose(parent).findings:
         for place, change in enumerate(finding.changes):
             edits = json.dumps(change.edits)
@@ -73,7 +73,7 @@ def changed(start: Job) -> Iterator[Job]:
                 proposed.append(edits)
                 name = f"patch_{finding.code}_{place}_{parent.name.removeprefix('seed')}"
                 told = {"code": finding.code, **asdict(change)}
-                yield Job(start.folder.with_name(name), revised(parent.spec, change), start.work, told)
+                yield Job(start.folder.with_name(name), revised_spec(parent.spec, change), start.work, told)
 
 
 def report() -> str:
@@ -100,7 +100,9 @@ def recovered(runs: Path) -> dict[str, list[tuple[float, float, float]]]:
     found = defaultdict(list)
     for file in sorted(runs.glob("*/patch*/patch.json")):
         patch, seed = json.loads(file.read_text(encoding="utf-8")), file.parent.name.rpartition("_")[2]
-        if seen := difference_on_the_same_images(run.load(file.parent), run.load(file.parent.with_name(f"seed{seed}"))):
+        if seen := difference_on_the_same_images(
+            run.load_run(file.parent), run.load_run(file.parent.with_name(f"seed{seed}"))
+        ):
             edits = [(patch["path"], patch["value"]), *patch["also"]]
             found[", ".join(f"{path}: {inline(value)}" for path, value in edits)].append(seen)
     return found

@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from improve.experiments.auto.journal import KEPT, AutoStep, read_journal
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from runner_tax_report import markdown, put
 
 FILE = Path(__file__).parent / "halfway.jsonl"
@@ -52,7 +52,7 @@ def main() -> None:
 def long_runs(walks: Path, folder: Path) -> Iterator[dict[str, Any]]:
     for step in read_journal(folder).decided:
         if step.parent is not None and step.code:
-            own, parent = load(folder / step.run), load(folder / step.parent)
+            own, parent = load_run(folder / step.run), load_run(folder / step.parent)
             if parent.history and len(own.history) >= 2 * int(parent.spec["training"]["epochs"]):
                 yield row(str(folder.parent.relative_to(walks)), step, errors(own), min(errors(parent)))
 

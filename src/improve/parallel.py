@@ -23,7 +23,7 @@ AHEAD = 2  # tasks in the hands of each process: one at work, one waiting
 THREADED = {"tensorflow", "jax", "torch"}  # they run threads of their own, which Python does not count
 
 
-def each(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
+def in_parallel(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
     """work(task) of every task, in the order in which they are done. Close it to end what still runs.
 
     Forked processes, twice as fast as threads where the tasks are short Python; they need no pickled function and no

@@ -15,7 +15,7 @@ STREAMS = {
 }  # fmt: skip
 
 
-def keyed(seed: int, stream: str, *where: int) -> Generator:
+def keyed_generator(seed: int, stream: str, *where: int) -> Generator:
     """A generator for one purpose (`stream`) at one place, such as (epoch, batch).
 
     Philox is counter-based (Salmon et al., 2011): neighbouring keys give independent streams, so what is drawn for one

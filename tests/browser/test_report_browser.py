@@ -69,7 +69,7 @@ def with_pictures(make_run, tmp_path):
     probability = np.full((len(part), 10), 0.01, np.float32)
     probability[np.arange(len(part)), np.where(np.arange(len(part)) < 9, (part.labels + 1) % 10, part.labels)] = 0.91
     evidence = {"predictions": {"validation": (part.labels, probability)}}
-    run = make_run("digits", evidence=evidence, fingerprint=data.census["validation"].digest)
+    run = make_run("digits", evidence=evidence, fingerprint=data.statistics["validation"].digest)
     (tmp_path / "report.html").write_text(report([run.folder]), encoding="utf-8")
     return tmp_path / "report.html"
 

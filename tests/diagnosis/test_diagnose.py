@@ -6,10 +6,10 @@ import pytest
 
 from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import best_change, edit, revise
+from improve.diagnosis.next_spec import best_change, revised_yaml, spec_diff
 from improve.errors import ImproveError, UsageError
-from improve.runs.lock import locked
-from improve.runs.run import load
+from improve.runs.lock import folder_lock
+from improve.runs.run import load_run
 from improve.runs.test_part import open_test
 from improve.spec.reading.load import load_spec
 from run_folder import part
@@ -55,7 +55,7 @@ def test_asking_for_a_test_set_that_is_not_there_is_an_error(make_run):
 
 def test_the_same_run_always_gets_the_same_diagnosis(make_run):
     run = make_run(train=0.05, validation=0.3, spec=HUMAN)
-    assert diagnose(run).as_json() == diagnose(load(run.folder)).as_json()
+    assert diagnose(run).as_json() == diagnose(load_run(run.folder)).as_json()
 
 
 def test_a_run_that_was_stopped_or_leaks_says_so(make_run):
@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_or_leaks_says_so(make_run):
     environment = json.loads((run.folder / "environment.json").read_text())
     environment["data"]["duplicates"] = {"validation in train": 12}
     (run.folder / "environment.json").write_text(json.dumps(environment))
-    notes = diagnose(load(run.folder)).notes
+    notes = diagnose(load_run(run.folder)).notes
     assert notes[0].startswith("the run stopped")
     assert notes[1] == "12 images of validation are also in train, pixel for pixel"
 
@@ -77,19 +77,19 @@ def test_a_run_without_results_says_why(make_run, summary, what):
     run = make_run()
     (run.folder / "summary.json").write_text(json.dumps(summary))
     with pytest.raises(ImproveError, match=what):
-        diagnose(load(run.folder))
+        diagnose(load_run(run.folder))
 
 
 def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
     run = make_run(train=0.0, validation=0.3, spec={**HUMAN, "data": {"source": "mnist", "subset": 1000}})
     finding, change = best_change(diagnose(run))
     assert finding.code == "V1"
-    text = revise(run.spec, change)
+    text = revised_yaml(run.spec, change)
     (tmp_path / "next.yaml").write_text(text)
     loaded = load_spec(tmp_path / "next.yaml").complete()
     assert loaded == {**run.spec, "data": {**run.spec["data"], "subset": 2000}}
     assert text.startswith("# data.subset: more training images")
-    assert [line for line in edit(run.spec, text).splitlines() if line[0] in "+-"][2:] == [
+    assert [line for line in spec_diff(run.spec, text).splitlines() if line[0] in "+-"][2:] == [
         "-  subset: 1000",
         "+  subset: 2000",
     ]
@@ -203,5 +203,5 @@ def test_a_failing_layer_is_told_from_a_rate_that_is_too_low(make_run):
 def test_a_run_that_is_at_work_has_no_results_yet(make_run):
     run = make_run()
     (run.folder / "summary.json").write_text(json.dumps({"status": "running"}))
-    with locked(run.folder), pytest.raises(ImproveError, match="has no results yet"):
-        diagnose(load(run.folder))
+    with folder_lock(run.folder), pytest.raises(ImproveError, match="has no results yet"):
+        diagnose(load_run(run.folder))

@@ -5,7 +5,7 @@ import pytest
 from evidence_data import bad, codes, kernels, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
-from improve.runs.schema import Start, fault
+from improve.runs.schema import Start, schema_fault
 from improve.spec.spec import Spec
 from run_folder import part
 from worked_examples import EXAMPLES
@@ -36,11 +36,11 @@ def test_r1_says_that_the_loss_was_not_finite_and_lowers_the_rate(make_run):
 def test_r1_works_without_a_single_finished_epoch(make_run, tmp_path):
     import json
 
-    from improve.runs.run import load
+    from improve.runs.run import load_run
 
     run = make_run(spec=SGD)
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
-    assert codes(load(run.folder)) == ["R1"]
+    assert codes(load_run(run.folder)) == ["R1"]
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_t5_needs_no_gradient_ratio_where_the_probe_says_enough(make_run):
 
 @pytest.mark.parametrize("damaged", [[], "no", {"memorized": False}, {"examples": "many", "memorized": False}])
 def test_a_memorisation_probe_that_is_damaged_is_named(damaged):
-    assert "memorized" in fault(Start, {"memorized": damaged})
-    assert not fault(Start, {"memorized": {"examples": 32, "steps": 200, "loss": None, "memorized": None}})
+    assert "memorized" in schema_fault(Start, {"memorized": damaged})
+    assert not schema_fault(Start, {"memorized": {"examples": 32, "steps": 200, "loss": None, "memorized": None}})
 
 
 @pytest.mark.parametrize(("filters", "also"), [([1], [8]), ([3, 8], [12, 32]), ([4, 8], None), ([6, 16], None)])

@@ -22,7 +22,7 @@ from evidence_data import (
     steps,
 )
 from improve.diagnosis.diagnose import diagnose
-from improve.runs.run import load
+from improve.runs.run import load_run
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 
@@ -116,7 +116,7 @@ def test_no_finding_rests_on_what_is_no_number(make_run, odd):
 def test_a_run_that_diverged_in_its_first_epoch_is_diagnosed_all_the_same(make_run, odd):
     run = make_run(**{**bad(), **ODD[odd]})
     (run.folder / "summary.json").write_text(json.dumps({"status": "diverged", "epochs": 0}))
-    run = load(run.folder)
+    run = load_run(run.folder)
     diagnosis = diagnose(run)
     assert "R1" in [finding.code for finding in diagnosis.findings]
     for finding in diagnosis.findings:
@@ -138,7 +138,7 @@ def test_a_torn_table_is_read_up_to_its_last_whole_line(make_run):
     run = make_run(**bad())
     with (run.folder / "steps.csv").open("a") as stream:
         stream.write("400,1.")
-    assert len(load(run.folder).evidence.steps["loss"]) == 400
+    assert len(load_run(run.folder).evidence.steps["loss"]) == 400
 
 
 @pytest.mark.parametrize("torn", [b"", b"x", b"PK\x03\x04torn"])
@@ -146,4 +146,4 @@ def test_a_torn_table_is_read_up_to_its_last_whole_line(make_run):
 def test_a_torn_file_of_arrays_counts_as_none(make_run, file, torn):
     run = make_run(**bad())
     (run.folder / file).write_bytes(torn)
-    diagnose(load(run.folder))
+    diagnose(load_run(run.folder))

@@ -6,8 +6,8 @@ import pytest
 
 from conftest import CONFIGS, FIXTURES
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import best_change, revise
-from improve.runs.run import load
+from improve.diagnosis.next_spec import best_change, revised_yaml
+from improve.runs.run import load_run
 from improve.spec.reading.yaml import parse
 from improve.spec.spec import Spec
 
@@ -38,7 +38,7 @@ def test_every_golden_run_is_listed():
 @pytest.mark.parametrize("name", SAID)
 def test_a_golden_run_gets_the_verdict_the_cause_and_the_change_that_it_got(name):
     verdict, code, path = SAID[name]
-    diagnosis = diagnose(load(RUNS / name))
+    diagnosis = diagnose(load_run(RUNS / name))
     found = [finding for finding in diagnosis.findings if finding.status == "found"]
     assert diagnosis.verdict == verdict
     assert [finding.code for finding in found] == ([code] if code else [])
@@ -47,10 +47,10 @@ def test_a_golden_run_gets_the_verdict_the_cause_and_the_change_that_it_got(name
 
 @pytest.mark.parametrize("name", [name for name, (_, code, _) in SAID.items() if code])
 def test_the_next_spec_of_a_golden_run_is_valid(name):
-    run = load(RUNS / name)
+    run = load_run(RUNS / name)
     finding, change = best_change(diagnose(run))
     assert finding.code == SAID[name][1]
-    text = revise(run.spec, change)
+    text = revised_yaml(run.spec, change)
     assert text.startswith(f"# {change.path}: {change.because}\n")
     assert Spec.model_validate(parse(text, "next.yaml").value).complete() != run.spec
 

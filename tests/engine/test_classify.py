@@ -102,7 +102,7 @@ def test_an_ensemble_that_makes_no_sense_is_refused(make_run, summary, what):
     make_run("y")
     make_run("z")
     with pytest.raises(ImproveError, match=what):
-        predictor.load(make_run("x", **summary).folder)
+        predictor.load_predictor(make_run("x", **summary).folder)
 
 
 def test_shares_of_an_ensemble_are_its_weights_and_equal_without(make_run):
@@ -131,7 +131,7 @@ def test_a_run_that_does_not_say_what_its_images_are_is_refused(make_run, about)
     run = make_run("x")
     (run.folder / "environment.json").write_text(json.dumps(about))
     with pytest.raises(ImproveError, match="does not say what its images"):
-        predictor.load(run.folder)
+        predictor.load_predictor(run.folder)
 
 
 def test_own_code_is_the_runs_copy_and_no_code_refuses_it(make_run, tmp_path):

@@ -74,7 +74,7 @@ def test_every_config_trains_two_steps(file, compiled, made_up, monkeypatch, tmp
     # the probes of every architecture would take minutes; test_probes.py has them
     fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light", "training.members=1"]
     small = load_spec(file, [*fewer, *fewer_skies(file)])
-    made = run.load(train(small, "two", tmp_path / "runs", TwoSteps()))
+    made = run.load_run(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert (made.status, len(rows)) == ("stopped", 2)

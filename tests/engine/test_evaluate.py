@@ -9,10 +9,10 @@ from PIL import Image
 from birds import BIRDS, Sure, saying
 from hostile import assert_harmless, every_hostile_text
 from improve.diagnosis.diagnose import diagnose
-from improve.engine.data.image_statistics import census
+from improve.engine.data.image_statistics import image_statistics
 from improve.engine.inference.distribution_shift import classes_apart, looks_apart
-from improve.engine.inference.evaluate import evaluate, keep
-from improve.engine.inference.field_data import Field, read
+from improve.engine.inference.evaluate import evaluate, write_evaluation
+from improve.engine.inference.field_data import Field, read_field
 from improve.engine.inference.predictor import Form, Predictor
 from improve.errors import UsageError
 from improve.images.array import as_images
@@ -40,7 +40,7 @@ def _cache(tmp_path, monkeypatch):
 def test_classes_are_matched_by_name_whatever_their_order(tmp_path):
     data = folder_of(tmp_path / "field", dog=[2, 2], bird=[0, 1, 0], owl=[1])
     (tmp_path / "field" / "owl" / "bad.png").write_bytes(b"")
-    found = read(data, Spec(), BIRDS)
+    found = read_field(data, Spec(), BIRDS)
     assert found.class_names == ("bird", "cat", "dog", "owl")
     assert np.bincount(found.labels).tolist() == [3, 0, 2, 1]
     assert found.skipped == (("owl/bad.png", "empty file"),)
@@ -51,15 +51,15 @@ def test_classes_are_matched_by_name_whatever_their_order(tmp_path):
 def test_of_a_folder_in_parts_the_test_part_is_the_field(tmp_path):
     for name, labels in (("train", [0] * 4), ("test", [1])):
         folder_of(tmp_path / "all" / name, bird=labels, dog=labels)
-    assert len(read(str(tmp_path / "all"), Spec(), BIRDS).labels) == 2
-    assert len(read(folder_of(tmp_path / "one", cat=[1, 1]), Spec(), BIRDS).labels) == 2
+    assert len(read_field(str(tmp_path / "all"), Spec(), BIRDS).labels) == 2
+    assert len(read_field(folder_of(tmp_path / "one", cat=[1, 1]), Spec(), BIRDS).labels) == 2
 
 
 @pytest.mark.parametrize("names", [("x", "y"), ("x_test", "y_test"), ("x_validation", "y_validation")])
 def test_arrays_hold_the_runs_own_numbers_of_its_classes(tmp_path, names):
     arrays = {names[0]: NOISE[:5], names[1]: np.array([2, 0, 7, 2, -1])}
     np.savez(tmp_path / "field.npz", **arrays)
-    found = read(str(tmp_path / "field.npz"), Spec(), BIRDS)
+    found = read_field(str(tmp_path / "field.npz"), Spec(), BIRDS)
     assert [found.class_names[label] for label in found.labels] == ["dog", "bird", "label 7", "dog", "label -1"]
 
 
@@ -67,9 +67,9 @@ def test_of_a_source_its_own_test_set_is_the_field(tmp_path):
     arrays = {"x_train": NOISE[:9], "y_train": np.arange(9) % 3, "x_test": NOISE[9:12], "y_test": np.arange(3)}
     np.savez(tmp_path / "source.npz", **arrays)
     form = BIRDS._replace(class_names=("2", "1", "0"))
-    found = read(f"{{name: npz, path: {tmp_path / 'source.npz'}}}", Spec(), form)
+    found = read_field(f"{{name: npz, path: {tmp_path / 'source.npz'}}}", Spec(), form)
     assert (found.labels.tolist(), (found.images[:] == NOISE[9:12]).all()) == ([2, 1, 0], True)
-    assert len(read("digits", Spec(), Form((8, 8, 1), "uint8", tuple("0123456789"))).labels) == 1797
+    assert len(read_field("digits", Spec(), Form((8, 8, 1), "uint8", tuple("0123456789"))).labels) == 1797
 
 
 @pytest.mark.usefixtures("_cache")
@@ -103,7 +103,7 @@ def test_what_cannot_be_the_field_is_told(tmp_path, what, words):
     np.savez(tmp_path / "lone.npz", x=NOISE)
     np.savez(tmp_path / "pickled.npz", x=np.array([{}], dtype=object), y=np.arange(1))
     with pytest.raises(UsageError, match=words):
-        read(what.format(tmp_path), Spec(), BIRDS)
+        read_field(what.format(tmp_path), Spec(), BIRDS)
 
 
 # how they differ
@@ -132,10 +132,12 @@ def test_sharpness_falls_when_an_image_is_blurred_and_not_when_it_is_darkened():
 
     sharp = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3)).astype(np.float32)
     sets = [sharp, uniform_filter(sharp, (0, 3, 3, 0)), sharp * 0.3 + 20]
-    crisp, blurred, dark = (census(as_images(images), np.zeros(20, int), 1).sharpness.mean() for images in sets)
+    crisp, blurred, dark = (
+        image_statistics(as_images(images), np.zeros(20, int), 1).sharpness.mean() for images in sets
+    )
     assert blurred < 0.6 * crisp
     assert dark == pytest.approx(crisp, rel=1e-3)
-    one_pixel = census(as_images(sharp[:, :1, :1]), np.zeros(20, int), 1)
+    one_pixel = image_statistics(as_images(sharp[:, :1, :1]), np.zeros(20, int), 1)
     assert np.isfinite(one_pixel.sharpness).all()
 
 
@@ -162,7 +164,7 @@ def judged(make_run):
         right = np.eye(3)[labels]
         right[:100] = np.roll(right[:100], 1, axis=1)
         places = {"train": NOISE[:20], "validation": NOISE[20:40], "test": NOISE[40:60]}
-        looks = {name: census(as_images(images), np.zeros(20, int), 3) for name, images in places.items()}
+        looks = {name: image_statistics(as_images(images), np.zeros(20, int), 3) for name, images in places.items()}
         images = {f"{name}_{key}": value for name, one in looks.items() for key, value in one.arrays().items()}
         evidence = {"images": images, "predictions": {"validation": (labels, right)}, **more}
         run = make_run("x", 0.05, validation, evidence=evidence, test=part(0.2, 500))
@@ -226,13 +228,13 @@ def test_unknown_classes_are_always_wrong_and_missing_ones_are_named(judged):
 def test_diagnose_takes_the_newest_evaluation_and_the_spec_before_it(judged, make_run):
     mine, said = judged(), np.arange(300) % 3
     for name, shift in (("good", 0), ("bad", 1)):
-        file = keep(evaluate(mine, f"some/{name} photos", in_field((said + shift) % 3, said)))
+        file = write_evaluation(evaluate(mine, f"some/{name} photos", in_field((said + shift) % 3, said)))
     assert file == mine.run.folder / "evaluations" / "bad_photos.json"
     found = diagnose(mine.run)
     assert (found.field.value, found.field.n) == (1.0, 300)
     assert next(link.holds for link in found.chain if link.link == "real world") is False
     assert "W1" in [finding.code for finding in found.findings]
-    keep(evaluate(mine, "good photos", in_field(said, said)), "again")
+    write_evaluation(evaluate(mine, "good photos", in_field(said, said)), "again")
     del mine.run.__dict__["evidence"]
     assert diagnose(mine.run).field.value == 0.0
     mine.run.spec["diagnosis"] |= {"field_error": 0.5, "field_n": 10}
@@ -241,7 +243,7 @@ def test_diagnose_takes_the_newest_evaluation_and_the_spec_before_it(judged, mak
 
 def test_an_evaluation_of_weights_that_the_run_has_no_longer_counts_for_nothing(judged):
     mine, said = judged(), np.arange(300) % 3
-    keep(evaluate(mine, "photos", in_field((said + 1) % 3, said)))
+    write_evaluation(evaluate(mine, "photos", in_field((said + 1) % 3, said)))
     assert diagnose(mine.run).field is not None
     mine.run.summary.best_epoch = 7
     assert diagnose(mine.run).field is None
@@ -260,7 +262,7 @@ def test_names_of_classes_and_files_from_the_field_are_shown_and_no_more(judged,
     labels = np.repeat([0, 1, 3], [50, 5, 5])
     field = Field(as_images(saying(labels % 3)), labels, ("bird", "cat", text, f"{text} too"), text, ((text, text),))
     found = evaluate(judged(), text, field)
-    show_evaluation(found, keep(found))
+    show_evaluation(found, write_evaluation(found))
     out, err = capfd.readouterr()
     assert_harmless(out + err)
     assert "field" in out
@@ -272,7 +274,7 @@ def test_what_an_evaluation_shows(judged, capfd):
     images = np.clip(saying(said).astype(int) // 4 + 190, 0, 255).astype(np.uint8)
     images[:, 0, 0, 0] = said
     found = evaluate(judged(), "photos", in_field(None, labels, images))
-    show_evaluation(found, keep(found))
+    show_evaluation(found, write_evaluation(found))
     lines = [" ".join(line.split()) for line in capfd.readouterr().out.splitlines()]
     assert lines[0] == "x in the field · 300 images of the field"
     assert "validation 10.0 % [8.3, 12.0] n=1,000" in lines

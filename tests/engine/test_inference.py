@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from conftest import Silent
-from improve.engine.inference.predictor import load
+from improve.engine.inference.predictor import load_predictor
 from improve.engine.training.train import train
 from improve.errors import ImproveError
 from improve.images.array import as_images
@@ -48,7 +48,7 @@ FORMATS = {"keras": ".keras", "savedmodel": "_savedmodel", "onnx": ".onnx", "lit
 def fitted(folder, text, name="r", *overrides):
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yaml").write_text(text)
-    return run.load(train(load_spec(folder / f"{name}.yaml", list(overrides)), name, folder / "runs", Silent()))
+    return run.load_run(train(load_spec(folder / f"{name}.yaml", list(overrides)), name, folder / "runs", Silent()))
 
 
 def arrays(made, part="validation"):
@@ -71,7 +71,7 @@ def pair(digits):
     summary = {**run.summary_as_written(digits.folder), "name": "both", "members": [digits.name, other.name]}
     summary["weights"] = {digits.name: 0.75, other.name: 0.25}
     run.write_summary(root / "both", summary)
-    return run.load(root / "both")
+    return run.load_run(root / "both")
 
 
 @pytest.fixture(scope="module")
@@ -109,22 +109,28 @@ def images_of(rows):
 @pytest.mark.backend
 def test_a_rebuilt_run_gives_the_very_probabilities_that_training_measured(digits):
     rows, _, probability = arrays(digits)
-    np.testing.assert_allclose(load(digits.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6)
+    np.testing.assert_allclose(
+        load_predictor(digits.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6
+    )
 
 
 @pytest.mark.backend
 def test_averaged_weights_are_the_ones_that_are_handed_over(tmp_path):
     made = fitted(tmp_path, SMALL, "ema", "training.epochs=1", "optimizer.use_ema=true", "optimizer.ema_momentum=0.8")
     rows, _, probability = arrays(made)
-    np.testing.assert_allclose(load(made.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6)
+    np.testing.assert_allclose(
+        load_predictor(made.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6
+    )
 
 
 @pytest.mark.backend
 def test_an_ensemble_gives_the_weighted_mean_of_its_members(digits, pair):
     images = as_images(images_of(arrays(digits)[0]))
-    first, second = (load(pair.folder.parent / name).probabilities(images) for name in pair.summary.members)
+    first, second = (load_predictor(pair.folder.parent / name).probabilities(images) for name in pair.summary.members)
     assert abs(first - second).max() > 0.01
-    np.testing.assert_allclose(load(pair.folder).probabilities(images), 0.75 * first + 0.25 * second, atol=1e-6)
+    np.testing.assert_allclose(
+        load_predictor(pair.folder).probabilities(images), 0.75 * first + 0.25 * second, atol=1e-6
+    )
 
 
 def test_weights_of_another_network_are_told(digits, tmp_path):
@@ -132,7 +138,7 @@ def test_weights_of_another_network_are_told(digits, tmp_path):
     spec = digits.spec | {"model": digits.spec["model"] | {"hidden": [17]}}
     (tmp_path / "r" / "spec.yaml").write_text(yamlfile.write(spec))
     with pytest.raises(ImproveError, match="are not those of the network in its spec"):
-        load(tmp_path / "r").probabilities(as_images(images_of([0])))
+        load_predictor(tmp_path / "r").probabilities(as_images(images_of([0])))
 
 
 @pytest.mark.backend
@@ -187,7 +193,10 @@ def test_evaluate_measures_what_predict_says_and_diagnose_uses_it(improve, digit
     darker = (images_of(rows) // 3 + 90).astype(np.uint8)
     np.savez(tmp_path / "dark.npz", x=darker, y=labels)
     code, out, _ = improve("evaluate", digits.folder, "--data", tmp_path / "dark.npz", "--json")
-    found, wrong = json.loads(out), load(digits.folder).probabilities(as_images(darker)).argmax(axis=1) != labels
+    found, wrong = (
+        json.loads(out),
+        load_predictor(digits.folder).probabilities(as_images(darker)).argmax(axis=1) != labels,
+    )
     assert (code, found["error"], found["n"]) == (0, pytest.approx(wrong.mean()), len(labels))
     assert [found["low"], found["high"]] == pytest.approx(Rate(wrong.mean(), len(wrong)).interval())
     assert found["known"]["error"] == digits.summary.validation.error
@@ -271,7 +280,7 @@ def test_what_a_runtime_makes_of_a_file_is_what_is_compared(digits, tmp_path):
     from improve.engine.inference import export
     from improve.engine.inference.export_formats import run_keras
 
-    exported = export.export(load(digits.folder), "keras", export.FORMATS["keras"], tmp_path / "a.keras")
+    exported = export.export(load_predictor(digits.folder), "keras", export.FORMATS["keras"], tmp_path / "a.keras")
     images = images_of(arrays(digits)[0][:100]).astype(np.float32)
     far = abs(run_keras(tmp_path / "a.keras", images) - arrays(digits)[2][:100]).max()
     assert exported.parity.difference == pytest.approx(far, abs=1e-6)
@@ -307,7 +316,9 @@ def test_a_model_of_ones_own_is_rebuilt_from_the_runs_copy_of_the_code(improve, 
     made = fitted(tmp_path, text + "training: {epochs: 1, batch_size: 30}\nevidence: light\n")
     (tmp_path / "mine.py").write_text("raise SystemExit('not this one')")
     rows, _, probability = arrays(made)
-    np.testing.assert_allclose(load(made.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6)
+    np.testing.assert_allclose(
+        load_predictor(made.folder).probabilities(as_images(images_of(rows))), probability, atol=1e-6
+    )
     code, _, err = improve("export", made.folder, "--format", "keras", "-o", tmp_path / "a.keras")
     assert (code, "this runs your own code" in err) == (0, True)
     for command in (["predict", made.folder, "a.png"], ["export", made.folder, "--format", "keras"],

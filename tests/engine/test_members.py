@@ -18,7 +18,7 @@ from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import members
-from improve.runs.run import load, summary_as_written
+from improve.runs.run import load_run, summary_as_written
 from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
@@ -67,13 +67,13 @@ def spec(write_spec):
 
 def content(folder):
     """All of an ensemble that does not hang on the clock, and the end states of its members."""
-    made = load(folder)
+    made = load_run(folder)
     summary = summary_as_written(made.folder)
     kept = {key: summary.get(key) for key in ("status", "members", "train", "validation", "test", "best_member")}
     for part in sorted((folder / "predictions").iterdir()):
         with np.load(part) as arrays:
             kept[part.name] = {name: arrays[name].tolist() for name in arrays.files}
-    return kept | {"ends": [load(place).summary.state_sha256 for place in members(made)[0]]}
+    return kept | {"ends": [load_run(place).summary.state_sha256 for place in members(made)[0]]}
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def whole(tmp_path_factory):
 
 @pytest.mark.backend
 def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
-    made = load(whole)
+    made = load_run(whole)
     assert made.summary.members == ["e/members/seed0", "e/members/seed1"]
-    found = [load(place) for place in members(made)[0]]
+    found = [load_run(place) for place in members(made)[0]]
     assert [one.spec["seed"] for one in found] == [0, 1]
     assert len({json.dumps(one.fingerprint) for one in (*found, made)}) == 1
     assert len({one.summary.state_sha256 for one in found}) == 2
@@ -100,20 +100,20 @@ def test_members_differ_in_their_seed_and_are_judged_by_the_same_images(whole):
 def test_the_spec_of_a_member_trains_it_again_alone(whole, tmp_path):
     place = whole / "members" / "seed1"
     again = train(load_spec(place / "spec.yaml"), "again", tmp_path / "runs", Silent())
-    assert load(again).summary.state_sha256 == load(place).summary.state_sha256
+    assert load_run(again).summary.state_sha256 == load_run(place).summary.state_sha256
 
 
 def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_path):
     training = spec.training.model_copy(update={"members": 1})
     alone = begin(spec.model_copy(update={"training": training}), "alone", tmp_path / "runs", Quiet())
-    assert load(alone).summary.state_sha256 == load(whole / "members" / "seed0").summary.state_sha256
-    assert load(alone).fingerprint == load(whole).fingerprint
+    assert load_run(alone).summary.state_sha256 == load_run(whole / "members" / "seed0").summary.state_sha256
+    assert load_run(alone).fingerprint == load_run(whole).fingerprint
 
 
 @pytest.mark.parametrize("at", [(1, 1), pytest.param((2, 2), marks=pytest.mark.backend)])
 def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_path, at_once, at):
     folder = begin(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
-    found = load(folder)
+    found = load_run(folder)
     assert (found.status, found.summary.signal, found.summary.done) == ("stopped", "SIGTERM", at[0] - 1)
     with pytest.raises(ImproveError, match="has no results"):
         diagnose(found)
@@ -136,8 +136,8 @@ def test_the_command_tells_who_stopped_it_and_the_final_table(write_spec, tmp_pa
     )  # fmt: skip
     found = json.loads(out)
     assert (code, err, found["status"], "test" in found) == (0, "", "finished", False)
-    places = members(load(found["folder"]))[0]
-    assert all(load(place).summary.origin.endswith("members/seed1") for place in places)
+    places = members(load_run(found["folder"]))[0]
+    assert all(load_run(place).summary.origin.endswith("members/seed1") for place in places)
 
 
 def kill(place, count, tmp_path, *words):
@@ -154,7 +154,7 @@ def test_kill_9_and_the_ensemble_goes_on_to_the_identical_end(whole, tmp_path, w
         ("improve.runs.ensemble:write", 1),  # when all are done
     ):
         kill(place, count, tmp_path, *words)
-        assert load(folder).status == "stopped"
+        assert load_run(folder).status == "stopped"
         words = ("resume", folder)
     go_on(folder, [], Quiet())
     assert content(folder) == content(whole)
@@ -170,7 +170,7 @@ def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp
             begin(spec, "e", tmp_path / "runs", Quiet())
     assert error.value.folder == tmp_path / "runs" / "e"
     folder = go_on(error.value.folder, error.value.overrides, Quiet())
-    first, second = (load(place) for place in members(load(folder))[0][:2])
+    first, second = (load_run(place) for place in members(load_run(folder))[0][:2])
     assert [first.spec["training"]["batch_size"], second.spec["training"]["batch_size"]] == [16, 32]
     assert {change["reason"] for change in first.summary.changes} == {"out of memory"}
 
@@ -191,7 +191,7 @@ def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
 
     monkeypatch.setattr("improve.engine.training.train.fit", diverging)
     three = load_spec(write_spec(SMALL), ["training.members=3", "training.epochs=1"])
-    made = load(begin(three, "e", tmp_path / "runs", Quiet()))
+    made = load_run(begin(three, "e", tmp_path / "runs", Quiet()))
     assert (made.status, made.summary.diverged) == ("finished", ["seed1"])
     assert made.summary.members == ["e/members/seed0", "e/members/seed2"]
     monkeypatch.setattr("improve.engine.training.train.fit", lambda *work: "diverged")
@@ -208,7 +208,7 @@ def snapped(tmp_path_factory):
 
 @pytest.mark.backend
 def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(snapped, write_spec, tmp_path):
-    made = load(snapped.parent / load(snapped).summary.snapshots)
+    made = load_run(snapped.parent / load_run(snapped).summary.snapshots)
     assert made.name == "r-snapshots"
     assert made.summary.members == ["r/snapshots/epoch4", "r/snapshots/epoch6"]
     assert made.summary.snapshots_of == "r"
@@ -220,8 +220,8 @@ def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(sna
         assert end.keys() == kept.keys()
         assert all(np.array_equal(end[name], kept[name]) for name in kept)
         # what it says of them is what the run has measured then
-        row = load(snapped).history[epochs - 1]
-        assert load(place).summary.validation.error == pytest.approx(row["validation_error"])
+        row = load_run(snapped).history[epochs - 1]
+        assert load_run(place).summary.validation.error == pytest.approx(row["validation_error"])
     means = np.mean([np.load(place / "predictions" / "test.npz")["probability"] for place in members(made)[0]], axis=0)
     with np.load(made.folder / "predictions" / "test.npz") as arrays:
         assert arrays["probability"] == pytest.approx(means, abs=1e-6)
@@ -234,7 +234,7 @@ def test_snapshots_are_the_weights_after_the_last_cycles_and_answer_together(sna
 
 def snapshots_of(folder):
     """What the ensemble beside the run is, and the weights of its members."""
-    made = load(folder.parent / load(folder).summary.snapshots)
+    made = load_run(folder.parent / load_run(folder).summary.snapshots)
     weights = [keeping.best_weights(place) for place in members(made)[0]]
     found = {key: value for key, value in content(made.folder).items() if key != "ends"}
     return found | {"weights": [{name: array.tolist() for name, array in one.items()} for one in weights]}
@@ -249,10 +249,10 @@ def test_kill_9_and_the_snapshots_are_those_of_a_run_that_never_stopped(snapped,
         ("improve.engine.training.snapshots:measure_test_part", 2),  # some of its snapshots have seen the test part
     ):
         kill(place, count, tmp_path, *words)
-        assert load(folder).status == "stopped"
+        assert load_run(folder).status == "stopped"
         words = ("resume", folder)
     resume(folder, [], Silent())
-    assert load(folder).summary.state_sha256 == load(snapped).summary.state_sha256
+    assert load_run(folder).summary.state_sha256 == load_run(snapped).summary.state_sha256
     assert snapshots_of(folder) == snapshots_of(snapped)
     assert sorted(place.name for place in folder.parent.iterdir() if place.is_dir()) == ["r", "r-snapshots"]
 
@@ -261,7 +261,7 @@ def test_a_run_that_goes_on_longer_has_later_snapshots_in_the_same_ensemble(snap
     shutil.copytree(snapped.parent, tmp_path / "runs")
     folder = tmp_path / "runs" / "r"
     resume(folder, ["training.epochs=+1"], Silent())
-    assert load(tmp_path / "runs" / "r-snapshots").summary.members == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
+    assert load_run(tmp_path / "runs" / "r-snapshots").summary.members == ["r/snapshots/epoch6", "r/snapshots/epoch8"]
     assert not (tmp_path / "runs" / "r-snapshots-2").exists()
 
 

@@ -12,7 +12,7 @@ from improve.engine.model.layers import describe
 from improve.engine.training import probes
 from improve.engine.training.train import train
 from improve.lazy import keras
-from improve.runs.run import load
+from improve.runs.run import load_run
 from improve.spec.reading.load import load_spec
 
 pytestmark = [pytest.mark.trains, pytest.mark.backend]
@@ -40,7 +40,7 @@ def pair(tmp_path_factory):
     root = tmp_path_factory.mktemp("pair")
     (root / "spec.yaml").write_text(CNN)
     specs = {name: load_spec(root / "spec.yaml", [f"evidence={name}"]) for name in ("full", "light")}
-    return [load(train(spec, name, root / "runs", Silent())) for name, spec in specs.items()]
+    return [load_run(train(spec, name, root / "runs", Silent())) for name, spec in specs.items()]
 
 
 def test_a_run_with_its_probes_ends_in_the_state_of_one_without(pair):
@@ -133,8 +133,8 @@ def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, 
         for name, seed in (("a", 0), ("b", 0), ("c", 5))
     ]
     assert seen == [0, 5]
-    assert [load(folder).summary.state_sha256 for folder in folders[:2]] == [alone.summary.state_sha256] * 2
-    assert load(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
+    assert [load_run(folder).summary.state_sha256 for folder in folders[:2]] == [alone.summary.state_sha256] * 2
+    assert load_run(folders[1]).evidence.start["memorized"] == alone.evidence.start["memorized"]
 
 
 @pytest.mark.filterwarnings("error")

@@ -89,7 +89,7 @@ def whole(spec, data, tmp_path_factory):
 
 
 def checked_stop(folder, epoch, step):
-    found = run.load(folder)
+    found = run.load_run(folder)
     assert (found.status, found.summary.epochs) == ("stopped", epoch - (step < STEPS))
     assert not found.has_test  # sealed until the end
 
@@ -135,7 +135,7 @@ def done(light, data, tmp_path_factory):
 
 
 def test_a_short_epoch_is_finished_first(stopped):
-    assert run.load(stopped).summary.epochs == 2
+    assert run.load_run(stopped).summary.epochs == 2
 
 
 def pressed(number):
@@ -167,7 +167,7 @@ def test_a_signal_before_the_first_step_ends_it_at_once_and_it_can_be_resumed(
             train(spec, "r", tmp_path, Silent())
     assert stop.value.signal is number
     assert stop.value.__notes__ == [f"go on   improve resume {tmp_path / 'r'}"]
-    summary = run.load(tmp_path / "r").summary
+    summary = run.load_run(tmp_path / "r").summary
     assert (summary.status, summary.signal) == ("stopped", number.name)
     assert content(resume(tmp_path / "r", [], Silent())) == whole
 
@@ -177,7 +177,7 @@ def test_a_signal_while_it_is_taken_up_ends_it_and_it_can_be_taken_up_again(begu
         patch.setattr("improve.engine.training.train.assemble", pressed(signal.SIGTERM))
         with pytest.raises(BrokenOff):
             resume(begun, [], Silent())
-    assert run.load(begun).status == "stopped"
+    assert run.load_run(begun).status == "stopped"
     assert content(resume(begun, [], Silent())) == whole
 
 
@@ -193,7 +193,7 @@ OFTEN = {  # saved and drawn after every epoch
     "points",
     [
         [
-            ("improve.engine.data.prepare:census", 1),  # before the first epoch
+            ("improve.engine.data.prepare:image_statistics", 1),  # before the first epoch
             ("improve.runs.run:write_summary", 4),
             ("improve.engine.training.train:measure_test_part", 1),  # after the last epoch
         ],
@@ -216,7 +216,7 @@ def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
         if not folder.is_dir():  # it had not begun
             assert place.startswith("improve.engine.data.prepare")
             continue
-        found = run.load(folder)
+        found = run.load_run(folder)
         assert found.status == "stopped"
         assert [row.status for row in compare([folder]).rows] == ["stopped"]
         if found.history and found.summary.best_epoch:
@@ -252,7 +252,7 @@ def test_the_ctrl_c_method_goes_on_with_another_rate_on_one_curve(begun):
     folder = begun
     before = (folder / "metrics.csv").read_text()
     resume(folder, ["optimizer.learning_rate=1e-3", "training.epochs=+4", "schedule=constant"], Silent())
-    found = run.load(folder)
+    found = run.load_run(folder)
     assert (folder / "metrics.csv").read_text().startswith(before)
     assert [row["epoch"] for row in found.history] == [1, 2, 3, 4, 5, 6]
     assert [row["learning_rate"] for row in found.history[2:]] == [0.001] * 4
@@ -284,13 +284,13 @@ def test_a_changed_run_ends_identically_however_often_it_is_stopped(spec, data, 
 
 def test_a_schedule_that_is_new_begins_with_the_change(begun):
     resume(begun, ["schedule={name: exponential, decay_rate: 0.5, every: 1, staircase: true}"], Silent())
-    assert [row["learning_rate"] for row in run.load(begun).history[2:]] == [0.01, 0.005, 0.0025]
+    assert [row["learning_rate"] for row in run.load_run(begun).history[2:]] == [0.01, 0.005, 0.0025]
 
 
 def test_a_longer_schedule_goes_on_from_where_the_run_stands(done, tmp_path):
     folder = shutil.copytree(done, tmp_path / "runs" / "r")
     resume(folder, ["training.epochs=10"], Silent())
-    rates = [row["learning_rate"] for row in run.load(folder).history]
+    rates = [row["learning_rate"] for row in run.load_run(folder).history]
     expected = [0.005 * (1 + np.cos(np.pi * epoch / 10)) for epoch in range(5, 10)]
     assert rates[5:] == pytest.approx(expected, rel=0.02)
 
@@ -298,7 +298,7 @@ def test_a_longer_schedule_goes_on_from_where_the_run_stands(done, tmp_path):
 @pytest.mark.backend
 def test_the_batch_size_can_change_between_epochs(begun):
     resume(begun, ["training.batch_size=50"], Silent())
-    found = run.load(begun)
+    found = run.load_run(begun)
     assert (found.status, found.summary.epochs) == ("finished", 5)
     steps = [int(row["step"]) for row in csv.DictReader((begun / "steps.csv").open())]
     assert steps == list(range(2 * STEPS + 3 * 4))
@@ -321,7 +321,7 @@ def test_what_cannot_change_on_the_way_is_refused_with_the_alternative(begun, wh
             with pytest.raises(UsageError, match=why) as refused:
                 resume(begun, [override], Silent())
             assert refused.value.fix
-            assert run.load(begun).status in ("stopped", "failed")
+            assert run.load_run(begun).status in ("stopped", "failed")
     assert content(resume(begun, [], Silent())) == whole  # nothing is lost
 
 
@@ -331,18 +331,18 @@ def test_a_finished_run_goes_on_only_with_more_to_do(done, tmp_path):
         resume(folder, [], Silent())
     assert refused.value.fix == f"improve resume {folder} training.epochs=+20"
     resume(folder, ["training.epochs=+2"], Silent())
-    assert run.load(folder).summary.epochs == 7
+    assert run.load_run(folder).summary.epochs == 7
 
 
 @pytest.mark.backend
 def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write_spec, tmp_path):
     spec = load_spec(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}", "evidence=light"])
     folder = train(spec, "r", tmp_path / "runs", Silent())
-    assert run.load(folder).status == "diverged"
+    assert run.load_run(folder).status == "diverged"
     with pytest.raises(UsageError, match="would do so again"):
         resume(folder, [], Silent())
     resume(folder, ["optimizer.learning_rate=0.01"], Silent())
-    found = run.load(folder)
+    found = run.load_run(folder)
     assert (found.status, found.summary.epochs) == ("finished", 5)
     assert all(np.isfinite(row["loss"]) for row in found.history)
 
@@ -366,8 +366,8 @@ def test_a_new_run_starts_from_the_weights_of_another_ones_best_epoch(done, writ
         write_spec(SMALL),
         ["evidence=light", "training.epochs=1", "optimizer.learning_rate=1e-9", "data.split=60/20/20"],
     )
-    second = run.load(train(again, "second", tmp_path / "runs", Silent(), first))
-    untrained = run.load(train(again, "third", tmp_path / "runs", Silent()))
+    second = run.load_run(train(again, "second", tmp_path / "runs", Silent(), first))
+    untrained = run.load_run(train(again, "third", tmp_path / "runs", Silent()))
     assert second.summary.origin == str(first)
     assert second.summary.train.error < untrained.summary.train.error - 0.1
     other = load_spec(write_spec("model: {name: mlp, hidden: [3]}\ndata: {source: digits}\n"))
@@ -385,7 +385,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(spec, data, whole, tmp_path
     monkeypatch.setattr("time.time", earlier)
     folder = train(spec, "r", tmp_path / "runs", Stops(1, 7), data=data)
     assert content(resume(folder, [], Silent())) == whole
-    assert all(row["seconds"] > 0 for row in run.load(folder).history)
+    assert all(row["seconds"] > 0 for row in run.load_run(folder).history)
 
 
 def on_a_small_disk(*words):
@@ -401,7 +401,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(whole, tmp_p
     folder, said = tmp_path / "runs" / "full", (tmp_path / "said.txt").read_text()
     assert "the disk is full: " in said
     assert f"make room, then improve resume {folder}" in said.replace("\n", " ")
-    assert run.load(folder).status == "failed"
+    assert run.load_run(folder).status == "failed"
     assert content(resume(folder, [], Silent())) == whole
 
 
@@ -427,7 +427,7 @@ def test_out_of_memory_goes_on_with_smaller_batches_and_the_same_updates(tmp_pat
     text += "training: {epochs: 2, batch_size: 64}\nevidence: light\noptimizer: {name: sgd, learning_rate: 0.001}\n"
     words = ("train", write_spec(text, "hungry.yaml"), "--runs", tmp_path / "runs")
     assert processes.ended(processes.command, tmp_path / "said.txt", *words) == 0, (tmp_path / "said.txt").read_text()
-    found = run.load(tmp_path / "runs" / "hungry")
+    found = run.load_run(tmp_path / "runs" / "hungry")
     assert (found.spec["training"]["batch_size"], found.spec["optimizer"]["gradient_accumulation_steps"]) == (16, 4)
     assert {change["reason"] for change in found.summary.changes} == {"out of memory"}
     assert (

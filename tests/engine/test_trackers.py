@@ -16,7 +16,7 @@ from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.errors import visible
 from improve.interrupt import Interrupt
-from improve.runs.run import load, summary_as_written
+from improve.runs.run import load_run, summary_as_written
 from improve.spec.reading.flatten import scalar_settings
 from improve.spec.reading.load import load_spec
 from improve.views.terminal.training import TerminalWatcher
@@ -68,7 +68,7 @@ def tracked(write_spec, tmp_path):
         watcher = Tee(TerminalWatcher(quiet=True), trackers_for(**asked), told.append)
         folder = train(load_spec(write_spec(TINY), list(overrides)), name, tmp_path / "runs", watcher)
         watcher.close()
-        return load(folder), told
+        return load_run(folder), told
 
     return train_it
 
@@ -80,7 +80,7 @@ def gone_on(found, overrides, **trackers):
     )
     resume(found.folder, overrides, watcher)
     watcher.close()
-    return load(found.folder), told
+    return load_run(found.folder), told
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def both(empty_store, tmp_path_factory):
         folder = train(load_spec(root / "spec.yaml"), "r", root / "runs", watcher)
         watcher.close()
         client = importlib.import_module("mlflow").MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
-    return load(folder), told, client
+    return load_run(folder), told, client
 
 
 def close_to(values):
@@ -153,8 +153,9 @@ def test_tensorboard_needs_no_tensorflow(tmp_path, make_run):
     pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
     found = make_run(history=[0.4, 0.2])
     code = (
-        "import sys; from improve.runs.run import load; from improve.engine.trackers.tensorboard import TensorBoard\n"
-        "run, tracker = load(sys.argv[1]), TensorBoard()\n"
+        "import sys; from improve.runs.run import load_run\n"
+        "from improve.engine.trackers.tensorboard import TensorBoard\n"
+        "run, tracker = load_run(sys.argv[1]), TensorBoard()\n"
         "tracker.begin(run); tracker.log(run.history, [1.0, 2.0]); tracker.end(run)\n"
         "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
     )
@@ -163,7 +164,7 @@ def test_tensorboard_needs_no_tensorflow(tmp_path, make_run):
 
 
 def test_a_run_that_goes_on_has_each_epoch_once_in_tensorboard(both, event_accumulator, tmp_path):
-    found = load(shutil.copytree(both[0].folder, tmp_path / "runs" / "r"))
+    found = load_run(shutil.copytree(both[0].folder, tmp_path / "runs" / "r"))
     file = next((found.folder / "tensorboard" / "validation").iterdir())
     file.write_bytes(file.read_bytes()[:-3])  # killed while it was written
     found, told = gone_on(found, ["training.epochs=+2", "optimizer.learning_rate=0.002"], tensorboard=True)
@@ -174,7 +175,7 @@ def test_a_run_that_goes_on_has_each_epoch_once_in_tensorboard(both, event_accum
 
 
 def test_a_run_that_was_not_told_before_is_told_from_its_first_epoch(alone, event_accumulator, mlflow_client, tmp_path):
-    found = load(shutil.copytree(alone.folder, tmp_path / "runs" / "r"))
+    found = load_run(shutil.copytree(alone.folder, tmp_path / "runs" / "r"))
     found, told = gone_on(found, ["training.epochs=+1"], tensorboard=True, mlflow=True)
     assert told == []
     assert [step for step, _ in scalars(event_accumulator, found, "train", "clean/error")] == [1, 2, 3, 4]
@@ -271,7 +272,7 @@ def alone(tmp_path_factory):
     """TINY, told to nobody."""
     root = tmp_path_factory.mktemp("alone")
     (root / "spec.yaml").write_text(TINY)
-    return load(train(load_spec(root / "spec.yaml"), "alone", root / "runs", TerminalWatcher(quiet=True)))
+    return load_run(train(load_spec(root / "spec.yaml"), "alone", root / "runs", TerminalWatcher(quiet=True)))
 
 
 @pytest.mark.backend
@@ -300,10 +301,10 @@ def test_the_command_tells_both(improve, write_spec, tmp_path, event_accumulator
         "train", write_spec(TINY), "training.epochs=2", "--runs", tmp_path / "runs", "--tensorboard", "--mlflow"
     )
     assert (code, "warning" in err) == (0, False), err
-    found = load(tmp_path / "runs" / "spec")
+    found = load_run(tmp_path / "runs" / "spec")
     code, out, err = improve("resume", found.folder, "training.epochs=+1", "--tensorboard", "--mlflow", "--json", "-q")
     assert (code, err) == (0, "")
-    found = load(json.loads(out)["folder"])
+    found = load_run(json.loads(out)["folder"])
     assert [step for step, _ in scalars(event_accumulator, found, "validation", "clean/error")] == [1, 2, 3]
     assert mlflow_client().get_run(identity(found)).info.status == "FINISHED"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"

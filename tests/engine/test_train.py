@@ -35,7 +35,7 @@ regularization: {dropout: 0.5, l2: 0.001}
 
 def trained(root, text, *overrides):
     (root / "spec.yaml").write_text(text)
-    return run.load(train(load_spec(root / "spec.yaml", list(overrides)), "r", root / "runs", Silent()))
+    return run.load_run(train(load_spec(root / "spec.yaml", list(overrides)), "r", root / "runs", Silent()))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_the_saved_model_takes_raw_images_and_gives_the_same_probabilities(fit, 
 @pytest.mark.backend
 def test_the_saved_spec_trains_again_to_the_same_state(regularized):
     first = regularized
-    second = run.load(train(load_spec(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
+    second = run.load_run(train(load_spec(first.folder / "spec.yaml"), "r", first.folder.parent, Silent()))
     assert second.name == "r-2"
     assert second.summary.state_sha256 == first.summary.state_sha256
     assert second.history[-1]["loss"] == first.history[-1]["loss"]
@@ -296,7 +296,7 @@ def test_ctrl_c_finishes_a_short_epoch_and_keeps_what_is_done(write_spec, tmp_pa
             if epoch == 3 and step == 2:
                 signal.raise_signal(signal.SIGINT)
 
-    made = run.load(train(load_spec(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
+    made = run.load_run(train(load_spec(write_spec(LIGHT)), "r", tmp_path / "runs", Impatient()))
     assert (made.status, made.summary.epochs, len(made.history)) == ("stopped", 3, 3)
     assert made.summary.validation is not None
 

@@ -31,9 +31,9 @@ from improve.experiments.auto.proposals import (
     advice_for_people,
     affordable_edits,
     edited_spec,
-    guesses,
     proposals,
     steps_aside,
+    suspected_proposals,
 )
 from improve.spec.spec import Spec
 
@@ -151,7 +151,7 @@ def test_a_variance_that_is_not_settled_is_a_guess(make_run, monkeypatch, valida
     run = make_run("a", 0.108, validation, n=260, spec=spec)
     asked = diagnose(run), AdvicePrior(), Tried([]), 10_000
     assert {one.code for one in proposals(*asked)} == told
-    assert {one.code for one in guesses(*asked)} == guessed
+    assert {one.code for one in suspected_proposals(*asked)} == guessed
     found = auto.advised(Journal(run.folder.parent / "walk"), run, Tried([]), 10_000)
     assert {one.code for one in found} == told | guessed
     assert all(("a guess" in one.because) == bool(guessed) for one in found)
@@ -164,7 +164,7 @@ def test_a_guess_that_is_less_likely_than_not_to_come_true_is_left(make_run, mon
         monkeypatch.setattr(
             AdvicePrior, "of", lambda self, code, change, share=share: share if "l2" not in change else 0
         )
-        assert len(guesses(diagnose(run), AdvicePrior(), Tried([]), 10_000)) == count
+        assert len(suspected_proposals(diagnose(run), AdvicePrior(), Tried([]), 10_000)) == count
 
 
 def test_what_waits_is_tried_where_what_was_found_has_no_change(make_run):

@@ -10,7 +10,7 @@ from improve.experiments.auto.conclusion import conclusion_of
 from improve.experiments.auto.journal import KEPT
 from improve.experiments.auto.loop import auto
 from improve.interrupt import BrokenOff
-from improve.runs.run import load
+from improve.runs.run import load_run
 from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
@@ -66,7 +66,7 @@ def test_a_rate_that_is_far_too_low_is_mended_first_and_the_budget_is_kept(walke
     assert first.recovered > 0.3
     assert story.epochs <= BUDGET.epochs
     end = conclusion_of(story)
-    assert end.best.summary.validation.error < load(story.folder / "00").summary.validation.error - 0.3
+    assert end.best.summary.validation.error < load_run(story.folder / "00").summary.validation.error - 0.3
     assert end.best.has_test
 
 
@@ -83,7 +83,7 @@ def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     _, story = walked
     end = conclusion_of(story)
     again = train.train(load_spec(story.folder / "best.yaml", []), "again", tmp_path, Quiet())
-    assert load(again).summary.state_sha256 == end.best.summary.state_sha256
+    assert load_run(again).summary.state_sha256 == end.best.summary.state_sha256
 
 
 @pytest.mark.backend
@@ -92,7 +92,7 @@ def test_stopped_and_begun_again_it_tells_the_same_story(walked, tmp_path):
     with pytest.raises(BrokenOff) as stop:
         auto(spec, "whole", tmp_path, BUDGET, StopsAt("01", 2))
     assert stop.value.__notes__ == [f"the same command goes on from here: {tmp_path / 'whole'}"]
-    assert load(tmp_path / "whole" / "01").status == "stopped"
+    assert load_run(tmp_path / "whole" / "01").status == "stopped"
     again = auto(spec, "whole", tmp_path, BUDGET, Quiet())
     assert [vars(step) for step in again.steps] == [vars(step) for step in story.steps]
 
@@ -119,7 +119,7 @@ def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_n
     story = auto(spec, "raced", tmp_path, budget, Quiet())
     raced = story.steps[1:]
     assert ([step.bracket for step in raced], story.epochs) == ([4] * 4, 12)
-    assert sorted(len(load(story.folder / step.run).history) for step in raced) == [1, 1, 2, 4]
+    assert sorted(len(load_run(story.folder / step.run).history) for step in raced) == [1, 1, 2, 4]
     assert [step.why for step in raced if step.better is None].count("behind after 1 of 4 epochs") == 2
     whole = auto(spec, "raced", tmp_path / "whole", budget, Quiet())
     assert [vars(step) for step in whole.steps] == [vars(step) for step in story.steps]

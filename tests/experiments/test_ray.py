@@ -6,7 +6,14 @@ import socket
 import pytest
 
 from improve.errors import ImproveError, SpecError, UsageError
-from improve.experiments.ray.cluster import Cluster, check_answers, check_installed, check_room, needs, trials_with_room
+from improve.experiments.ray.cluster import (
+    Cluster,
+    check_answers,
+    check_installed,
+    check_room,
+    trial_resources,
+    trials_with_room,
+)
 from improve.experiments.sweep.plan import plan
 from improve.spec.reading.yaml import write
 
@@ -52,8 +59,8 @@ def test_how_many_trials_a_cluster_has_room_for(cluster, have, count):
 
 
 def test_a_process_that_has_held_a_gpu_ends_with_its_trial():
-    assert needs(Cluster("auto", 1, 0.5))["max_calls"] == 1
-    assert needs(Cluster("auto", 1, 0))["max_calls"] == 0  # as many as there are
+    assert trial_resources(Cluster("auto", 1, 0.5))["max_calls"] == 1
+    assert trial_resources(Cluster("auto", 1, 0))["max_calls"] == 0  # as many as there are
 
 
 def test_no_node_has_room_for_a_trial():

@@ -88,8 +88,8 @@ def test_a_sweep_on_two_nodes_gives_each_run_as_train_would(swept, second, tmp_p
     made, results, folder = swept(*GRID)
     assert [one.status for one in results] == ["finished"] * 4
     for point, name in zip(grid(made)[::3], names(made, grid(made))[::3], strict=True):
-        alone = run.load(train(point.spec, "alone", tmp_path / "alone", Silent()))
-        there = run.load(folder / f"{name}-seed0")
+        alone = run.load_run(train(point.spec, "alone", tmp_path / "alone", Silent()))
+        there = run.load_run(folder / f"{name}-seed0")
         assert there.summary.state_sha256 == alone.summary.state_sha256
         assert there.fingerprint == alone.fingerprint
     rows = log_of(folder)
@@ -178,7 +178,7 @@ def test_a_trial_that_waits_for_a_verdict_keeps_its_cpu(address, write_spec, tmp
         found = dict(trials.finished())
     finally:
         trials.close()
-    assert {run.load(folder).status for folder in found.values()} == {"finished"}
+    assert {run.load_run(folder).status for folder in found.values()} == {"finished"}
     assert begun_at_epoch == [1, 1, 1, 2, 2, 2]
 
 
@@ -201,7 +201,7 @@ def test_a_model_of_the_users_own_goes_along_and_its_mistake_comes_back(address,
         trials.close()
     assert isinstance(found["width8"], ImproveError)
     assert (found["width8"].what, found["width8"].where) == ("build failed: ValueError: too wide", "mymodel.py:3")
-    assert run.load(found["width4"]).status == "finished"
+    assert run.load_run(found["width4"]).status == "finished"
     assert (found["width4"] / "mymodel.py").is_file()
 
 

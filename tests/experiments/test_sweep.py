@@ -525,7 +525,7 @@ def test_a_judge_that_was_right_before_a_kill_is_not_asked_to_train_again(planne
     (member,) = walker.members_of(trial)
     half = make_run(f"s/{member.name}", spec=member.spec.complete(), history=[0.5, 0.5], status="running")
     assert walker.over(member, half)
-    kept = run.load(half.folder)
+    kept = run.load_run(half.folder)
     assert (kept.status, kept.summary.stopped_because) == ("stopped", "others were better")
 
 

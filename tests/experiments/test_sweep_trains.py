@@ -95,7 +95,7 @@ def test_killed_twice_a_grid_has_each_run_once_as_if_trained_alone(command, writ
     for number in (0, 4):  # the one that was killed first, and one of another shape
         point = grid(made)[number]
         alone = train(point.spec, "alone", tmp_path / "alone", Silent())
-        assert found[f"{names(made, grid(made))[number]}-seed0"] == run.load(alone).summary.state_sha256
+        assert found[f"{names(made, grid(made))[number]}-seed0"] == run.load_run(alone).summary.state_sha256
 
 
 def test_hyperband_stops_what_is_worse_and_says_so(command):
@@ -109,7 +109,7 @@ def test_hyperband_stops_what_is_worse_and_says_so(command):
     assert pruned
     assert found["counts"]["finished"] + len(pruned) == 9
     for trial in pruned:
-        made = run.load(folder / trial["runs"][0])
+        made = run.load_run(folder / trial["runs"][0])
         assert made.status == "stopped"
         assert made.summary.stopped_because == trial["cause"]
         assert len(made.history) < 9
@@ -128,7 +128,7 @@ def test_a_signal_stops_the_trial_in_hand_as_train_does(command, number, code):
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
-    summary = run.load(folder / "learning_rate0.001-seed0").summary
+    summary = run.load_run(folder / "learning_rate0.001-seed0").summary
     assert (summary.status, summary.signal) == ("stopped", number.name)
 
 
@@ -155,7 +155,7 @@ def test_a_worker_that_dies_costs_its_trial_only(trials, write_spec):
     assert (first, second) == ("seed0", "seed1")
     assert isinstance(died, ImproveError)
     assert "was killed by signal 9" in died.what
-    assert run.load(folder).status == "finished"
+    assert run.load_run(folder).status == "finished"
     assert ("seed1", 3) in watcher.epochs
 
 
@@ -181,8 +181,8 @@ def test_two_workers_train_side_by_side_what_each_would_train_alone(write_spec, 
     assert isinstance(found.pop("seed0"), ImproveError)
     assert sorted(found) == ["seed1", "seed2", "seed3"]
     assert watcher.begun_before_any_epoch == 2
-    alone = run.load(train(specs["seed3"], "alone", tmp_path / "alone", Silent()))
-    assert run.load(found["seed3"]).summary.state_sha256 == alone.summary.state_sha256
+    alone = run.load_run(train(specs["seed3"], "alone", tmp_path / "alone", Silent()))
+    assert run.load_run(found["seed3"]).summary.state_sha256 == alone.summary.state_sha256
 
 
 def test_a_signal_stops_both_workers(command):
@@ -193,7 +193,7 @@ def test_a_signal_stops_both_workers(command):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "interrupted\n0 of 2 runs are done; the same command goes on" in err
-    stopped = [run.load(place) for place in folder.glob("*-seed0")]
+    stopped = [run.load_run(place) for place in folder.glob("*-seed0")]
     assert [made.summary.signal for made in stopped] == ["SIGTERM"] * 2
 
 
@@ -212,5 +212,5 @@ def test_a_model_of_the_users_own_that_fails_is_a_failure_with_its_place(trials,
         local.submit(f"width{width}", spec)
     (_, failed), (_, folder) = local.finished()
     assert (failed.what, failed.where) == ("build failed: ValueError: too wide", "mymodel.py:3")
-    assert run.load(folder).status == "finished"
+    assert run.load_run(folder).status == "finished"
     assert (folder / "mymodel.py").is_file()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fuzzing.texts import paths, planted
 from improve.runs import ledger
 from improve.runs.neighbourhood import ADVICE
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.spec.identity import curve_identity, experiment_identity
 
 Files = dict[str, bytes | None]  # None: it is gone
@@ -44,7 +44,7 @@ def files(name: str) -> dict[str, bytes]:
     """The files of a golden run, and what lies beside it."""
     folder = GOLDEN / name
     own = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    return {f"{name}/{file.relative_to(folder)}": file.read_bytes() for file in own} | beside(load(folder))
+    return {f"{name}/{file.relative_to(folder)}": file.read_bytes() for file in own} | beside(load_run(folder))
 
 
 def beside(run: Run) -> dict[str, bytes]:

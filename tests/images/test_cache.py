@@ -91,7 +91,7 @@ def test_the_second_time_nothing_is_decoded(folder, decoded):
 
 def test_the_second_time_no_file_is_even_read(folder, settled, monkeypatch):
     read(folder)
-    monkeypatch.setattr(index, "contents", lambda file: pytest.fail(f"{file} was read"))
+    monkeypatch.setattr(index, "stamped_bytes", lambda file: pytest.fail(f"{file} was read"))
     read(folder)
 
 
@@ -99,8 +99,8 @@ def test_only_new_and_changed_files_are_read_again(folder, settled, monkeypatch)
     read(folder)
     paint(folder / "train" / "cat" / "9.png", (1, 2, 3))
     paint(folder / "train" / "dog" / "1.png", (1, 2, 3))
-    seen, real = [], index.contents
-    monkeypatch.setattr(index, "contents", lambda file: seen.append(Path(file).name) or real(file))
+    seen, real = [], index.stamped_bytes
+    monkeypatch.setattr(index, "stamped_bytes", lambda file: seen.append(Path(file).name) or real(file))
     assert (read(folder).images[:, 0, 0] == (1, 2, 3)).all(axis=1).sum() == 2
     assert seen == ["9.png", "1.png"]
 
@@ -423,7 +423,7 @@ def test_a_decoding_process_that_is_killed_is_said(many, cache):
         from improve import parallel
         from improve.errors import ImproveError
         parallel.cores = lambda: 2
-        imagearray.picture = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+        imagearray.pillow_image = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
         try:
             read(64)
         except ImproveError as error:

@@ -16,7 +16,7 @@ from improve.engine.training.members import member_spec
 from improve.engine.training.snapshots import snapshot_epochs
 from improve.errors import ImproveError, UsageError
 from improve.runs.ensemble import Part, ensemble, gather, members, selected
-from improve.runs.run import load
+from improve.runs.run import load_run
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 from improve.statistics.intervals import Rate
@@ -59,7 +59,7 @@ def fingerprints(folder, **prints):
 def test_an_ensemble_can_be_worse_than_its_best_member_in_both_numbers(predicted, tmp_path):
     """Jensen promises less than is often said: 1.012 is under the mean of 1.407, and far above the best member's."""
     folders = [predicted(name, right) for name, right in COUNTER_EXAMPLE.items()]
-    made = load(ensemble(folders, tmp_path / "runs", "all"))
+    made = load_run(ensemble(folders, tmp_path / "runs", "all"))
     found = ensemble_report(made).parts["validation"]
     assert [one.error for one in found.members] == [0, 1, 1]
     assert [round(one.cross_entropy, 3) for one in found.members] == [0.308, 1.956, 1.956]
@@ -83,14 +83,14 @@ def test_images_are_matched_by_their_ids(predicted, tmp_path):
 
 def test_an_ensemble_is_a_run_whose_members_are_named_by_their_way_from_the_runs_folder(predicted, tmp_path):
     folders = [predicted("a", [0.9, 0.4]), predicted("b", [0.8, 0.7])]
-    made = load(ensemble(folders, tmp_path / "runs", "both"))
+    made = load_run(ensemble(folders, tmp_path / "runs", "both"))
     assert (made.status, made.summary.members, made.summary.best_member) == ("finished", ["a", "b"], "b")
     assert members(made) == (folders, [0.5, 0.5])
-    assert made.fingerprint == load(folders[0]).fingerprint
+    assert made.fingerprint == load_run(folders[0]).fingerprint
     assert (made.summary.parameters, made.summary.seconds) == (2000, 25.0)
     assert made.spec["training"]["members"] == 2
     assert (made.folder / "spec.yaml").read_text().startswith("# an ensemble of 2 runs")
-    elsewhere = load(ensemble(folders, tmp_path / "others", "both"))
+    elsewhere = load_run(ensemble(folders, tmp_path / "others", "both"))
     assert elsewhere.summary.members == ["../runs/a", "../runs/b"]
     assert [folder.resolve() for folder in members(elsewhere)[0]] == folders
     rows = list(csv.DictReader((tmp_path / "runs" / ".evaluations.csv").open()))
@@ -181,7 +181,7 @@ def test_greedy_selection_adds_who_lowers_the_cross_entropy_most_as_long_as_one_
 def test_greedy_weights_are_kept_and_make_the_mean(predicted, tmp_path):
     rights = {"a": (0.95, 0.1), "b": (0.1, 0.95), "c": (0.1, 0.1)}
     folders = [predicted(name, right) for name, right in rights.items()]
-    made = load(ensemble(folders, tmp_path / "runs", "e", greedy=True))
+    made = load_run(ensemble(folders, tmp_path / "runs", "e", greedy=True))
     assert (made.summary.weights, made.summary.left_out) == ({"a": 0.5, "b": 0.5}, ["c"])
     assert members(made) == (folders[:2], [0.5, 0.5])
     assert made.summary.parameters == 2000  # who is left out costs nothing
@@ -194,7 +194,7 @@ def test_greedy_weights_are_kept_and_make_the_mean(predicted, tmp_path):
 
 def test_the_optimism_of_the_best_member_is_that_of_equals_on_the_same_images(predicted, tmp_path):
     folders = [predicted(f"r{place}", np.where(np.arange(50) % 10 == place, 0.1, 0.9)) for place in range(3)]
-    found = ensemble_report(load(ensemble(folders, tmp_path / "runs", "e")))
+    found = ensemble_report(load_run(ensemble(folders, tmp_path / "runs", "e")))
     # each errs on 5 images of its own, so two of them disagree on 10 of 50
     assert found.optimism == pytest.approx(expected_optimism(3) * np.sqrt(0.2 / 2 / 50))
 
@@ -253,7 +253,7 @@ def test_next_and_resume_name_the_member_to_turn_to(improve, predicted, tmp_path
 @pytest.mark.parametrize("name", sorted(folder.name for folder in RUNS.iterdir()))
 def test_an_ensemble_of_any_golden_run_is_diagnosed_without_the_evidence_of_its_members(name, tmp_path, improve):
     folders = [shutil.copytree(RUNS / name, tmp_path / twin) for twin in ("one", "two")]
-    golden = load(folders[0])
+    golden = load_run(folders[0])
     if golden.spec["model"]["name"] == "python":  # the golden runs come without their users' code
         with pytest.raises(UsageError, match=r"there is no nets.py in"):
             ensemble(folders, tmp_path, "e")
@@ -262,7 +262,7 @@ def test_an_ensemble_of_any_golden_run_is_diagnosed_without_the_evidence_of_its_
         with pytest.raises(UsageError, match="has no results yet"):
             ensemble(folders, tmp_path, "e")
         return
-    made = load(ensemble(folders, tmp_path, "e"))
+    made = load_run(ensemble(folders, tmp_path, "e"))
     assert made.summary.validation.error == golden.summary.validation.error
     found = diagnose(made)
     assert found.gaps == diagnose(golden).gaps
@@ -292,7 +292,7 @@ def test_a_summary_that_names_no_members_as_texts_is_damaged(predicted, tmp_path
     for wrong in ({"members": [1]}, {"members": "a"}, {"weights": {"a": "b"}}, {"best_member": 3}):
         (made / "summary.json").write_text(json.dumps(summary | wrong))
         with pytest.raises(ImproveError, match="is damaged"):
-            load(made)
+            load_run(made)
 
 
 def test_a_member_has_its_own_seed_and_the_ensembles_images(write_spec):
@@ -311,8 +311,8 @@ def test_the_split_seed_keeps_the_parts_under_another_seed(write_spec):
     base, other, kept = (
         prepare(load_spec(write_spec(text), more)) for more in ([], ["seed=1"], ["seed=1", "data.split_seed=0"])
     )
-    assert [part.digest for part in kept.census.values()] == [part.digest for part in base.census.values()]
-    assert other.census["validation"].digest != base.census["validation"].digest
+    assert [part.digest for part in kept.statistics.values()] == [part.digest for part in base.statistics.values()]
+    assert other.statistics["validation"].digest != base.statistics["validation"].digest
 
 
 RESTARTS = "schedule: {name: warm_restarts, first_decay_epochs: 4, t_mul: 1}\n"
@@ -375,10 +375,10 @@ def test_a_learning_curve_takes_one_network(improve, write_spec, tmp_path):
 def test_gathering_needs_train_and_validation_and_takes_the_rest_where_all_have_it(predicted):
     parts = ("train", "train_dev", "validation", "test")
     folders = [predicted("a", [0.9, 0.4], parts=parts), predicted("b", [0.8, 0.7], parts=parts[:3])]
-    assert list(gather([load(folder) for folder in folders])) == ["train", "train_dev", "validation"]
+    assert list(gather([load_run(folder) for folder in folders])) == ["train", "train_dev", "validation"]
 
 
 def test_an_ensemble_has_a_cost_where_its_members_have_one(predicted, tmp_path):
     """Two images of class a, one of them wrong: an error there costs 10, and nothing else is asked."""
     folders = [predicted(name, (0.9, 0.2), spec={"diagnosis": {"cost": {"a": 10}}}) for name in "xy"]
-    assert load(ensemble(folders, tmp_path, "both")).summary.validation.cost == 0.5
+    assert load_run(ensemble(folders, tmp_path, "both")).summary.validation.cost == 0.5

@@ -200,9 +200,9 @@ def test_everything_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch
 
 
 def test_a_second_process_is_refused_and_told_who_is_at_it(tmp_path):
-    with lock.locked(tmp_path) as owner:
+    with lock.folder_lock(tmp_path) as owner:
         assert lock.held(tmp_path)
-        with pytest.raises(UsageError) as refused, lock.locked(tmp_path):
+        with pytest.raises(UsageError) as refused, lock.folder_lock(tmp_path):
             pass
         assert f"process {os.getpid()} on {owner['host']} has been at it since {owner['since']}" in refused.value.what
     assert not lock.held(tmp_path)
@@ -212,13 +212,13 @@ def test_kill_9_frees_the_lock_and_the_run_says_that_it_stopped(tmp_path):
     folder = run.create(tmp_path, "r", Spec())
 
     def work():
-        with lock.locked(folder):
+        with lock.folder_lock(folder):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with lock.locked(folder):
-        assert run.load(folder).status == "running"
+    with lock.folder_lock(folder):
+        assert run.load_run(folder).status == "running"
     assert in_child(work) == -signal.SIGKILL
-    assert run.load(folder).status == "stopped"
+    assert run.load_run(folder).status == "stopped"
 
 
 def test_twenty_processes_that_name_runs_at_once_get_twenty_names(tmp_path):

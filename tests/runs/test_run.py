@@ -55,7 +55,7 @@ def test_a_damaged_run_is_named(make_run):
     made = make_run()
     (made.folder / "spec.yaml").write_text("a: [1")
     with pytest.raises(ImproveError):
-        run.load(made.folder)
+        run.load_run(made.folder)
 
 
 def test_numbers_that_are_not_finite_become_null(tmp_path):

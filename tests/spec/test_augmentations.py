@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.augmentations import AUGMENTATIONS, Batch, Pixels, augment
 from improve.spec.augmentations.geometry import Flip, Rotate, Scale, Shear, Shift, Zoom, translation, warp
 from improve.spec.augmentations.mixing import CutMix, MixUp
@@ -19,7 +19,7 @@ PIXELS = Pixels(0.0, 255.0, np.array([50.0, 60.0, 70.0]))
 
 
 def augmented(*parts, batch=BATCH, seed=0):
-    return augment(parts, batch, keyed(seed, "augmentation"), PIXELS)
+    return augment(parts, batch, keyed_generator(seed, "augmentation"), PIXELS)
 
 
 def grey(value, count=64, size=32):
@@ -60,7 +60,7 @@ def test_a_map_agrees_with_scipy_on_an_image_that_is_not_square():
 
 
 def maps_of(part, count=2000):
-    return part.matrices(count, 9, 12, keyed(0, "augmentation"))
+    return part.matrices(count, 9, 12, keyed_generator(0, "augmentation"))
 
 
 def test_shifts_stay_within_their_shares_and_width_moves_sideways():
@@ -115,7 +115,7 @@ def test_flip_mirrors_half_of_the_images_with_one_coin_per_axis(direction, axes)
 
 def test_neighbouring_geometry_is_interpolated_once_a_flip_in_between_included():
     parts = (Shift(width=0.1), Flip(), Rotate(degrees=10))
-    random = keyed(0, "augmentation")
+    random = keyed_generator(0, "augmentation")
     first, second, third = (part.matrices(64, 9, 12, random) for part in parts)
     np.testing.assert_array_equal(augmented(*parts).images, warp(IMAGES, first @ second @ third))
 
@@ -135,7 +135,7 @@ def test_a_crop_is_a_window_of_the_padded_image_at_a_place_of_its_own():
 def test_the_padding_of_a_crop_shows_what_numpys_pad_shows(fill, mode):
     part = Crop(padding=3, fill=fill)
     cropped = augmented(part).images
-    moves = keyed(0, "augmentation").integers(-3, 3, (2, 64), endpoint=True)
+    moves = keyed_generator(0, "augmentation").integers(-3, 3, (2, 64), endpoint=True)
     padded = np.pad(IMAGES, ((0, 0), (3, 3), (3, 3), (0, 0)), mode=mode)
     for number, (down, right) in enumerate(moves.T):
         expected = padded[number, 3 + down : 12 + down, 3 + right : 15 + right]
@@ -223,7 +223,7 @@ def test_each_operation_of_randaugment_grows_with_its_strength(operation, mode):
 @pytest.mark.parametrize("part", AUGMENTATIONS, ids=lambda part: part.key())
 def test_every_augmentation_depends_on_seed_epoch_and_batch_only(part):
     def draw(*where):
-        return augment((part(),), BATCH, keyed(*where), PIXELS).images
+        return augment((part(),), BATCH, keyed_generator(*where), PIXELS).images
 
     assert (draw(0, "augmentation", 3, 7) == draw(0, "augmentation", 3, 7)).all()
     for other in ((1, "augmentation", 3, 7), (0, "augmentation", 4, 7), (0, "augmentation", 3, 8)):
@@ -237,7 +237,7 @@ def test_every_augmentation_takes_grey_and_colour_bytes_and_floats(part, channel
     pixels = Pixels(0.0, 255.0, np.ones(channels)) if dtype == np.uint8 else Pixels(-1.0, 1.0, np.ones(channels))
     images = (IMAGES[..., :channels] if dtype == np.uint8 else IMAGES[..., :channels] / 127.5 - 1).astype(dtype)
     before = images.copy()
-    found = augment((part(),), Batch(images, LABELS), keyed(0, "augmentation"), pixels)
+    found = augment((part(),), Batch(images, LABELS), keyed_generator(0, "augmentation"), pixels)
     assert found.images.shape == images.shape
     assert found.images.dtype in (np.uint8, np.float32)
     assert np.isfinite(found.images).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from improve.engine.data.image_statistics import census, duplicates
+from improve.engine.data.image_statistics import duplicate_counts, image_statistics
 from improve.engine.data.prepare import prepare, training_size
 from improve.engine.training.environment import train_available
 from improve.errors import SpecError, UsageError
@@ -210,15 +210,15 @@ def test_a_train_size_that_cannot_be_is_refused_at_its_place(write_spec, written
     assert refused.value.problems[0].column == 20
 
 
-def census_of(values):
-    return census(as_images(np.asarray(values).reshape(-1, 1, 1, 1)), np.zeros(len(values), int), 1)
+def statistics_of(values):
+    return image_statistics(as_images(np.asarray(values).reshape(-1, 1, 1, 1)), np.zeros(len(values), int), 1)
 
 
 def test_images_that_are_in_two_parts_are_counted():
-    clean = {"train": census_of(range(100)), "validation": census_of(range(100, 130))}
-    assert duplicates(clean) == {}
-    leaked = clean | {"validation": census_of([*range(103, 130), 3, 4, 5])}
-    assert duplicates(leaked) == {"validation in train": 3}
+    clean = {"train": statistics_of(range(100)), "validation": statistics_of(range(100, 130))}
+    assert duplicate_counts(clean) == {}
+    leaked = clean | {"validation": statistics_of([*range(103, 130), 3, 4, 5])}
+    assert duplicate_counts(leaked) == {"validation in train": 3}
 
 
 def test_images_are_read_from_several_arrays_as_from_one():
@@ -245,7 +245,7 @@ def test_a_simulated_target_changes_validation_and_test_images_and_never_trainin
     for part in ("train", "validation", "test"):
         assert (plain.parts[part].ids == changed.parts[part].ids).all()
         assert (changed.parts[part].images[:] == again.parts[part].images[:]).all()
-    assert plain.census["train"].digest == changed.census["train"].digest
+    assert plain.statistics["train"].digest == changed.statistics["train"].digest
     difference = changed.parts["validation"].images[:].astype(float) - plain.parts["validation"].images[:]
     assert 5 < np.abs(difference).mean() < 100
 
@@ -307,7 +307,7 @@ def test_training_images_that_judge_as_well_are_left_out_when_asked(tmp_path, mo
         assert (kept.parts[judge].ids == dropped.parts[judge].ids).all()
     assert set(dropped.parts["train"].ids) < set(kept.parts["train"].ids)
     assert dropped.dropped == sum(map(len, kept.parts.values())) - sum(map(len, dropped.parts.values())) > 0
-    assert (kept.dropped, len(dropped.parts["train"])) == (0, len(dropped.census["train"].hash))
+    assert (kept.dropped, len(dropped.parts["train"])) == (0, len(dropped.statistics["train"].hash))
 
 
 def test_left_out_images_are_no_part_of_the_steps_the_statistics_or_what_there_would_be(tmp_path):

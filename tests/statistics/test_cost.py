@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from improve.diagnosis.diagnose import diagnose
-from improve.engine.training.history import merit
+from improve.engine.training.history import epoch_rank
 from improve.errors import UsageError
 from improve.runs import run as run_folder
 from improve.statistics.cost import by_class, weighted
@@ -101,10 +101,10 @@ def test_an_unknown_class_costs_no_training_and_leaves_no_folder(write_spec, imp
 def test_the_best_epoch_is_that_of_the_lowest_cost_where_there_is_one():
     right = {"validation_error": 0.05, "validation_cost": 0.09, "validation_cross_entropy": 0.1}
     cheap = {"validation_error": 0.08, "validation_cost": 0.04, "validation_cross_entropy": 0.3}
-    assert merit(cheap) < merit(right)
-    assert merit({**right, "validation_cost": 0.04}) < merit(cheap)
+    assert epoch_rank(cheap) < epoch_rank(right)
+    assert epoch_rank({**right, "validation_cost": 0.04}) < epoch_rank(cheap)
     without = [{key: row[key] for key in row if key != "validation_cost"} for row in (right, cheap)]
-    assert merit(without[0]) < merit(without[1])
+    assert epoch_rank(without[0]) < epoch_rank(without[1])
 
 
 def test_the_diagnosis_tells_the_cost_and_the_error_of_each_class(make_run):
@@ -118,7 +118,7 @@ def test_the_diagnosis_tells_the_cost_and_the_error_of_each_class(make_run):
     summary = json.loads((run.folder / "summary.json").read_text())
     summary["validation"] |= {"cost": 0.186, "cost_low": 0.12, "cost_high": 0.26}
     run_folder.write_summary(run.folder, summary)
-    notes = diagnose(run_folder.load(run.folder)).notes
+    notes = diagnose(run_folder.load_run(run.folder)).notes
     told = next(note for note in notes if "cost" in note)
     assert "validation cost 18.6 % [12.0 %, 26.0 %]" in told
     assert "no_bird (counts 1) 5.0 %, bird (counts 10) 20.0 %" in told

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from improve.statistics.intervals import Z
-from improve.statistics.paired import paired_comparison, paired_difference, paired_from_counts, wrong_by_id
+from improve.statistics.paired import paired_comparison, paired_difference, paired_from_counts
 
 
 def test_the_paired_interval_is_walds_with_half_an_example_in_each_cell():
@@ -56,9 +56,3 @@ def test_what_is_detectable_and_the_images_needed_have_the_power_of_80_percent_b
     assert normal_power(seen.detectable / deviation, seen.n, 0.05) == pytest.approx(0.8, abs=0.001)
     assert normal_power(seen.value / deviation, seen.images_needed, 0.05) == pytest.approx(0.8, abs=0.001)
     assert paired_from_counts(20, 20, 1000, 1.0).images_needed is None
-
-
-def test_the_images_that_a_run_gets_wrong_come_in_the_order_of_their_ids():
-    ids, missed = wrong_by_id({"id": np.array([7, 2, 5]), "label": np.array([0, 1, 1]),
-                         "probability": np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])})  # fmt: skip
-    assert (ids.tolist(), missed.tolist()) == ([2, 5, 7], [True, False, False])

@@ -15,14 +15,15 @@ from PIL import Image
 
 from conftest import FIXTURES
 from hostile import HOSTILE, hostile
+from improve.diagnosis.comparison.compare import run_labels
 from improve.diagnosis.error_analysis import by_class, calibration, confusions, most_confused, surest_mistakes
 from improve.engine.data.prepare import prepare
 from improve.errors import UsageError
 from improve.runs import ledger
 from improve.runs.predictions import Predictions
 from improve.spec.spec import Spec
-from improve.views.report.page import labels, report
-from improve.views.report.run import evidence_text, portrait
+from improve.views.report.page import report
+from improve.views.report.run import evidence_text, run_view
 from page import LOADS, Page, predictions
 
 GOLDEN = FIXTURES / "runs"
@@ -220,7 +221,7 @@ def test_the_surest_mistakes_are_shown_as_the_very_images(make_run):
     probability = np.full((len(part), 10), 0.01, np.float32)
     probability[np.arange(len(part)), answer] = 0.91 - 0.0001 * np.arange(len(part))
     evidence = {"predictions": {"validation": (part.labels, probability)}, "data": {"classes": list("abcdefghij")}}
-    run = make_run("digits", evidence=evidence, fingerprint=data.census["validation"].digest)
+    run = make_run("digits", evidence=evidence, fingerprint=data.statistics["validation"].digest)
     page = Page(report([run.folder]))
     assert "No pictures" not in page.text
     shown = [base64.b64decode(image["src"].partition(",")[2]) for image in page.all("img")]
@@ -269,11 +270,11 @@ def test_values_of_evidence_are_told_in_a_few_digits():
     assert evidence_text(list(range(20))).endswith("11, …]")
 
 
-def test_a_portrait_needs_no_epoch_and_no_best(make_run):
+def test_a_run_view_needs_no_epoch_and_no_best(make_run):
     run = make_run("a", history=[0.3, 0.2], best_epoch=None)
-    assert portrait(run.folder, "a", test=False).best == 1
+    assert run_view(run.folder, "a", test=False).best == 1
     (run.folder / "metrics.csv").write_text("epoch,train_error,validation_error,learning_rate\n1,0.1,,0.1\n")
-    assert portrait(run.folder, "a", test=False).rows == []
+    assert run_view(run.folder, "a", test=False).rows == []
 
 
 def test_an_ensemble_is_a_run_with_members_and_without_curves(make_run):
@@ -295,7 +296,7 @@ def test_the_table_tells_what_was_reached_before_what_was_set(make_run):
 
 
 def test_runs_of_the_same_name_are_told_apart_by_where_they_lie():
-    assert labels([Path("/a/x/s0"), Path("/a/x/s1")]) == ["s0", "s1"]
-    assert labels([Path("/a/x/s0"), Path("/a/y/s0")]) == ["x/s0", "y/s0"]
-    assert labels([Path("/a/x/s0"), Path("/b/x/s0")]) == ["a/x/s0", "b/x/s0"]
-    assert labels([Path("/a/x/s0"), Path("/a/x/s0")]) == ["s0", "s0"]
+    assert run_labels([Path("/a/x/s0"), Path("/a/x/s1")]) == ["s0", "s1"]
+    assert run_labels([Path("/a/x/s0"), Path("/a/y/s0")]) == ["x/s0", "y/s0"]
+    assert run_labels([Path("/a/x/s0"), Path("/b/x/s0")]) == ["a/x/s0", "b/x/s0"]
+    assert run_labels([Path("/a/x/s0"), Path("/a/x/s0")]) == ["s0", "s0"]

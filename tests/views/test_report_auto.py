@@ -11,15 +11,15 @@ from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import conclusion_of
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal, read_journal
 from improve.runs import ledger
-from improve.runs.run import load
+from improve.runs.run import load_run
 from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml
 from improve.views.report.auto import (
-    Told,
+    AutoView,
     advice_by_finding,
     difference_from_start,
     epochs_spent,
-    tree,
+    step_tree,
     untried_proposals,
 )
 from improve.views.report.page import report
@@ -81,7 +81,7 @@ def test_the_diff_is_against_the_start_and_the_spec_has_its_receipt(walk):
 def test_the_test_part_stays_shut_until_the_end_has_opened_it(walk, improve):
     assert "12.0 %" not in page_of(walk).text
     assert "The test part is not opened" in page_of(walk).text
-    best = load(walk.folder / "01")
+    best = load_run(walk.folder / "01")
     ledger.write_down(walk.folder, "01", "test", "b", experiment_identity(best.spec), best.sealed_test.as_json())
     text = page_of(walk).text
     assert "The test part was opened once, for the best" in text
@@ -107,11 +107,11 @@ def test_a_winner_that_was_not_kept_is_told_as_one(walk, capsys):
     text = page_of(walk).text
     assert doubt in text
     assert "15.0 % [12.9, 17.3] at the end; 1 of 3 changes was kept" in text
-    assert Told(walk).diagnosis.run.name == "01"  # from which the loop would go on
+    assert AutoView(walk).diagnosis.run.name == "01"  # from which the loop would go on
 
 
 def test_what_a_bigger_budget_would_try_was_not_tried(walk):
-    found = untried_proposals(Told(read_journal(walk.folder)))
+    found = untried_proposals(AutoView(read_journal(walk.folder)))
     assert found
     assert not [one for one in found if one.spec in walk.tried]
     text = page_of(walk).text
@@ -124,10 +124,10 @@ def test_what_a_bigger_budget_would_try_was_not_tried(walk):
 
 
 def test_each_run_stands_where_its_epochs_ended_in_the_order_of_their_beginning(walk):
-    assert epochs_spent(Told(walk)) == {"00": 5, "01": 10, "01-seed1": 15, "02": 20}
+    assert epochs_spent(AutoView(walk)) == {"00": 5, "01": 10, "01-seed1": 15, "02": 20}
     walk.write(replace(walk.steps[1], spent=2))
-    assert epochs_spent(Told(walk)) == {"00": 5, "01": 12, "01-seed1": 17, "02": 22}
-    assert Told(walk).epochs == walk.epochs == 22
+    assert epochs_spent(AutoView(walk)) == {"00": 5, "01": 12, "01-seed1": 17, "02": 22}
+    assert AutoView(walk).epochs == walk.epochs == 22
 
 
 def test_the_tree_sets_each_run_below_the_one_that_it_changes():
@@ -139,22 +139,22 @@ def test_the_tree_sets_each_run_below_the_one_that_it_changes():
         AutoStep("04", "nobody"),
         AutoStep("05", "05"),
     ]
-    found = [(place.step.run, place.depth) for place in tree(Journal(None, steps))]
+    found = [(place.step.run, place.depth) for place in step_tree(Journal(None, steps))]
     assert found == [("00", 0), ("01", 1), ("03", 2), ("02", 1), ("04", 0), ("05", 0)]
 
 
 def test_advice_is_counted_by_finding_and_steps_to_the_side_come_last(walk):
     walk.write(AutoStep("04", "01", "", "a step to the side", verdict=KEPT, recovered=0.01, expected=0.01))
-    found = [(one.code, one.tried, one.true, one.recovered) for one in advice_by_finding(Told(walk))]
+    found = [(one.code, one.tried, one.true, one.recovered) for one in advice_by_finding(AutoView(walk))]
     assert found == [("V1", 2, 0, -0.05), ("T2", 1, 1, 0.3), ("", 1, 1, 0.01)]
     assert "What came true of the advice: 1 of 3" in page_of(walk).text
 
 
 def test_the_best_is_paired_with_the_start_where_both_have_the_same_images(walk):
-    seen = difference_from_start(Told(walk))
+    seen = difference_from_start(AutoView(walk))
     assert (seen.value, seen.n, seen.verdict) == (pytest.approx(-0.3), 1000, "better")
-    wrong_on(load(walk.folder / "00"), 400, n=900)
-    assert difference_from_start(Told(read_journal(walk.folder))) is None
+    wrong_on(load_run(walk.folder / "00"), 400, n=900)
+    assert difference_from_start(AutoView(read_journal(walk.folder))) is None
 
 
 # what is not there

@@ -27,7 +27,7 @@ def diagnose(
     """Why is it bad, and what to change next: the bias/variance recipe."""
     from improve.diagnosis.diagnose import diagnose as diagnose_run
     from improve.diagnosis.diagnose import diagnose_numbers
-    from improve.runs.run import load, write_diagnosis
+    from improve.runs.run import load_run, write_diagnosis
     from improve.runs.test_part import open_test
 
     if (run is None) == (errors is None):
@@ -37,7 +37,7 @@ def diagnose(
     if errors is not None:
         diagnosis = diagnose_numbers(errors)
     else:
-        loaded = load(run or Path())
+        loaded = load_run(run or Path())
         diagnosis = diagnose_run(loaded, open_test(loaded) if test else None)
         write_diagnosis(loaded.folder, diagnosis.as_json())
     if as_json:
@@ -54,20 +54,20 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
     from improve.diagnosis.advice_log import remember
     from improve.diagnosis.diagnose import diagnose as diagnose_run
-    from improve.diagnosis.next_spec import best_change, edit, revise, revised
-    from improve.runs.run import load
+    from improve.diagnosis.next_spec import best_change, revised_spec, revised_yaml, spec_diff
+    from improve.runs.run import load_run
     from improve.spec.spec import Spec
     from improve.views.terminal.console import console
 
-    loaded = load(run)
+    loaded = load_run(run)
     finding, change = best_change(diagnose_run(loaded))
-    text = revise(loaded.spec, change)
+    text = revised_yaml(loaded.spec, change)
     if output is not None and loaded.spec["model"]["name"] == "python":
         bring_own_code(loaded, output.parent)
     out = console(stderr=True)
-    remember(loaded, finding, change, Spec.model_validate(revised(loaded.spec, change)).complete())
+    remember(loaded, finding, change, Spec.model_validate(revised_spec(loaded.spec, change)).complete())
     out.print(f"{finding.code} {finding.title}: {change.path}: {change.because}")
-    for line in edit(loaded.spec, text).splitlines():
+    for line in spec_diff(loaded.spec, text).splitlines():
         out.print(line)
     print_or_write(text, output)
 

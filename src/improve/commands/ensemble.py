@@ -29,9 +29,9 @@ def ensemble(
 def print_ensemble(made: Path, test: bool, as_json: bool) -> None:
     """The ensemble beside its members."""
     from improve.diagnosis.comparison.ensembles import ensemble_report
-    from improve.runs.run import load, summary_as_written
+    from improve.runs.run import load_run, summary_as_written
 
-    found = ensemble_report(load(made), test)
+    found = ensemble_report(load_run(made), test)
     if as_json:
         summary = {key: value for key, value in summary_as_written(made).items() if test or key != "test"}
         print_json({"folder": str(made), **summary, "report": found.as_json()})

@@ -35,9 +35,9 @@ def explain(
 
 def selftest(as_json: Json = False) -> None:
     """How good the diagnosis is: what it said of runs with a fault put in, and of sound ones."""
-    from improve.diagnosis.selftest import not_scored, results
+    from improve.diagnosis.selftest import not_scored, selftest_results
 
-    found = results()
+    found = selftest_results()
     if as_json:
         print_json({"worlds": found, "not_scored": not_scored(found)})
     else:

@@ -37,7 +37,7 @@ def predict(
     """Classify images: class and probability. A bad file is named, and the others go on."""
     from improve.engine.inference.classify import classify
     from improve.engine.inference.image_files import files_of
-    from improve.views.terminal.inference import Told, print_csv, print_note, show_answers
+    from improve.views.terminal.inference import CountedAnswers, print_csv, print_note, show_answers
 
     files, others = files_of(images)
     if not files:
@@ -45,7 +45,7 @@ def predict(
     classifier, look = classifier_of(run, trust, not no_code)
     print_note(look.rule)
     print_note(f"{others:,} other file{'s' if others > 1 else ''} left out: no image by the name" if others else "")
-    answers = Told(classify(classifier, look, files, top))
+    answers = CountedAnswers(classify(classifier, look, files, top))
     if as_json:
         print_json({"run": str(run), "images": [answer.as_json() for answer in answers]})
     elif as_csv or any(path.is_dir() for path in images):
@@ -71,10 +71,10 @@ def classifier_of(run: Path, trust: bool, code: bool) -> tuple[Classifier, Look]
 
 def predictor_of(run: Path, code: bool) -> Predictor:
     """What code of the user's own it runs is told."""
-    from improve.engine.inference.predictor import load
+    from improve.engine.inference.predictor import load_predictor
     from improve.views.terminal.inference import print_note
 
-    found = load(run, code)
+    found = load_predictor(run, code)
     for file in found.code:
         print_note(f"this runs your own code, {file}")
     return found
@@ -92,8 +92,8 @@ def evaluate(
 ) -> None:
     """Does it work where it is used? The error on images from the field, and in what they differ."""
     from improve.engine.inference.evaluate import evaluate as evaluate_predictor
-    from improve.engine.inference.evaluate import keep
-    from improve.engine.inference.field_data import read
+    from improve.engine.inference.evaluate import write_evaluation
+    from improve.engine.inference.field_data import read_field
     from improve.runs.run import checked_name
     from improve.views.terminal.inference import show_evaluation
     from improve.views.terminal.training import TerminalWatcher
@@ -102,11 +102,11 @@ def evaluate(
         checked_name(name)
     predictor, watcher = predictor_of(run, not no_code), TerminalWatcher()
     try:
-        field = read(data, predictor.spec, predictor.form, watcher.reading)
+        field = read_field(data, predictor.spec, predictor.form, watcher.reading)
     finally:
         watcher.close()
     found = evaluate_predictor(predictor, data, field, test)
-    file = keep(found, name)
+    file = write_evaluation(found, name)
     if as_json:
         print_json({"file": str(file), **found.as_json()})
     else:
@@ -123,11 +123,11 @@ def export(
 ) -> None:
     """A file for others to run: raw images in, probabilities out; checked by its own runtime."""
     from improve.engine.inference.export import export as export_predictor
-    from improve.engine.inference.export import wanted
-    from improve.runs.run import load
+    from improve.engine.inference.export import export_target
+    from improve.runs.run import load_run
     from improve.views.terminal.inference import show_exported
 
-    chosen, file = wanted(format_name, output, load(run), force)
+    chosen, file = export_target(format_name, output, load_run(run), force)
     predictor = predictor_of(run, not no_code)
     exported = export_predictor(predictor, format_name, chosen, file)
     if as_json:

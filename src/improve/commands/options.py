@@ -29,9 +29,9 @@ STOPPED, TERMINATED = 130, 75
 
 
 def print_json(value: Any) -> None:
-    from improve.runs.files import finite
+    from improve.runs.files import finite_json
 
-    text = json.dumps(finite(value), indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(finite_json(value), indent=2, ensure_ascii=False, default=str)
     print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 

@@ -104,13 +104,13 @@ def train_and_show(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_
     """Train, and say what came of it."""
     from improve.engine.trackers.tracker import Tee
     from improve.engine.training.resources import OutOfMemoryError
-    from improve.runs.run import load
+    from improve.runs.run import load_run
     from improve.views.terminal.training import TerminalWatcher
 
     terminal = TerminalWatcher(quiet)
     watcher = Tee(terminal, trackers, terminal.warn)
     try:
-        made = load(work(watcher))
+        run = load_run(work(watcher))
     except OutOfMemoryError as error:
         terminal.close()
         watcher.close()
@@ -120,24 +120,24 @@ def train_and_show(work: Callable[[Tee], Path], trackers: Sequence[Tracker], as_
     finally:
         terminal.close()
         watcher.close()
-    show_outcome(made, as_json)
-    if made.status == "stopped":
-        raise typer.Exit(TERMINATED if made.summary.signal == "SIGTERM" else STOPPED)
-    if made.status != "finished":
+    show_outcome(run, as_json)
+    if run.status == "stopped":
+        raise typer.Exit(TERMINATED if run.summary.signal == "SIGTERM" else STOPPED)
+    if run.status != "finished":
         raise typer.Exit(1)
 
 
-def show_outcome(made: Run, as_json: bool) -> None:
+def show_outcome(run: Run, as_json: bool) -> None:
     """The closing lines; of an ensemble, and of the snapshots of a run, the table."""
     from improve.runs.run import summary_as_written
     from improve.views.terminal.training import show_trained
 
-    if made.summary.members:
-        print_ensemble(made.folder, test=False, as_json=as_json)
+    if run.summary.members:
+        print_ensemble(run.folder, test=False, as_json=as_json)
     elif as_json:
-        print_json({"folder": str(made.folder), **summary_as_written(made.folder)})
+        print_json({"folder": str(run.folder), **summary_as_written(run.folder)})
     else:
-        show_trained(made)
-        if made.summary.snapshots is not None:
+        show_trained(run)
+        if run.summary.snapshots is not None:
             print()
-            print_ensemble(made.folder.parent / str(made.summary.snapshots), test=False, as_json=False)
+            print_ensemble(run.folder.parent / str(run.summary.snapshots), test=False, as_json=False)

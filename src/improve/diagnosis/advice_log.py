@@ -12,7 +12,7 @@ from improve.runs.ledger import append
 from improve.runs.neighbourhood import ADVICE
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
-from improve.spec.reading import yaml as yamlfile
+from improve.spec.reading import yaml
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired_comparison
 
@@ -21,26 +21,33 @@ def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]
     """Write down that the run's diagnosis proposed this change, which makes `spec`, and what it was to recover."""
     validation = run.summary.validation
     line = {
-        "spec": experiment_identity(spec), "run": run.name, "code": finding.code, "title": finding.title,
-        "path": change.path, "value": change.value, "because": change.because, "expected": finding.harm,
-        "error": validation and validation.error, "n": validation and validation.n,
-    }  # fmt: skip
+        "spec": experiment_identity(spec),
+        "run": run.name,
+        "code": finding.code,
+        "title": finding.title,
+        "path": change.path,
+        "value": change.value,
+        "because": change.because,
+        "expected": finding.harm,
+        "error": validation and validation.error,
+        "n": validation and validation.n,
+    }
     append(run.folder.parent / ADVICE, json.dumps(line, ensure_ascii=False))
 
 
 def outcome(run: Run) -> dict[str, Any] | None:
     """Whether what the run was advised by came true: points of validation error recovered, with interval; None where
     nobody advised it."""
-    found = run.neighbourhood.advice
-    if found is None or found.get("error") is None or run.summary.validation is None:
+    advice = run.neighbourhood.advice
+    if advice is None or advice.get("error") is None or run.summary.validation is None:
         return None
     now = run.summary.validation
-    before, after = Rate(found["error"], found["n"]), Rate(now.error, now.n)
+    before, after = Rate(advice["error"], advice["n"]), Rate(now.error, now.n)
     recovered, (low, high) = before.value - after.value, difference(before, after)
     same = difference_on_the_same_images(run, run.advised) if run.advised else None
     if same is not None:
         recovered, low, high = same
-    return {**found, "recovered": recovered, "low": low, "high": high, "paired": same is not None}
+    return {**advice, "recovered": recovered, "low": low, "high": high, "paired": same is not None}
 
 
 def difference_on_the_same_images(run: Run, other: Run) -> tuple[float, float, float] | None:
@@ -53,14 +60,14 @@ def difference_on_the_same_images(run: Run, other: Run) -> tuple[float, float, f
     return found.value, found.low, found.high
 
 
-def sentence(found: Mapping[str, Any]) -> str:
+def sentence(advice: Mapping[str, Any]) -> str:
     """What to tell the reader of it."""
-    change = f"{found['path']}: {yamlfile.inline(found['value'])}"
-    if found["path"] == "data.duplicates":
-        hidden = f"{-100 * found['recovered']:.1f} [{-100 * found['high']:.1f}, {-100 * found['low']:.1f}]"
-        return f"advised by {found['run']} ({found['code']}): {change}; the leak had hidden {hidden} points"
-    said = f"advised by {found['run']} ({found['code']}): {change}"
-    said += f", to recover about {100 * found['expected']:.0f} points"
-    interval = f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
-    verdict = "" if found["low"] > 0 else "; it made it worse" if found["high"] < 0 else "; that may be chance"
-    return f"{said}; it recovered {100 * found['recovered']:.1f} {interval}{verdict}"
+    change = f"{advice['path']}: {yaml.inline(advice['value'])}"
+    if advice["path"] == "data.duplicates":
+        hidden = f"{-100 * advice['recovered']:.1f} [{-100 * advice['high']:.1f}, {-100 * advice['low']:.1f}]"
+        return f"advised by {advice['run']} ({advice['code']}): {change}; the leak had hidden {hidden} points"
+    said = f"advised by {advice['run']} ({advice['code']}): {change}"
+    said += f", to recover about {100 * advice['expected']:.0f} points"
+    interval = f"[{100 * advice['low']:.1f}, {100 * advice['high']:.1f}]"
+    verdict = "" if advice["low"] > 0 else "; it made it worse" if advice["high"] < 0 else "; that may be chance"
+    return f"{said}; it recovered {100 * advice['recovered']:.1f} {interval}{verdict}"

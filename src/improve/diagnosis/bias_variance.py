@@ -70,13 +70,13 @@ def components(errors: Errors) -> Components:
     fitted = errors.train_dev or errors.validation
     return Components(
         avoidable_bias(errors),
-        judge(fitted, errors.train, errors),
-        judge(errors.validation, errors.train_dev, errors) if errors.train_dev else None,
-        judge(errors.test, errors.validation, errors, share=False) if errors.test else None,
+        gap_between(fitted, errors.train, errors),
+        gap_between(errors.validation, errors.train_dev, errors) if errors.train_dev else None,
+        gap_between(errors.test, errors.validation, errors, share=False) if errors.test else None,
     )
 
 
-def judge(larger: Rate, smaller: Rate, errors: Errors, share: bool = True) -> Gap:
+def gap_between(larger: Rate, smaller: Rate, errors: Errors, share: bool = True) -> Gap:
     """high: from τ on, at least a third of the excess, and its interval excludes 0. low: surely below τ.
 
     "Surely below" is a claim in one direction, so it takes the one-sided 95 % bound (the 90 % interval of equivalence
@@ -111,7 +111,7 @@ def _weighed(value: float, low: float, errors: Errors) -> GapVerdict:
 def avoidable_bias(errors: Errors) -> Gap:
     """Training error above the human level. Without one it is at most the training error, and never called high."""
     if errors.human is not None:
-        return judge(errors.train, errors.human, errors)
+        return gap_between(errors.train, errors.human, errors)
     _, high = errors.train.interval()
     _, bound = errors.train.interval(Z_ONE_SIDED)
     return Gap(errors.train.value, 0.0, high, "low" if bound < errors.tau else "unknown")

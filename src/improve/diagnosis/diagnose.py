@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, NamedTuple
 
-from improve.diagnosis import advice_log as advice
+from improve.diagnosis import advice_log
 from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
 from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.diagnosis.findings.deployment import field_gap, field_rate
@@ -28,6 +28,13 @@ LINKS = {
 STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 MOST_CLASSES = 10  # told with the cost
+HUMAN_UNKNOWN = (
+    "the human level is not known, so the avoidable bias is at most the training error: set diagnosis.human_error"
+)
+HUMAN_PASSED = (
+    "the training error is below the human level: the training set is memorised or leaked, or people can do better "
+    "than this level says"
+)
 BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
 
 
@@ -88,7 +95,7 @@ def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     if errors is None and run.status != "diverged":
         reason = run.summary.error or "it stopped before its first epoch ended"
         raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
-    advised = advice.outcome(run)
+    advised = advice_log.outcome(run)
     found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
     return replace(found, advised=advised)
 
@@ -146,13 +153,21 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
     findings = causes + waiting(rest, causes)
     ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), one not in causes, -one.harm))
-    said = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
-    if said == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
-        said = "data_mismatch"  # no train-dev set tells them apart, but the looks do
+    concluded = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
+    if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
+        concluded = "data_mismatch"  # no train-dev set tells them apart, but the looks do
     return Diagnosis(
-        said, case.errors, case.gaps, chain(case, broken, causes), tuple(ranked), notes + _human(case),
-        unchecked(case), len(ORDER), case.run, field=field_rate(case),
-    )  # fmt: skip
+        verdict=concluded,
+        errors=case.errors,
+        gaps=case.gaps,
+        chain=chain(case, broken, causes),
+        findings=tuple(ranked),
+        notes=notes + _human(case),
+        unchecked=unchecked(case),
+        checks=len(ORDER),
+        run=case.run,
+        field=field_rate(case),
+    )
 
 
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
@@ -217,12 +232,8 @@ def _human(case: Case) -> tuple[str, ...]:
     if case.errors is None:
         return ()
     if case.errors.human is None:
-        return ("the human level is not known, so the avoidable bias is at most the training error: "
-                "set diagnosis.human_error",)  # fmt: skip
-    if case.errors.train.interval()[1] < case.errors.human.value:
-        return ("the training error is below the human level: the training set is memorised or leaked, or people can "
-                "do better than this level says",)  # fmt: skip
-    return ()
+        return (HUMAN_UNKNOWN,)
+    return (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()
 
 
 def _cost(run: Run) -> list[str]:
@@ -242,14 +253,13 @@ def _cost(run: Run) -> list[str]:
 
 
 def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
-    notes = [advice.sentence(advised)] if advised else []
+    notes = [advice_log.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
         notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
     if run.summary.members:
         members, best = len(run.summary.members), quote(str(best_member(run)))
         notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
     notes += _cost(run)
-    duplicates = run.environment.data.duplicates
-    notes += [f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel"
-              for pair, count in duplicates.items()]  # fmt: skip
+    for pair, count in run.environment.data.duplicates.items():
+        notes.append(f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel")
     return tuple(notes)

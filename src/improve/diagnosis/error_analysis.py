@@ -102,18 +102,20 @@ def calibration(seen: Predictions) -> Calibration:
     return Calibration(tuple(bins), error, by_chance, float(confidence.mean()))
 
 
-def surest_mistakes(seen: Predictions, names: Sequence[str], ids: NDArray[Any] | None, most: int) -> list[Mistake]:
+def surest_mistakes(
+    predictions: Predictions, names: Sequence[str], ids: NDArray[Any] | None, most: int
+) -> list[Mistake]:
     """The wrong answers that it gives with the highest probability."""
-    wrong, confidence = np.flatnonzero(seen.wrong), seen.probability.max(axis=1)
+    wrong, confidence = np.flatnonzero(predictions.wrong), predictions.probability.max(axis=1)
     surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     return [
         Mistake(
             int(place),
             int(place if ids is None else ids[place]),
-            names[int(seen.label[place])],
-            names[int(seen.predicted[place])],
+            names[int(predictions.label[place])],
+            names[int(predictions.predicted[place])],
             float(confidence[place]),
-            float(seen.probability[place, seen.label[place]]),
+            float(predictions.probability[place, predictions.label[place]]),
         )
         for place in surest
     ]

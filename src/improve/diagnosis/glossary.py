@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Rule
-from improve.diagnosis.selftest import record
+from improve.diagnosis.selftest import track_record
 from improve.errors import UsageError, nearest
 from improve.spec.component import Component
 from improve.spec.reading.yaml import inline
@@ -78,7 +78,7 @@ def _entries() -> Iterator[tuple[set[str], str]]:
     for term, meaning in TERMS.items():
         yield {_plain(term)}, f"{term}\n\n{meaning}"
     for rule in RULES:
-        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{record(rule.code)}".rstrip()
+        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{track_record(rule.code)}".rstrip()
         yield {_plain(rule.code), _plain(rule.name)}, text
     for shelf, components in SHELVES.items():
         for component in components:

@@ -28,12 +28,12 @@ def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
     raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
 
 
-def revise(spec: dict[str, Any], change: Change) -> str:
+def revised_yaml(spec: dict[str, Any], change: Change) -> str:
     """The YAML of `spec` with the change applied, its reason in a comment on top; it is a valid spec."""
-    return f"# {visible(f'{change.path}: {change.because}')}\n{yaml.write(revised(spec, change))}"
+    return f"# {visible(f'{change.path}: {change.because}')}\n{yaml.write(revised_spec(spec, change))}"
 
 
-def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
+def revised_spec(spec: dict[str, Any], change: Change) -> dict[str, Any]:
     """`spec` with the change applied. Raises ValidationError where that is no valid spec."""
     changed = spec
     for path, value in change.edits:
@@ -42,7 +42,7 @@ def revised(spec: dict[str, Any], change: Change) -> dict[str, Any]:
     return changed
 
 
-def edit(spec: dict[str, Any], revised: str) -> str:
+def spec_diff(spec: dict[str, Any], revised: str) -> str:
     """What changes, as a unified diff without context."""
     before, after = yaml.write(spec).splitlines(), revised.splitlines()[1:]
     lines = list(difflib.unified_diff(before, after, "this run", "next", lineterm="", n=1))

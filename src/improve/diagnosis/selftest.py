@@ -14,7 +14,7 @@ WORLDS = ("digits", "fashion")
 HOW = "python benchmarks/faults/train.py trains and scores the faults, in a checkout of the sources"
 
 
-def results() -> dict[str, Any]:
+def selftest_results() -> dict[str, Any]:
     """By world: counts, scores, rules, and what is missed. Raises ImproveError where nothing was scored."""
     found = load()
     if not found:
@@ -37,7 +37,7 @@ def not_scored(found: dict[str, Any]) -> list[str]:
     return [world for world in WORLDS if world not in found]
 
 
-def record(code: str) -> str:
+def track_record(code: str) -> str:
     """One line on what a finding is worth, over all worlds; nothing where it was not tested."""
     rules = [world["rules"][code] for world in load().values() if code in world["rules"]]
     if not rules:

@@ -12,7 +12,7 @@ from improve.engine.model.timeline import timeline
 from improve.engine.training.batches import steps_per_epoch
 from improve.images.array import as_images
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.augmentations import Batch, Pixels, augment
 from improve.spec.spec import Spec
 
@@ -66,7 +66,7 @@ def sample_rows(spec: Spec) -> list[Row]:
     rows = [sample_row("original", train, data)]
     batch = Batch(train.images[:], np.eye(len(data.class_names), dtype=np.float32)[train.labels])
     for epoch in range(DRAWS if spec.augmentation else 0):
-        drawn = augment(spec.augmentation, batch, keyed(spec.seed, "augmentation", epoch, 0), data.pixels)
+        drawn = augment(spec.augmentation, batch, keyed_generator(spec.seed, "augmentation", epoch, 0), data.pixels)
         rows.append(Row(f"draw {epoch + 1}", scaled(drawn.images, data.pixels)))
     if spec.data.target:
         rows.append(sample_row("target", data.parts["validation"].head(SAMPLES), data))

@@ -157,7 +157,7 @@ def trained_points(members: Sequence[CurveMember], folder: Path, watcher: CurveW
         if made is None:
             began = time.monotonic()
             with goes_on(f"{number} of {len(members)} runs are done; the same command goes on"):
-                made = not_stopped(run.load(train(member.spec, member.name, folder, watcher)))
+                made = not_stopped(run.load_run(train(member.spec, member.name, folder, watcher)))
             costs.append((member.size, time.monotonic() - began))
         point = point_of(member, made)
         missing = [other.size for other, done in zip(members, before, strict=True) if done is None]
@@ -170,7 +170,7 @@ def finished_run(folder: Path, name: str, spec: Spec) -> run.Run | None:
     """The run of exactly this spec that is done, under `name` or name-2, -3 …, if there is one."""
     for place in begin.folders(folder, name):
         try:
-            made = run.load(place)
+            made = run.load_run(place)
         except ImproveError:
             continue
         if begin.is_done(made) and made.spec == spec.complete() and begin.same_code(place, spec):

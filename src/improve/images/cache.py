@@ -23,7 +23,7 @@ from improve.images.array import Tick
 from improve.images.decode import Bad, Decoding, Job, close_gaps, decode, refuse_bad_images, shape_of, write_npy_head
 from improve.images.file import Color, Resize, Size
 from improve.images.folder import Listing
-from improve.images.index import MB, Line, digest, index_lines, index_of, read_index
+from improve.images.index import MB, Line, bytes_digest, index_lines, index_of, read_index
 from improve.lazy import np
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def cached_images(
     read (unless they are skipped), images of different sizes where no size is given, and a cache without room.
     """
     cache, recipe, began = own(cache_folder()), Decoding(size, color, resize), time.time_ns()
-    index_file = cache / f"index-{digest(os.fsencode(folder.resolve()))}.json"
+    index_file = cache / f"index-{bytes_digest(os.fsencode(folder.resolve()))}.json"
     index = read_index(index_file)
     lines = None if index is None else index_lines(folder, listing.files, index)
     entry = None if lines is None else _open(cache / f"images-{recipe.key(listing.files, lines)}")

@@ -14,10 +14,10 @@ from typing import NamedTuple, NoReturn
 
 from improve.errors import UsageError, printable
 from improve.images.array import Tick
-from improve.images.file import QUIET, BadImage, Color, Resize, Size, image_size, picture, readers
-from improve.images.index import UNREAD, Line, contents, digest
+from improve.images.file import QUIET, BadImage, Color, Resize, Size, image_size, pillow_image, readers
+from improve.images.index import UNREAD, Line, bytes_digest, stamped_bytes
 from improve.lazy import np
-from improve.parallel import each
+from improve.parallel import in_parallel
 
 DECODER = 1  # raise it when the same file would give other pixels
 CHUNK = 64, 1 << 24  # most images and most bytes of one stretch
@@ -72,9 +72,9 @@ def write_npy_head(array: Path, shape: tuple[int, ...]) -> int:
 
 def decode(job: Job, tick: Tick) -> tuple[list[Line], list[tuple[int, str]]]:
     """Write the images of all files; what the index should say of them, and which are bad."""
-    lines, bad, done, told = [UNREAD] * len(job.files), [], 0, 0.0
+    lines, bad, done, last_tick = [UNREAD] * len(job.files), [], 0, 0.0
     readers()  # imported once, before the processes part
-    results = each(functools.partial(_stretch, job), _numbers(job))
+    results = in_parallel(functools.partial(_stretch, job), _numbers(job))
     with _written_meanwhile(job.array) as write, contextlib.closing(results):
         for stretch in results:
             if stretch.other_size:
@@ -82,8 +82,8 @@ def decode(job: Job, tick: Tick) -> tuple[list[Line], list[tuple[int, str]]]:
             lines[stretch.start : stretch.start + len(stretch.lines)] = stretch.lines
             bad += stretch.bad
             done += len(stretch.lines)
-            if time.monotonic() > told + 0.2 or done == len(lines):
-                told = time.monotonic()
+            if time.monotonic() > last_tick + 0.2 or done == len(lines):
+                last_tick = time.monotonic()
                 tick(done, len(lines))
                 write()
     return lines, sorted(bad)
@@ -122,9 +122,9 @@ def _stretch(job: Job, numbers: range) -> Stretch:
         for place, number in enumerate(numbers):
             line = UNREAD
             try:
-                stamp, data = contents(f"{job.folder}/{job.files[number]}")
-                line = stamp, digest(data)
-                image = picture(data, *job.recipe)
+                stamp, data = stamped_bytes(f"{job.folder}/{job.files[number]}")
+                line = stamp, bytes_digest(data)
+                image = pillow_image(data, *job.recipe)
                 if image.size == (width, height):
                     strip.paste(image, (0, height * place))
                 else:

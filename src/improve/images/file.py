@@ -105,11 +105,11 @@ def read_image(data: bytes, size: Size | None, color: Color, resize: Resize) -> 
     black: bilinear, with antialiasing. A JPEG at least four times as large is decoded at a half, a quarter or an
     eighth, still twice `size`. Raises BadImage.
     """
-    return np.atleast_3d(np.asarray(picture(data, size, color, resize)))
+    return np.atleast_3d(np.asarray(pillow_image(data, size, color, resize)))
 
 
 @quietly
-def picture(data: bytes, size: Size | None, color: Color, resize: Resize) -> Image:
+def pillow_image(data: bytes, size: Size | None, color: Color, resize: Resize) -> Image:
     """What read_image says, before it becomes an array."""
     image = _plain_jpeg(data, size) or _decoded(data, size)
     converted = _converted(image, MODES[color])

@@ -140,21 +140,21 @@ def _parts(folder: Path) -> dict[str, str]:
     _check_stray(folder, content)
     # a folder with images in it is a class, whatever its name: CIFAR-100 has a class "train"
     named = [name for name in content.folders if name.lower() in PARTS]
-    found = [name for name in named if not _content(folder / name).images]
-    classes = [name for name in content.folders if name not in found]
+    parts = [name for name in named if not _content(folder / name).images]
+    classes = [name for name in content.folders if name not in parts]
     if classes and len(named) == len(content.folders):
         _check_stray(folder / classes[0], _content(folder / classes[0]))
-    if not found:
+    if not parts:
         return {"train": ""}
-    if not any(PARTS[name.lower()] == "train" for name in found):
-        raise UsageError(f"{folder} has {found[0]}/ but no train/", fix=f"put the training images in {folder}/train")
+    if not any(PARTS[name.lower()] == "train" for name in parts):
+        raise UsageError(f"{folder} has {parts[0]}/ but no train/", fix=f"put the training images in {folder}/train")
     if classes:
         raise UsageError(
             f"in {folder}, train/ lies beside {_some(classes)}",
             fix=f"either class folders only, or only train/, validation/ and test/ with class folders in each: "
             f"move {_some(classes)} into {folder}/train",
         )
-    return _one_of_each(folder, found)
+    return _one_of_each(folder, parts)
 
 
 def _one_of_each(folder: Path, found: list[str]) -> dict[str, str]:

@@ -19,26 +19,26 @@ UNREAD: Line = (-1, 0, 0), ""
 Index = dict[str, tuple[int, int, int, str]]  # by file: its stamp and digest
 
 
-def digest(data: bytes) -> str:
+def bytes_digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def contents(file: str) -> tuple[Stamp, bytes]:
+def stamped_bytes(file: str) -> tuple[Stamp, bytes]:
     """All bytes of a file, and its stamp from before. Raises BadImage where it cannot be read, or should not be."""
     try:
         number = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # open() would make half as many calls again
         try:
-            found = os.fstat(number)
-            if found.st_size > LARGEST:
-                raise BadImage(f"{found.st_size // MB:,} MB: too large")
-            data = os.read(number, found.st_size + 1)
-            while len(data) < found.st_size and (more := os.read(number, found.st_size)):
+            status = os.fstat(number)
+            if status.st_size > LARGEST:
+                raise BadImage(f"{status.st_size // MB:,} MB: too large")
+            data = os.read(number, status.st_size + 1)
+            while len(data) < status.st_size and (more := os.read(number, status.st_size)):
                 data += more
         finally:
             os.close(number)
     except OSError as error:
         raise BadImage(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns), data
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns), data
 
 
 def index_lines(folder: Path, files: tuple[str, ...], index: Index) -> list[Line]:
@@ -61,10 +61,10 @@ def _stamp(file: str) -> Stamp:
 
 def _read(file: str) -> Line:
     try:
-        stamp, data = contents(file)
+        stamp, data = stamped_bytes(file)
     except BadImage:
         return UNREAD
-    return stamp, digest(data)
+    return stamp, bytes_digest(data)
 
 
 def index_of(files: tuple[str, ...], found: list[Line], began: int) -> Index:

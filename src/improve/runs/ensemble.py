@@ -57,18 +57,19 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
 
     Raises UsageError, with nothing left behind, where they were not measured on the same images.
     """
-    name, found = run.checked_name(name), [run.load(folder) for folder in folders]
-    parts = gather(found)
+    name, candidates = run.checked_name(name), [run.load_run(folder) for folder in folders]
+    parts = gather(candidates)
     if test and "test" not in parts:
         raise UsageError("these runs have no test part in common", fix="leave --test out")
-    weights = selected(parts["validation"]) if greedy else [1 / len(found)] * len(found)
+    weights = selected(parts["validation"]) if greedy else [1 / len(candidates)] * len(candidates)
     best = best_of(parts["validation"])
-    spec = as_members(found[best], sum(weight > 0 for weight in weights))
+    spec = as_members(candidates[best], sum(weight > 0 for weight in weights))
     runs = run.writable(runs)
-    folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in found])
-    head = f"# an ensemble of {len(found)} runs; this is the spec of the best of them, {visible(found[best].name)}\n"
+    folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in candidates])
+    best_name = visible(candidates[best].name)
+    head = f"# an ensemble of {len(candidates)} runs; this is the spec of the best of them, {best_name}\n"
     files.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))
-    write(folder, found, parts, weights, **({"selection": "greedy"} if greedy else {}))
+    write(folder, candidates, parts, weights, **({"selection": "greedy"} if greedy else {}))
     return folder
 
 
@@ -222,7 +223,7 @@ def write(folder: Path, runs: Sequence[Run], parts: Mapping[str, Part], weights:
             file.unlink(missing_ok=True)  # of one that was made here before
     if (runs[0].folder / "environment.json").is_file():
         shutil.copyfile(runs[0].folder / "environment.json", folder / "environment.json")
-    spec = run.load(folder).spec
+    spec = run.load_run(folder).spec
     classes = tuple(runs[0].environment.data.classes)
     costs = cost.by_class(spec["diagnosis"]["cost"], classes)
     reached = {name: numbers(means[name], parts[name].label, costs) for name in parts}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from improve.lazy import np
 from improve.runs.files import read_arrays
 from improve.runs.predictions import DAMAGED, Predictions, predictions_of, read_predictions
-from improve.runs.schema import FieldEvaluation, Start, Summary, fault
+from improve.runs.schema import FieldEvaluation, Start, Summary, schema_fault
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Evidence:
     def start(self) -> dict[str, Any]:
         """Of the data and the untrained network (start.json)."""
         found = json_of(self.folder / "evidence" / "start.json")
-        return {} if fault(Start, found) else numbers(found)
+        return {} if schema_fault(Start, found) else numbers(found)
 
     @cached_property
     def steps(self) -> dict[str, NDArray[Any]]:
@@ -89,7 +89,7 @@ class Evidence:
     def evaluations(self) -> list[dict[str, Any]]:
         """What `improve evaluate` measured on images from the field, the newest last."""
         found = [json_of(file) for file in self.folder.glob("evaluations/*.json")]
-        return sorted((one for one in found if not fault(FieldEvaluation, one)), key=lambda one: one["number"])
+        return sorted((one for one in found if not schema_fault(FieldEvaluation, one)), key=lambda one: one["number"])
 
     def field(self, summary: Summary) -> Rate | None:
         """The newest error from the field of the network that `summary` tells of: a run that went on has another."""
@@ -142,12 +142,12 @@ def cells(row: dict[str, str | None]) -> dict[str, Any]:
 def number(cell: str | None) -> float:
     """NaN where there is none."""
     try:
-        return bounded(float(cell or "nan"))
+        return bounded_number(float(cell or "nan"))
     except ValueError:
         return math.nan
 
 
-def bounded(value: float) -> float:
+def bounded_number(value: float) -> float:
     return math.copysign(math.inf, value) if abs(value) > LARGEST else value
 
 

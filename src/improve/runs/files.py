@@ -28,15 +28,15 @@ def write_text(file: Path, text: str) -> None:
 
 def write_json(file: Path, value: Any) -> None:
     """As indented UTF-8; NaN and infinity become null."""
-    write_text(file, json.dumps(finite(value), indent=2, ensure_ascii=False) + "\n")
+    write_text(file, json.dumps(finite_json(value), indent=2, ensure_ascii=False) + "\n")
 
 
-def finite(value: Any) -> Any:
+def finite_json(value: Any) -> Any:
     """`value` with NaN and infinity as null: JSON has no words for them."""
     if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [finite_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -34,7 +34,7 @@ Arrays = dict[str, "NDArray[Any]"]
 def save(folder: Path, files: Mapping[str, bytes]) -> Path:
     """Write `files` as the newest generation; on disk when this returns."""
     number = max((int(old.name) for old in generations(folder)), default=0) + 1
-    temporary, made = folder / f".{number:06d}.tmp", folder / f"{number:06d}"
+    temporary, generation = folder / f".{number:06d}.tmp", folder / f"{number:06d}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -42,13 +42,13 @@ def save(folder: Path, files: Mapping[str, bytes]) -> Path:
         for name, data in {**files, MANIFEST: written({"format": FORMAT, "files": manifest})}.items():
             write(temporary / name, data)
         sync(temporary)
-        temporary.rename(made)
+        temporary.rename(generation)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder)
     prune(folder)
-    return made
+    return generation
 
 
 def generations(folder: Path) -> list[Path]:
@@ -79,10 +79,8 @@ def read(generation: Path) -> dict[str, bytes]:
     """Raises one of DAMAGED where a file is not what was written."""
     manifest = json.loads((generation / MANIFEST).read_bytes())
     if manifest["format"] > FORMAT:
-        raise ImproveError(
-            f"{generation} was written by a newer version of improve (format {manifest['format']}, this one reads "
-            f"{FORMAT})", fix="update improve",
-        )  # fmt: skip
+        formats = f"format {manifest['format']}, this one reads {FORMAT}"
+        raise ImproveError(f"{generation} was written by a newer version of improve ({formats})", fix="update improve")
     return {name: checked(generation / name, expected) for name, expected in manifest["files"].items()}
 
 

@@ -22,7 +22,7 @@ FILE = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[dict[str, Any]]:
+def folder_lock(folder: Path) -> Iterator[dict[str, Any]]:
     """Hold the folder; gives who does: pid, host, since. Raises UsageError where another process holds it."""
     with opened(folder / FILE) as file:
         if not taken(file):

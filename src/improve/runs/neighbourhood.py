@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve.runs import ledger
-from improve.runs.schema import Advice, fault
+from improve.runs.schema import Advice, schema_fault
 from improve.spec.identity import curve_identity, experiment_identity
 
 ADVICE = ".advice.jsonl"  # beside the runs; hidden, so that runs/* names runs only
@@ -50,6 +50,6 @@ def read_advice(runs: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
             found = json.loads(line)
         except ValueError:  # torn
             continue
-        if not fault(Advice, found) and found["spec"] == wanted:
+        if not schema_fault(Advice, found) and found["spec"] == wanted:
             return dict(found)
     return None

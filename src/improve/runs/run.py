@@ -13,21 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
 from improve.runs import files, lock
 from improve.runs.begin import new_folder
-from improve.runs.evidence import Evidence, bounded
+from improve.runs.evidence import Evidence, bounded_number
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
-from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed
-from improve.spec.reading import yaml as yamlfile
+from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed_record
+from improve.spec.reading import yaml
 from improve.spec.reading.validate import spec_of_tree
 from improve.spec.spec import Spec
-
-if TYPE_CHECKING:
-    pass
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: every spec.yaml of a run has these, whatever version wrote it
@@ -70,7 +67,7 @@ class Run:
         """The run whose diagnosis advised this one; None where nobody did, or it is gone or damaged."""
         advice = self.neighbourhood.advice
         with contextlib.suppress(ImproveError):
-            return load(self.folder.parent / advice["run"], history=False) if advice else None
+            return load_run(self.folder.parent / advice["run"], history=False) if advice else None
         return None
 
     @property
@@ -129,7 +126,7 @@ def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **beg
     (folder / "predictions").mkdir()
     (folder / "state").mkdir()
     (folder / "evidence").mkdir()
-    files.write_text(folder / "spec.yaml", yamlfile.write(spec.complete()))
+    files.write_text(folder / "spec.yaml", yaml.write(spec.complete()))
     if spec.model.code:
         bring_code(spec.model.code, folder)
     begun |= {"status": "running", "name": folder.name}
@@ -180,7 +177,7 @@ def write_failure(folder: Path, error: BaseException) -> None:
         update_summary(folder, told)
 
 
-def load(folder: str | Path, history: bool = True) -> Run:
+def load_run(folder: str | Path, history: bool = True) -> Run:
     """Read a run, its epochs where `history` is wanted. Raises ImproveError where `folder` is none, or is damaged."""
     folder = Path(folder)
     if not os.path.isdir(folder):  # unlike Path.is_dir it is False for what cannot be a name
@@ -202,12 +199,12 @@ def read_spec(file: Path) -> dict[str, Any]:
     """The complete spec: one that an older version wrote gets the defaults of what came later."""
     text = file.read_text(encoding="utf-8")
     try:
-        return complete(yamlfile.parse(text, str(file), places=False))
+        return complete(yaml.parse(text, str(file), places=False))
     except SpecError:
-        return complete(yamlfile.parse(text, str(file)))  # raises it with its places
+        return complete(yaml.parse(text, str(file)))  # raises it with its places
 
 
-def complete(tree: yamlfile.Tree) -> dict[str, Any]:
+def complete(tree: yaml.Tree) -> dict[str, Any]:
     lost = [name for name in SECTIONS if not isinstance(tree.value, dict) or name not in tree.value]
     if lost:
         raise ValueError(f"spec.yaml was cut short, '{lost[0]}' is missing")
@@ -217,7 +214,7 @@ def complete(tree: yamlfile.Tree) -> dict[str, Any]:
 def read_record(file: Path, kind: type[Kind]) -> Kind:
     """Raises ValueError, with the file's name, for what it should not hold."""
     try:
-        return parsed(kind, json.loads(file.read_text(encoding="utf-8")))
+        return parsed_record(kind, json.loads(file.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from error
 
@@ -241,7 +238,7 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
 
 
 def read_epoch(row: Mapping[str, str | None]) -> dict[str, float]:
-    numbers = {key: bounded(float(value)) for key, value in row.items() if key and value}
+    numbers = {key: bounded_number(float(value)) for key, value in row.items() if key and value}
     errors = [name for name in numbers if name.endswith("_error") and not 0 <= numbers[name] <= 1]
     if errors:
         raise ValueError(f"{errors[0]} is {numbers[errors[0]]:g}, which no share of images can be")

@@ -153,7 +153,7 @@ class Head(Recorded):
 Spread = Annotated[list[Number], Field(min_length=2, max_length=2)]  # mean and standard deviation
 
 
-class Census(Recorded):
+class PartStatistics(Recorded):
     """The images of one part, by class."""
 
     n: Size
@@ -174,7 +174,7 @@ class Start(Recorded):
     """evidence/start.json."""
 
     classes: Annotated[int, Field(ge=2, le=MOST)] | None = None
-    parts: dict[str, Census] = {}
+    parts: dict[str, PartStatistics] = {}
     initial_cross_entropy: Number = None
     head: Annotated[Head | None, AfterValidator(given)] = None
     kernels: list[Kernel] = []
@@ -253,7 +253,7 @@ class Step(Recorded):
     change: str = ""
 
 
-def parsed(kind: type[Kind], value: Any) -> Kind:
+def parsed_record(kind: type[Kind], value: Any) -> Kind:
     """`value` as one of this kind. Raises ValueError with what keeps it from being one."""
     try:
         return kind.model_validate(value)
@@ -262,10 +262,10 @@ def parsed(kind: type[Kind], value: Any) -> Kind:
         raise ValueError(f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()) from error
 
 
-def fault(kind: type[Recorded], value: Any) -> str:
+def schema_fault(kind: type[Recorded], value: Any) -> str:
     """What keeps `value` from being one of this kind, or nothing."""
     try:
-        parsed(kind, value)
+        parsed_record(kind, value)
     except ValueError as error:
         return str(error)
     return ""

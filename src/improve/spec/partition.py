@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.datasets import Counts, Source
 from improve.spec.spec import SpecData
 from improve.spec.splits import Split, portion_of
@@ -172,7 +172,7 @@ def stratified(labels: NDArray[Any], seed: int, *where: int) -> NDArray[Any]:
     Each class is shuffled and spread evenly over [0, 1]; sorting by that position interleaves the classes. So any
     cut of this order is a stratified part, and a smaller subset is contained in a larger one.
     """
-    random = keyed(seed, "split", *where)
+    random = keyed_generator(seed, "split", *where)
     position = np.empty(len(labels))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

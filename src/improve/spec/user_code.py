@@ -36,9 +36,9 @@ def file_and_function(target: str) -> tuple[Path, str]:
     return Path(file), function
 
 
-def check(target: str, given: int, options: Mapping[str, Any]) -> None:
-    """Read the file, without running it, and see that the function can be called with `given` positional arguments and
-    `options`. Raises UsageError."""
+def check(target: str, positional: int, options: Mapping[str, Any]) -> None:
+    """Read the file, without running it, and see that the function can be called with so many `positional` arguments
+    and `options`. Raises UsageError."""
     file, name = file_and_function(target)
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
@@ -52,22 +52,22 @@ def check(target: str, given: int, options: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{file.name} has no function {name}{did_you_mean(name, functions)}", fix=f"it has: {_list(functions)}"
         )
-    check_call(functions[name].args, f"{file.name}:{name}", given, options)
+    check_call(functions[name].args, f"{file.name}:{name}", positional, options)
 
 
-def check_call(arguments: ast.arguments, where: str, given: int, options: Mapping[str, Any]) -> None:
+def check_call(arguments: ast.arguments, where: str, count: int, options: Mapping[str, Any]) -> None:
     positional = [argument.arg for argument in arguments.posonlyargs + arguments.args]
-    if len(positional) < given and arguments.vararg is None:
+    if len(positional) < count and arguments.vararg is None:
         raise UsageError(
-            f"{where} takes {len(positional)} arguments, not {given}", fix="def build(input_shape, classes)"
+            f"{where} takes {len(positional)} arguments, not {count}", fix="def build(input_shape, classes)"
         )
-    known = positional[given:] + [argument.arg for argument in arguments.kwonlyargs]
+    known = positional[count:] + [argument.arg for argument in arguments.kwonlyargs]
     for option in options:
         if option not in known and arguments.kwarg is None:
             raise UsageError(
                 f"{where} has no parameter '{option}'{did_you_mean(option, known)}", fix=f"it has: {_list(known)}"
             )
-    required = positional[given : len(positional) - len(arguments.defaults)] + [
+    required = positional[count : len(positional) - len(arguments.defaults)] + [
         argument.arg
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
         if default is None

@@ -22,21 +22,21 @@ class Cost(NamedTuple):
     cost_high: float
 
 
-def by_class(asked: Mapping[str, float] | None, names: tuple[str, ...]) -> NDArray[Any] | None:
+def by_class(costs: Mapping[str, float] | None, names: tuple[str, ...]) -> NDArray[Any] | None:
     """What an error on each class costs (classes,; float64), 1 where nothing is said; None where nothing is asked.
 
     Raises UsageError for a class that there is not, and where no error costs anything.
     """
-    if asked is None:
+    if costs is None:
         return None
-    unknown = next((name for name in asked if name not in names), None)
+    unknown = next((name for name in costs if name not in names), None)
     if unknown is not None:
         what = f"diagnosis.cost: there is no class '{unknown}'{did_you_mean(unknown, names)}"
         raise UsageError(what, fix=f"classes: {', '.join(names[:20])}")
-    costs = np.array([asked.get(name, 1.0) for name in names])
-    if not costs.any():
+    weights = np.array([costs.get(name, 1.0) for name in names])
+    if not weights.any():
         raise UsageError("diagnosis.cost: no error costs anything", fix="give one class a cost above 0")
-    return costs
+    return weights
 
 
 def weighted(wrong: NDArray[np.bool_], labels: NDArray[Any], costs: NDArray[Any]) -> Cost:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
@@ -70,11 +69,3 @@ def paired_difference(only_first_wrong: int, only_second_wrong: int, n: int, z: 
     gap = (first - second) / total
     half = z * math.sqrt(first + second - total * gap * gap) / total
     return max(-1.0, gap - half), min(1.0, gap + half)
-
-
-def wrong_by_id(predictions: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """The ids of a run's predictions (id, label, probability), in order, and which of these images it gets wrong."""
-    ids = predictions["id"]
-    mistaken = predictions["probability"].argmax(axis=1) != predictions["label"]
-    order = np.argsort(ids, kind="stable")
-    return ids[order], mistaken[order]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def resampled(errors: Sequence[Sequence[float]], seed: int) -> NDArray[Any]:
 
     The deviations are widened by √(k / (k - 1)): k members spread less around their own mean than around the truth.
     """
-    random, columns = keyed(seed, "sample", 1), []
+    random, columns = keyed_generator(seed, "sample", 1), []
     for members in map(np.asarray, errors):
         count = len(members)
         drawn = members[random.integers(0, count, (RESAMPLES, count))].mean(axis=1)

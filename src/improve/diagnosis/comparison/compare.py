@@ -21,7 +21,7 @@ from improve.diagnosis.comparison.rules import comparison_findings, luck_of_the_
 from improve.diagnosis.findings.rule import Finding
 from improve.errors import ImproveError, UsageError
 from improve.lazy import np
-from improve.runs.run import Run, load
+from improve.runs.run import Run, load_run
 from improve.runs.schema import Measured
 from improve.runs.test_part import open_test
 from improve.spec.reading.flatten import MISSING, chosen_settings, varying_keys
@@ -119,9 +119,9 @@ def compare(
     conditions = [criteria.condition(text) for text in where]
     check_sort(sort)
     runs, skipped = _loaded(folders)
-    settings = [chosen_settings(told(run)) for run in runs]
+    settings = [chosen_settings(spec_with_members(run)) for run in runs]
     check_opened([sort, *(one.subject for one in conditions)], settings, test)
-    differing, names = tuple(varying_keys(settings)), labels([run.folder for run in runs])
+    differing, names = tuple(varying_keys(settings)), run_labels([run.folder for run in runs])
     rows = [
         row(run, name, own, differing, sort, conditions, test)
         for run, name, own in zip(runs, names, settings, strict=True)
@@ -132,12 +132,12 @@ def compare(
 
 
 def judged(
-    rows: tuple[Row, ...], found: list[Candidate], settings: tuple[str, ...], skipped: Any, images: tuple[Images, ...]
+    rows: tuple[Row, ...], runs: list[Candidate], settings: tuple[str, ...], skipped: Any, images: tuple[Images, ...]
 ) -> Comparison:
     """What may be said of rows in their order, and of the runs among them that have results, in the same."""
-    kin = families(found)
-    seen = against_first(kin, rows[0].name, found)
-    ranked = sorted(found, key=lambda run: (run.error, run.name))
+    kin = families(runs)
+    seen = against_first(kin, rows[0].name, runs)
+    ranked = sorted(runs, key=lambda run: (run.error, run.name))
     return Comparison(
         tuple(replace(one, against=seen.get(one.name)) for one in rows),
         settings,
@@ -146,7 +146,7 @@ def judged(
         tuple(pair for one in kin for pair in one.pairs()),
         standings(ranked),
         luck_of_the_best(ranked)[2] if len(ranked) > 1 else 0.0,
-        comparison_findings(found),
+        comparison_findings(runs),
     )
 
 
@@ -195,7 +195,7 @@ def _loaded(folders: Iterable[Path | Run]) -> tuple[list[Run], tuple[tuple[str, 
     runs, skipped = [], []
     for folder in folders:
         try:
-            runs.append(folder if isinstance(folder, Run) else load(folder, history=False))
+            runs.append(folder if isinstance(folder, Run) else load_run(folder, history=False))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
     if not runs:
@@ -216,13 +216,13 @@ def n_of(run: Run) -> int | None:
     return run.summary.validation.n if run.summary.validation else None
 
 
-def told(run: Run) -> dict[str, Any]:
+def spec_with_members(run: Run) -> dict[str, Any]:
     """The spec; of an ensemble with how many answer together, where the spec does not say."""
     members = len(run.summary.members or ())
     return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec
 
 
-def labels(folders: Sequence[Path]) -> list[str]:
+def run_labels(folders: Sequence[Path]) -> list[str]:
     """The names of the folders, with as much of what they lie in as tells them apart."""
     paths = [folder.absolute() for folder in folders]
     for depth in (1, 2, 3):
@@ -248,7 +248,9 @@ def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | No
     for name, run in zip(names, runs, strict=True):
         part = run.summary.validation
         missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
-        found.append(Candidate(name, told(run), part.error, part.n, fingerprint(run), missed) if part else None)
+        found.append(
+            Candidate(name, spec_with_members(run), part.error, part.n, fingerprint(run), missed) if part else None
+        )
     return found
 
 
@@ -273,7 +275,7 @@ def row(
     summary = run.summary
     if test and run.has_test:
         summary = summary.model_copy(update={"test": open_test(run)})
-    asked = {
+    choice = {
         one: criteria.measured_value(summary, one) if one in criteria.METRICS else settings.get(one)
         for one in (*(condition.subject for condition in conditions), sort)
         if one != "name"
@@ -283,8 +285,8 @@ def row(
         run.status,
         {key: settings.get(key, MISSING) for key in differing},
         **{key: getattr(summary, key) for key in NUMBERS},
-        chosen=asked,
-        broken=tuple(one.text for one in conditions if not one.holds(asked[one.subject])),
+        chosen=choice,
+        broken=tuple(one.text for one in conditions if not one.holds(choice[one.subject])),
     )
 
 

@@ -121,20 +121,20 @@ class Against(NamedTuple):
         return {**self._asdict(), "verdict": self.verdict}
 
 
-def configuration_difference(one: Configuration, other: Configuration) -> Against | None:
+def configuration_difference(first: Configuration, second: Configuration) -> Against | None:
     """What is the better recipe? None where one of them has a single seed and they share no images."""
-    blocks = shared_images(one, other)
-    if len(one.runs) == len(other.runs) == 1:
+    blocks = shared_images(first, second)
+    if len(first.runs) == len(second.runs) == 1:
         return of_single_runs(blocks[0], probability_of_fewer_errors(blocks)) if blocks else None
     if len(blocks) > 1:
         errors = [[float(side.mean()) for side in block] for block in blocks]
         seen = seed_by_seed(*zip(*errors, strict=True))
-    elif min(len(one.runs), len(other.runs)) > 1:
-        seen = over_seeds(one.errors, other.errors)
+    elif min(len(first.runs), len(second.runs)) > 1:
+        seen = over_seeds(first.errors, second.errors)
     else:
         return None
     more = seeds_needed(seen.sd, seen.value)
-    enough = max(more, len(one.runs) + 1, len(other.runs) + 1) if more else None
+    enough = max(more, len(first.runs) + 1, len(second.runs) + 1) if more else None
     better = probability_of_fewer_errors(blocks) if blocks else None
     return Against(seen.value, seen.low, seen.high, better, enough, "seeds of each")
 

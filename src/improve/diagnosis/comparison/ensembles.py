@@ -66,25 +66,25 @@ class Report:
         }
 
 
-def ensemble_report(made: Run, test: bool = False) -> Report:
+def ensemble_report(ensemble: Run, test: bool = False) -> Report:
     """The report of an ensemble that was written, from the predictions of its members; `test` opens their test part.
 
     Raises UsageError where a member is gone, or there is no test part that all have.
     """
-    folders, weights = members(made)
-    left_out = [made.folder.parent / name for name in made.summary.left_out]
-    found = [run.load(folder) for folder in (*folders, *left_out)]
+    folders, weights = members(ensemble)
+    left_out = [ensemble.folder.parent / name for name in ensemble.summary.left_out]
+    runs = [run.load_run(folder) for folder in (*folders, *left_out)]
     weights = [*weights, *(0.0 for _ in left_out)]
-    parts = gather(found)
+    parts = gather(runs)
     if test and "test" not in parts:
-        raise UsageError(f"the members of {made.folder} have no test part in common", fix="leave --test out")
+        raise UsageError(f"the members of {ensemble.folder} have no test part in common", fix="leave --test out")
     if test:
-        open_test(made)
+        open_test(ensemble)
     best = best_of(parts["validation"])
     opened = ("validation", "test") if test else ("validation",)
     standings = {name: standing(parts[name], weights, best) for name in opened}
-    names = tuple(one.name for one in found)
-    return Report(made, names, tuple(weights), best, optimism(parts["validation"], best), standings)
+    names = tuple(one.name for one in runs)
+    return Report(ensemble, names, tuple(weights), best, optimism(parts["validation"], best), standings)
 
 
 def standing(part: Part, weights: Sequence[float], best: int) -> Standing:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.diagnosis.findings.edits import another_network, bigger
-from improve.diagnosis.findings.indicators import forgetful
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, above, fit
+from improve.diagnosis.findings.edits import another_network, bigger_model
+from improve.diagnosis.findings.indicators import memorization_failure
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text, gap_sentence
 from improve.statistics.student_t import slope
 
 FROZEN = 0.5  # of the weights
@@ -33,7 +33,7 @@ class Frozen(Rule):
         if not sizes or still <= FROZEN * sum(sizes) or not case.fits_badly:
             return None
         return self.found(
-            f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit(case)}",
+            f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit_text(case)}",
             harm=case.to_win,
             evidence={"frozen": still, "n": sum(sizes)},
             changes=another_network(case),
@@ -75,7 +75,7 @@ class TooSmall(Rule):
 
     def look(self, case: Case) -> Finding | None:
         narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
-        forgets = forgetful(case)
+        forgets = memorization_failure(case)
         left = (
             bool((high and flat(case)) or forgets)
             and not case.at_chance
@@ -84,16 +84,16 @@ class TooSmall(Rule):
         )
         if case.run is None or not case.fits_badly or not (narrow or left):
             return None
+        measured = {"parameters": case.run.summary.parameters, "memorized": case.evidence.start.get("memorized")}
         why = narrow or forgets or "nothing else that was looked at keeps it from fitting"
         return self.found(
-            f"{why}; {fit(case)}",
+            f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"parameters": case.run.summary.parameters,
-                      "memorized": case.evidence.start.get("memorized")},
+            evidence=measured,
             changes=(*wider(case, narrow), *another_network(case)),
             rivals=("T13", "T18"),
             confirm=f"train a network {LARGER} times as wide",
-        )  # fmt: skip
+        )
 
 
 def narrowest(case: Case) -> str:
@@ -116,7 +116,7 @@ def wider(case: Case, narrow: str) -> Iterator[Change]:
         also = (("model.filters", more),) if min(filters) < FEWEST else ()
         yield Change("model.hidden", units, "a wider network fits more" if not narrow else "room for all classes", also)
     else:
-        yield from bigger(case, "a bigger network fits more")
+        yield from bigger_model(case, "a bigger network fits more")
 
 
 def flat(case: Case) -> bool:
@@ -143,8 +143,9 @@ class Irreducible(Rule):
             return None
         if errors.train.interval()[0] > errors.human.value or errors.validation.value <= errors.target:
             return None
+        human, target = (f"{100 * share:.1f} %" for share in (errors.human.value, errors.target))
         return self.found(
-            f"people err on {100 * errors.human.value:.1f} %, the target is {100 * errors.target:.1f} %; {fit(case)}",
+            f"people err on {human}, the target is {target}; {fit_text(case)}",
             harm=errors.validation.value - errors.target,
             evidence={"human": errors.human.value, "target": errors.target, "n": errors.train.n},
             confirm="let a second person label 100 of the images that it gets wrong",
@@ -167,7 +168,7 @@ class AvoidableBias(Rule):
             return None
         gap, train = case.gaps.avoidable_bias, case.errors.train
         return self.found(
-            above("training", train, gap, "the human level"),
+            gap_sentence("training", train, gap, "the human level"),
             harm=gap.value,
             evidence={"avoidable_bias": gap._asdict(), "train_error": train.value, "n": train.n},
             changes=tuple(recipe(case)) if case.run else (),
@@ -191,7 +192,7 @@ def recipe(case: Case) -> Iterator[Change]:
             yield Change(f"regularization.{option}", nothing, why)
     if case.setting("optimizer.name") != "adam":
         yield Change("optimizer", {"name": "adam", "learning_rate": 0.001}, "an adaptive optimizer fits faster")
-    yield from bigger(case, "a bigger network fits more")
+    yield from bigger_model(case, "a bigger network fits more")
     if not still_falling(case):
         yield Change(longer.path, longer.value, "training longer never hurts the fit")
 

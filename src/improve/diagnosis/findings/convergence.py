@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from improve.diagnosis.findings.indicators import best_epoch, data_loss, updates
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.indicators import best_epoch, data_loss, steps_taken
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.lazy import np
 from improve.statistics.student_t import slope
 
@@ -50,8 +50,9 @@ class NotFinished(Rule):
         if fall < STILL:
             return None
         factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
+        falling = f"the {what} was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again"
         return self.found(
-            f"the {what} was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again; {fit(case)}",
+            f"{falling}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"fall": fall, "epochs": epochs},
             changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
@@ -87,7 +88,7 @@ class NotFinished(Rule):
         patience = case.setting("training.early_stopping.patience")
         return self.found(
             f"early stopping with a patience of {patience} ended it after {epochs} of "
-            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit(case)}",
+            f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"patience": patience, "epochs": epochs},
             changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
@@ -106,7 +107,7 @@ class LaggingAverage(Rule):
     code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
 
     def look(self, case: Case) -> Finding | None:
-        momentum, steps, best = case.setting("optimizer.ema_momentum") or 0.0, updates(case), best_epoch(case)
+        momentum, steps, best = case.setting("optimizer.ema_momentum") or 0.0, steps_taken(case), best_epoch(case)
         clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
         if not case.setting("optimizer.use_ema") or not steps or not 0 < best <= min(len(clean), len(batches)):
             return None
@@ -116,7 +117,7 @@ class LaggingAverage(Rule):
         shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
         return self.found(
             f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: its cross-entropy on "
-            f"training images is {ratio:.1f} times that of the weights that train; {fit(case)}",
+            f"training images is {ratio:.1f} times that of the weights that train; {fit_text(case)}",
             harm=case.to_win,
             evidence={"span": span, "steps": steps, "ratio": ratio},
             changes=(Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps"),),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from improve.diagnosis.bias_variance import SLACK, Gap, judge
+from improve.diagnosis.bias_variance import SLACK, Gap, gap_between
 from improve.diagnosis.findings.indicators import errs_more
-from improve.diagnosis.findings.rule import Case, Finding, Rule, points
+from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import holm
@@ -30,7 +30,7 @@ def field_gap(case: Case) -> Gap | None:
     field = field_rate(case)
     if field is None or case.errors is None:
         return None
-    return judge(field, case.errors.test or case.errors.validation, case.errors, share=False)
+    return gap_between(field, case.errors.test or case.errors.validation, case.errors, share=False)
 
 
 class FieldError(Rule):
@@ -49,7 +49,7 @@ class FieldError(Rule):
             return None
         known = field.value - gap.value
         return self.found(
-            f"{100 * field.value:.1f} % in the field, {100 * known:.1f} % here: {points(gap)} apart",
+            f"{100 * field.value:.1f} % in the field, {100 * known:.1f} % here: {gap_points(gap)} apart",
             harm=gap.value,
             evidence={"field": field.value, "known": known, "low": gap.low, "high": gap.high, "n": field.n},
             rivals=("M1", "S1"),
@@ -116,22 +116,22 @@ class HiddenByTheMetric(Rule):
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None:
+        answers = case.evidence.best("validation")
+        if answers is None:
             return None
-        present, counts = np.unique(seen.label, return_counts=True)
-        by_class = np.array([seen.wrong[seen.label == k].mean() for k in present])
-        plain, balanced = float(seen.wrong.mean()), float(by_class.mean())
+        present, counts = np.unique(answers.label, return_counts=True)
+        by_class = np.array([answers.wrong[answers.label == k].mean() for k in present])
+        plain, balanced = float(answers.wrong.mean()), float(by_class.mean())
         if counts.max() < 3 * counts.min() or balanced - plain < 0.05 - SLACK:
             return None
-        p = holm([errs_more(seen.wrong, seen.label == k) for k in present])
+        p = holm([errs_more(answers.wrong, answers.label == k) for k in present])
         if min(p) >= WEAK_P:
             return None
         return self.found(
             f"validation error {100 * plain:.1f} %, but {100 * balanced:.1f} % as the mean over {len(present)} classes "
-            f"(n={len(seen.label):,})",
+            f"(n={len(answers.label):,})",
             harm=0.0,
-            evidence={"error": plain, "balanced": balanced, "p": min(p), "n": len(seen.label)},
+            evidence={"error": plain, "balanced": balanced, "p": min(p), "n": len(answers.label)},
             rivals=("V5",),
             confirm="ask what an error on each class costs",
         )

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import SLACK
-from improve.diagnosis.findings.edits import another_network, option, rounded
+from improve.diagnosis.findings.edits import another_network, model_option, two_digits
 from improve.diagnosis.findings.indicators import (
     DEAD,
     best_epoch,
-    forgetful,
     gradient_ratio,
     last_epoch,
+    memorization_failure,
     modes_ratio,
-    silent,
+    silent_share,
     usual_gradient,
 )
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.runs.schema import SQUASHING
 
 VANISHING, EXPLODING = 0.05, 70.0  # gradient norm of the first over that of the last kernel; healthy: 0.3 to 1.1
@@ -29,8 +29,8 @@ COLD = 1.3  # clean over training-mode cross-entropy; healthy: up to 1.3 after 1
 def easier_network(case: Case) -> Iterator[Change]:
     """What lets gradients through, the surest first."""
     if case.setting("model.activation") in FADING:
-        yield from option(case, "activation", "relu", "a slope of 1 where it is active: gradients pass unchanged")
-    yield from option(case, "batch_norm", True, "keeps every layer's outputs at one scale")
+        yield from model_option(case, "activation", "relu", "a slope of 1 where it is active: gradients pass unchanged")
+    yield from model_option(case, "batch_norm", True, "keeps every layer's outputs at one scale")
     yield from another_network(case)
 
 
@@ -47,16 +47,16 @@ class DeadUnits(Rule):
     early = True
 
     def look(self, case: Case) -> Finding | None:
-        before, after = silent(case, 0), silent(case, last_epoch(case))
+        before, after = silent_share(case, 0), silent_share(case, last_epoch(case))
         dead = max(before, after)
         if dead < DEAD or not (case.at_chance or case.errors is None):
             return None
         when = "before the first step" if before >= DEAD else "at the end"
         return self.found(
-            f"{100 * dead:.0f} % of a layer's units were silent {when}; {fit(case)}",
+            f"{100 * dead:.0f} % of a layer's units were silent {when}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"silent_before": before, "silent_after": after, "layers": len(case.evidence.layers)},
-            changes=(*another_network(case), *option(case, "activation", "leaky_relu", "its units never die")),
+            changes=(*another_network(case), *model_option(case, "activation", "leaky_relu", "its units never die")),
             rivals=() if before >= DEAD else ("T3",),
             confirm="train 2 epochs with leaky_relu",
         )
@@ -81,7 +81,7 @@ class TooDeep(Rule):
             return None
         variance = case.gaps.variance.value if case.gaps else 0.0
         return self.found(
-            f"{depth} layers with weights one after another, none of them with a way around; {fit(case)}",
+            f"{depth} layers with weights one after another, none of them with a way around; {fit_text(case)}",
             harm=max(case.to_win, variance),
             evidence={"depth": depth, "gradient_ratio": gradient_ratio(case)},
             changes=(*fewer_layers(case), *another_network(case)),
@@ -94,9 +94,9 @@ def fewer_layers(case: Case) -> Iterator[Change]:
     for name in ("hidden", "filters"):
         layers = case.setting(f"model.{name}")
         if isinstance(layers, list) and len(layers) > 3:
-            yield from option(case, name, layers[:3], "three layers learn easily")
+            yield from model_option(case, name, layers[:3], "three layers learn easily")
     if (case.setting("model.convolutions") or 1) > 2:
-        yield from option(case, "convolutions", 2, "blocks of two learn easily")
+        yield from model_option(case, "convolutions", 2, "blocks of two learn easily")
 
 
 class Vanishing(Rule):
@@ -113,14 +113,13 @@ class Vanishing(Rule):
 
     def look(self, case: Case) -> Finding | None:
         ratio, flat = gradient_ratio(case), sorted(FADING.intersection(case.evidence.start.get("activations", ())))
-        fades, slow = ratio is not None and ratio < VANISHING, forgetful(case) if flat else ""
+        fades, slow = ratio is not None and ratio < VANISHING, memorization_failure(case) if flat else ""
         if not (fades or slow) or not case.fits_badly:
             return None
-        why = f"{flat[0]} flattens out, and {slow}" if not fades else (
-            f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual"
-        )  # fmt: skip
+        faded = f"the first layer gets {ratio:.1e} of the last one's gradient, 0.3 to 1.1 is usual" if fades else ""
+        why = faded or f"{flat[0]} flattens out, and {slow}"
         return self.found(
-            f"{why}; {fit(case)}",
+            f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "activations": case.evidence.start.get("activations")},
             changes=easier_network(case),
@@ -144,9 +143,9 @@ class Exploding(Rule):
         if ratio is None or ratio <= EXPLODING or not case.fits_badly:
             return None
         usual = usual_gradient(case)
-        clip = [Change("optimizer.global_clipnorm", rounded(usual), "no step is thrown about")] if usual else []
+        clip = [Change("optimizer.global_clipnorm", two_digits(usual), "no step is thrown about")] if usual else []
         return self.found(
-            f"the first layer gets {ratio:.0f} times the last one's gradient, 0.3 to 1.1 is usual; {fit(case)}",
+            f"the first layer gets {ratio:.0f} times the last one's gradient, 0.3 to 1.1 is usual; {fit_text(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "usual_gradient": usual},
             changes=(*fewer_layers(case), *another_network(case), *clip),
@@ -172,7 +171,7 @@ class Saturated(Rule):
             return None
         return self.found(
             f"{100 * worst['saturated']:.0f} % of the outputs of {worst['layer']} ({worst['activation']}) are at an "
-            f"end of their range; {fit(case)}",
+            f"end of their range; {fit_text(case)}",
             harm=case.to_win,
             evidence={"layer": worst["layer"], "saturated": worst["saturated"]},
             changes=easier_network(case),
@@ -204,7 +203,7 @@ class ColdStatistics(Rule):
             f"cross-entropy {ratio:.2f} times",
             harm=worse,
             evidence={"cross_entropy_ratio": ratio, "error_difference": worse},
-            changes=(*another_network(case), *option(case, "batch_norm", False, "nothing to differ")),
+            changes=(*another_network(case), *model_option(case, "batch_norm", False, "nothing to differ")),
             rivals=("T15",),
             confirm="evaluate once more with the statistics of the batch",
         )

@@ -14,7 +14,7 @@ SLOW = 5e-4  # ‖Δw‖/‖w‖ per step, early; healthy or harmless runs: 2.2e
 EARLY = 0.1  # of the run: while a healthy network moves most
 
 
-def kernels(case: Case) -> list[dict[str, Any]]:
+def kernel_columns(case: Case) -> list[dict[str, Any]]:
     """Columns of each trained kernel, from the input on, without numbers that are none and without the steps in which
     an accumulated gradient waits."""
     found = []
@@ -36,20 +36,20 @@ def early(columns: dict[str, Any], name: str, share: float = EARLY) -> Any:
 
 def update_ratio(case: Case) -> float | None:
     """‖Δw‖/‖w‖ per step: the median over kernels of its median in the first tenth of the run."""
-    medians = [float(np.median(early(columns, "update_ratio"))) for columns in kernels(case)]
+    medians = [float(np.median(early(columns, "update_ratio"))) for columns in kernel_columns(case)]
     return float(np.median(medians)) if medians else None
 
 
 def largest_update(case: Case, share: float = EARLY) -> float | None:
     """The largest ‖Δw‖/‖w‖ of that first part of the run, the median over kernels."""
-    peaks = [float(np.max(early(columns, "update_ratio", share))) for columns in kernels(case)]
+    peaks = [float(np.max(early(columns, "update_ratio", share))) for columns in kernel_columns(case)]
     return float(np.median(peaks)) if peaks else None
 
 
 def gradient_ratio(case: Case) -> float | None:
     """Gradient norm of the first kernel over that of the last one: the median over the first half of the run, in the
     steps that both have numbers for."""
-    found = kernels(case)
+    found = kernel_columns(case)
     if len(found) < 2:
         return None
     first, last = found[0], found[-1]
@@ -68,7 +68,7 @@ def usual_gradient(case: Case) -> float | None:
     return found if math.isfinite(found) and found > 0 else None
 
 
-def silent(case: Case, epoch: int) -> float:
+def silent_share(case: Case, epoch: int) -> float:
     """The largest share of silent units in any layer after `epoch` (0: untrained)."""
     return max((row["silent"] for row in case.evidence.layers if row["epoch"] == epoch), default=0.0)
 
@@ -134,12 +134,12 @@ def errs_more(wrong: Any, at: Any) -> float:
 
 
 def part_of(case: Case, name: str) -> dict[str, Any]:
-    """What the census says of a part: n, classes, brightness, contrast; empty where there is none."""
+    """What the images of a part are like: n, classes, brightness, contrast; empty where there is none."""
     found = case.evidence.start.get("parts", {}).get(name, {})
     return found if isinstance(found, dict) else {}
 
 
-def forgetful(case: Case) -> str:
+def memorization_failure(case: Case) -> str:
     """That it could not learn a few images by heart, in words; empty where it could, or nobody knows."""
     probe = case.evidence.start.get("memorized") or {}
     if probe.get("memorized") is not False:
@@ -147,7 +147,7 @@ def forgetful(case: Case) -> str:
     return f"with nothing that holds it back it did not learn {probe['examples']} images by heart"
 
 
-def updates(case: Case) -> int:
+def steps_taken(case: Case) -> int:
     """Steps that were taken."""
     steps = case.evidence.steps.get("step")
     return int(steps[-1]) + 1 if steps is not None and len(steps) else 0

@@ -6,10 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from improve.diagnosis.bias_variance import SLACK
-from improve.diagnosis.findings.edits import augmented, gentle_augmentation
-from improve.diagnosis.findings.indicators import SLOW, chance_level, forgetful, largest_update, part_of, update_ratio
+from improve.diagnosis.findings.edits import gentle_augmentation, with_augmentation
+from improve.diagnosis.findings.indicators import (
+    SLOW,
+    chance_level,
+    largest_update,
+    memorization_failure,
+    part_of,
+    update_ratio,
+)
 from improve.diagnosis.findings.mismatch import colours_exchanged, other_kind
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error, fit
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error_text, fit_text
 from improve.lazy import np
 from improve.runs.schema import Measured
 from improve.statistics.intervals import difference
@@ -61,7 +68,7 @@ class NoSignal(Rule):
             return None
         return self.found(
             f"{part} accuracy {100 * (1 - judged.error):.1f} % (n={judged.n:,}) is what guessing "
-            f"gives, though it fits the training labels better than that; {fit(case)}",
+            f"gives, though it fits the training labels better than that; {fit_text(case)}",
             harm=judged.error,
             evidence={"p_train": learned, f"p_{part}": carried, "n": judged.n},
             rivals=("M1",) if part == "validation" else (),
@@ -71,7 +78,9 @@ class NoSignal(Rule):
     def useless(self, case: Case) -> Finding | None:
         train, new = case.column("train_cross_entropy"), case.column("validation_cross_entropy")
         guess, part, moved = chance_level(case), case.validated, largest_update(case)
-        if not train or not new or moved is None or moved > CALM or forgetful(case):  # it would learn no labels
+        if (
+            not train or not new or moved is None or moved > CALM or memorization_failure(case)
+        ):  # it would learn no labels
             return None
         if part is None or part.error < 1 - FEEBLE * (1 - (part.majority_error or 0.0)) or not case.fits_badly:
             return None
@@ -81,7 +90,7 @@ class NoSignal(Rule):
             return None
         return self.found(
             f"the more it learns of the training labels (cross-entropy {train[-1]:.3g}), the worse it does on "
-            f"validation images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit(case)}",
+            f"validation images: {new[-1]:.3g}, guessing gives {guess:.3g}; {fit_text(case)}",
             harm=part.error,
             evidence={"train_cross_entropy": train[-1], "validation_cross_entropy": new[-1], "n": part.n},
             rivals=("T3",),
@@ -89,18 +98,19 @@ class NoSignal(Rule):
         )
 
     def renamed(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None or case.errors is None or seen.wrong.mean() < 0.5 or len(seen.label) < SMALL:
+        answers = case.evidence.best("validation")
+        if answers is None or case.errors is None or answers.wrong.mean() < 0.5 or len(answers.label) < SMALL:
             return None
-        explained, names = exchanged(seen.label, seen.predicted, seen.probability.shape[1])
-        if explained - (1 - seen.wrong.mean()) < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
+        right = 1 - answers.wrong.mean()
+        explained, names = exchanged(answers.label, answers.predicted, answers.probability.shape[1])
+        if explained - right < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
             return None
         return self.found(
             f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
-            f"they are {100 * (1 - seen.wrong.mean()):.0f} % are (n={len(seen.label):,}): the classes are numbered "
+            f"they are {100 * right:.0f} % are (n={len(answers.label):,}): the classes are numbered "
             "differently",
-            harm=explained - float(1 - seen.wrong.mean()),
-            evidence={"explained": explained, "becomes": names, "n": len(seen.label)},
+            harm=explained - float(right),
+            evidence={"explained": explained, "becomes": names, "n": len(answers.label)},
             confirm="compare the class lists of the two sets",
         )
 
@@ -147,14 +157,16 @@ class LabelNoise(Rule):
         clean = errors.train_dev or errors.validation
         low, high = difference(errors.train, clean)
         if low > 0 and errors.train.value - clean.value >= errors.tau - SLACK:
-            says = f"{error('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
+            says = (
+                f"{error_text('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
+            )
             gap = [errors.train.value - clean.value, low, high]
             return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
         unsure = unrelated(case)
         if unsure is None:
             return None
         says = f"the labels it misses among the training images are as good as random to it (AUROC {unsure:.2f})"
-        return self.noisy(case, f"{says}; {fit(case)}", errors.train.value, {"auroc": unsure, "n": errors.train.n})
+        return self.noisy(case, f"{says}; {fit_text(case)}", errors.train.value, {"auroc": unsure, "n": errors.train.n})
 
     def noisy(self, case: Case, says: str, share: float, evidence: dict[str, Any]) -> Finding:
         harm = case.errors.validation.value if case.errors else share
@@ -176,7 +188,7 @@ def unbelieving(case: Case) -> Iterator[Change]:
     if case.setting("training.loss") == robust[1] or case.run is None:
         return
     why = "it does not go after labels that are wrong"
-    more = () if case.setting("augmentation") else augmented(case, gentle_augmentation(case), why).edits
+    more = () if case.setting("augmentation") else with_augmentation(case, gentle_augmentation(case), why).edits
     yield Change(*robust, why, more)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from improve.diagnosis.findings.edits import augmented
+from improve.diagnosis.findings.edits import with_augmentation
 from improve.diagnosis.findings.indicators import part_of
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, above
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_sentence
 from improve.lazy import np
 from improve.runs.schema import LOOKS
 
@@ -42,7 +42,7 @@ class DataMismatch(Rule):
         if gap is None or gap.verdict != "high":
             return None
         against = "the training error" if obvious else "the error on unseen images of the training kind"
-        says = above("validation", case.errors.validation, gap, against)
+        says = gap_sentence("validation", case.errors.validation, gap, against)
         return self.found(
             "; ".join(
                 [
@@ -87,13 +87,13 @@ def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:
     target: Any = case.setting("data.target")
     yield from joined(case, target)
     if target and target.get("simulate") and not case.setting("augmentation"):
-        yield augmented(case, target["simulate"], "training images changed as the target is")
+        yield with_augmentation(case, target["simulate"], "training images changed as the target is")
     imitated: list[dict[str, Any]] = [{"name": "shift", "width": 0.1, "height": 0.1}]
     imitated += [{"name": "brightness"}] if "brightness" in differing else []
     imitated += [{"name": "contrast"}] if "contrast" in differing else []
     imitated += [{"name": "gaussian_noise"}] if differing.get("sharpness", 0.0) >= 0 else []  # it sharpens
     if not case.setting("augmentation"):
-        yield augmented(case, imitated, "makes training images more like those that count")
+        yield with_augmentation(case, imitated, "makes training images more like those that count")
 
 
 def joined(case: Case, target: Any) -> Iterator[Change]:
@@ -129,13 +129,13 @@ class LabelShift(Rule):
         chance = float(np.sqrt(theirs * (1 - theirs) / sum(validation)).sum())  # about twice its mean
         if distance < SHIFTED or distance < 2 * chance or case.errors.validation.value < case.errors.tau:
             return None
+        balanced = Change("training.sampling", "balanced", "every class is shown equally often")
         return self.found(
             f"{100 * distance:.0f} % of the validation images would have to change class to give the shares of the "
             f"training set (n={sum(validation):,})",
             harm=min(distance, case.errors.validation.value) / 2,
             evidence={"distance": distance, "train": train, "validation": validation, "n": sum(validation)},
-            changes=(Change("training.sampling", "balanced", "every class is shown equally often"),)
-            if case.setting("training.sampling") != "balanced" else (),
+            changes=() if case.setting("training.sampling") == "balanced" else (balanced,),
             rivals=("V5",),
             confirm="train once with classes shown equally often",
-        )  # fmt: skip
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from improve.diagnosis.bias_variance import SLACK
-from improve.diagnosis.findings.edits import higher_rate, lower_rate, rounded
+from improve.diagnosis.findings.edits import higher_rate, lower_rate, two_digits
 from improve.diagnosis.findings.indicators import (
     DEAD,
     SLOW,
@@ -13,12 +13,12 @@ from improve.diagnosis.findings.indicators import (
     data_loss,
     largest_update,
     last_epoch,
-    silent,
+    silent_share,
+    steps_taken,
     update_ratio,
-    updates,
     usual_gradient,
 )
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.lazy import np
 from improve.statistics.intervals import Rate, difference
 
@@ -48,10 +48,10 @@ class Clipping(Rule):
             return None
         usual = usual_gradient(case)
         kind = next(name for name in ("global_clipnorm", "clipnorm", "clipvalue") if case.setting(f"optimizer.{name}"))
-        value = rounded(usual) if usual and kind == "global_clipnorm" else None
+        value = two_digits(usual) if usual and kind == "global_clipnorm" else None
         return self.found(
             f"{100 * share:.0f} % of the steps lost {100 * away:.0f} % of their gradient (median), so ‖Δw‖/‖w‖ is "
-            f"{moved:.1e} per step; {fit(case)}",
+            f"{moved:.1e} per step; {fit_text(case)}",
             harm=case.to_win,
             evidence={"clipped_steps": share, "clipped_away": away, "update_ratio": moved},
             changes=(Change(f"optimizer.{kind}", value, "only the largest tenth of the gradients needs clipping"),),
@@ -79,7 +79,7 @@ class DecayedEarly(Rule):
             return None
         return self.found(
             f"for {100 * low:.0f} % of the steps the rate was under a twentieth of its peak of {rates.max():.2g}; "
-            f"{fit(case)}",
+            f"{fit_text(case)}",
             harm=case.to_win,
             evidence={"low_steps": low, "peak": float(rates.max()), "end": float(rates[-1]), "n": len(rates)},
             changes=(Change("schedule", {"name": "cosine"}, "the rate falls when most is learned"),),
@@ -103,7 +103,7 @@ class RateTooLow(Rule):
         if moved is None or moved >= SLOW or not case.fits_badly:
             return None
         return self.found(
-            f"the weights move by {moved:.1e} of their size per step, 2e-3 to 1.4e-2 is usual; {fit(case)}",
+            f"the weights move by {moved:.1e} of their size per step, 2e-3 to 1.4e-2 is usual; {fit_text(case)}",
             harm=case.to_win,
             evidence={"update_ratio": moved, "learning_rate": case.setting("optimizer.learning_rate")},
             changes=(higher_rate(case),),
@@ -129,15 +129,15 @@ class RateTooHigh(Rule):
         why = self.collapsed(case) or (badly and (self.spike(case) or self.overshot(case) or self.killed(case)))
         if not why:
             return None
+        rate = case.setting("optimizer.learning_rate")
         return self.found(
-            f"{why}; {fit(case)}",
+            f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"largest_update": largest_update(case), "learning_rate": case.setting("optimizer.learning_rate"),
-                      "n": len(data_loss(case))},
+            evidence={"largest_update": largest_update(case), "learning_rate": rate, "n": len(data_loss(case))},
             changes=(lower_rate(case),),
             rivals=("T6", "T9"),
             confirm="train 2 epochs at a third of the rate; improve lr SPEC measures which rates work",
-        )  # fmt: skip
+        )
 
     @staticmethod
     def spike(case: Case) -> str:
@@ -156,8 +156,8 @@ class RateTooHigh(Rule):
 
     @staticmethod
     def killed(case: Case) -> str:
-        dead = silent(case, last_epoch(case))
-        if not case.at_chance or dead < DEAD or silent(case, 0) >= DEAD:
+        dead = silent_share(case, last_epoch(case))
+        if not case.at_chance or dead < DEAD or silent_share(case, 0) >= DEAD:
             return ""
         return f"{100 * dead:.0f} % of a layer's units died while it trained"
 
@@ -189,9 +189,9 @@ class BatchSize(Rule):
         if not why:
             return None
         return self.found(
-            f"{why}; {fit(case)}",
+            f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"batch_size": case.setting("training.batch_size"), "updates": updates(case)},
+            evidence={"batch_size": case.setting("training.batch_size"), "updates": steps_taken(case)},
             changes=(Change("training.batch_size", 32, "a usual size: many steps, and enough images in each"),),
             rivals=("T1", "T2"),
             confirm="train 2 epochs with batches of 32",
@@ -200,10 +200,10 @@ class BatchSize(Rule):
     @staticmethod
     def too_large(case: Case) -> str:
         epochs, size = len(case.column("train_error")), case.setting("training.batch_size")
-        few = updates(case) < FEW_UPDATES and updates(case) <= FEW_PER_EPOCH * epochs
+        few = steps_taken(case) < FEW_UPDATES and steps_taken(case) <= FEW_PER_EPOCH * epochs
         if not few or size <= 32 or not epochs or not case.fits_badly:
             return ""
-        return f"batches of {size:,} make {updates(case)} updates in all"
+        return f"batches of {size:,} make {steps_taken(case)} updates in all"
 
     @staticmethod
     def too_small(case: Case) -> str:

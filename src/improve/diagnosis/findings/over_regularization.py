@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
-from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernels, modes_ratio, penalty_share
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
@@ -44,7 +44,7 @@ class OverRegularized(Rule):
         if found is None or case.to_win < case.gaps.variance.value:
             return None
         return self.found(
-            f"{found.says}; {fit(case)}",
+            f"{found.says}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"penalty_share": penalty_share(case), "modes": modes_ratio(case)},
             changes=(found.change,),
@@ -68,9 +68,8 @@ def penalties(case: Case) -> Iterator[Brake]:
     if share > PENALTY and given:
         strongest = max(given, key=lambda name: given[name])
         weaker = usual[strongest] if given[strongest] > usual[strongest] else 0.0
-        why = "a usual strength" if weaker else "it goes first"
-        yield Brake(f"penalties make {100 * share:.0f} % of the loss",
-                    Change(f"regularization.{strongest}", weaker, why))  # fmt: skip
+        release = Change(f"regularization.{strongest}", weaker, "a usual strength" if weaker else "it goes first")
+        yield Brake(f"penalties make {100 * share:.0f} % of the loss", release)
 
 
 def dropout(case: Case) -> Iterator[Brake]:
@@ -84,11 +83,11 @@ def dropout(case: Case) -> Iterator[Brake]:
 
 def decay(case: Case) -> Iterator[Brake]:
     given = case.setting("optimizer.weight_decay") or 0.0
-    norms = [columns["weight_norm"].tolist() for columns in kernels(case)]
+    norms = [columns["weight_norm"].tolist() for columns in kernel_columns(case)]
     left = [norm[-1] / max(norm[0], 1e-30) for norm in norms]
     if given >= DECAY and left and min(left) < SHRUNK:
-        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size",
-                    Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW"))  # fmt: skip
+        release = Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW")
+        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size", release)
 
 
 def augmentation(case: Case) -> Iterator[Brake]:
@@ -96,10 +95,9 @@ def augmentation(case: Case) -> Iterator[Brake]:
     if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
+    release = Change("augmentation", [], "the images as they are")
     if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case):
-        yield Brake(f"the cross-entropy of augmented images stays at {losses[-1]:.3g}, guessing gives "
-                    f"{chance_level(case):.3g}",
-                    Change("augmentation", [], "the images as they are"))  # fmt: skip
+        stays = f"the cross-entropy of augmented images stays at {losses[-1]:.3g}"
+        yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
     elif ratio < HARDER:
-        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs",
-                    Change("augmentation", [], "the images as they are"))  # fmt: skip
+        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)

@@ -9,12 +9,14 @@ from itertools import pairwise
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, another_network, gentle_dropout, lower_rate, usual_rate
 from improve.diagnosis.findings.indicators import chance_level, data_loss, largest_update
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, points
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
+from improve.statistics.intervals import Rate
 from improve.statistics.significance import binomial_tail
 
 CHANCE_P = 0.01
 UNREALISTIC = 100_000  # images
+ERROR_FIELDS = {"training": "train", "validation": "validation", "train-dev": "train_dev", "test": "test"}
 RISEN = 2.0  # times ln K: worse than guessing by that much
 NOISE = 1e-3  # of the standard deviation of the outputs; rounding gives 1e-6
 UNUSUAL = 10  # times Keras's default rate
@@ -227,14 +229,10 @@ class EvaluationTooSmall(Rule):
             "data_mismatch": ("validation", "train-dev"),
             "validation_overfit": ("test", "validation"),
         }[name]
-        rates = {} if case.errors is None else {
-            "training": case.errors.train, "validation": case.errors.validation,
-            "train-dev": case.errors.train_dev, "test": case.errors.test,
-        }  # fmt: skip
-        rate = rates.get(larger)
+        rate: Rate | None = getattr(case.errors, ERROR_FIELDS[larger]) if case.errors else None
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
         settle = settling(gap.needed, larger)
-        return f"the gap of {points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
+        return f"the gap of {gap_points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
 
 
 def settling(count: int | None, larger: str) -> str:

@@ -167,25 +167,25 @@ class Rule:
         yield from (need for need in cls.needs if not have[need])
 
 
-def above(part: str, rate: Rate, gap: Gap, what: str) -> str:
+def gap_sentence(part: str, rate: Rate, gap: Gap, what: str) -> str:
     """The sentence of a gap that is there: the error with its n, the gap with its interval, what it is above."""
-    return f"{error(part, rate)} is {points(gap)} above {what}"
+    return f"{error_text(part, rate)} is {gap_points(gap)} above {what}"
 
 
-def error(part: str, rate: Rate) -> str:
+def error_text(part: str, rate: Rate) -> str:
     """The error of a part with its n and interval, in words."""
     size = f" (n={rate.n:,})" if rate.n else ""
     return f"{part} error {100 * rate.value:.1f} %{size}"
 
 
-def points(gap: Gap) -> str:
+def gap_points(gap: Gap) -> str:
     """The gap in percentage points, with its interval."""
     return f"{100 * gap.value:.1f} points [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
 
 
-def fit(case: Case) -> str:
+def fit_text(case: Case) -> str:
     """How badly the training set is fitted, for a sentence."""
     if case.errors is None:
         return "nothing is trained yet"
     low, high = case.errors.train.interval()
-    return f"{error('training', case.errors.train)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{error_text('training', case.errors.train)} [{100 * low:.1f}, {100 * high:.1f}]"

@@ -7,7 +7,7 @@ import math
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.mismatch import differences
 from improve.diagnosis.findings.readable import larger_validation
-from improve.diagnosis.findings.rule import Case, Finding, Rule, above, points
+from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points, gap_sentence
 from improve.diagnosis.findings.validation import DROP
 from improve.statistics.significance import expected_optimism
 
@@ -49,17 +49,17 @@ class ValidationOverfit(Rule):
         gap = test_gap(case)
         if gap is None or case.errors is None or case.errors.test is None or shifted(case):
             return None
-        said = above("test", case.errors.test, gap, "the validation error")
-        told = f"; {tried(case)} specs were judged by it, which is worth {100 * optimism(case):.1f} points"
+        choices = {"tried": tried(case), "optimism": optimism(case)}
+        above_validation = gap_sentence("test", case.errors.test, gap, "the validation error")
+        worth = f"; {tried(case)} specs were judged by it, which is worth {100 * optimism(case):.1f} points"
         return self.found(
-            said + (told if tried(case) > 1 else ""),
+            above_validation + (worth if tried(case) > 1 else ""),
             harm=gap.value,
-            evidence={"validation_overfit": gap._asdict(), "tried": tried(case), "optimism": optimism(case),
-                      "n": case.errors.test.n},
+            evidence={"validation_overfit": gap._asdict(), **choices, "n": case.errors.test.n},
             changes=larger_validation(case),
             rivals=("S4",),
             confirm="measure once more on a validation set that no choice has seen",
-        )  # fmt: skip
+        )
 
 
 def shifted(case: Case) -> dict[str, float]:
@@ -85,7 +85,7 @@ class TestShift(Rule):
         gap = test_gap(case)
         words = ", ".join(f"{what} by {size:+.1f} sd" for what, size in differing.items())
         return self.found(
-            f"test images differ from validation images: {words}" + (f"; the gap is {points(gap)}" if gap else ""),
+            f"test images differ from validation images: {words}" + (f"; the gap is {gap_points(gap)}" if gap else ""),
             harm=gap.value if gap else 0.0,
             evidence={"differing": differing, "gap": gap._asdict() if gap else None},
             confirm="look at 20 images of each; improve diagnose --test measures what it costs",
@@ -113,7 +113,7 @@ class TestDuplicates(Rule):
             evidence={"duplicates": counts, "n": n},
             changes=() if case.setting("data.duplicates") == "drop" or not counts["train"] else (DROP,),
             confirm="train without them",
-        )  # fmt: skip
+        )
 
 
 class TestTooSmall(Rule):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from improve.diagnosis.findings.edits import augmented, gentle_augmentation
+from improve.diagnosis.findings.edits import gentle_augmentation, with_augmentation
 from improve.diagnosis.findings.indicators import errs_more, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
 from improve.lazy import np
@@ -71,21 +71,21 @@ class WeakClasses(Rule):
 
     def look(self, case: Case) -> Finding | None:
         counts: list[int] = part_of(case, "train").get("classes") or []
-        seen = case.evidence.best("validation")
+        answers = case.evidence.best("validation")
         present = [count for count in counts if count]
-        if seen is None or not present or max(present) < IMBALANCE * min(present):
+        if answers is None or not present or max(present) < IMBALANCE * min(present):
             return None
-        weak = self.weak(counts, seen)
+        weak = self.weak(counts, answers)
         if not weak:
             return None
-        rare = np.isin(seen.label, weak)
-        worse, n = float(seen.wrong[rare].mean()), int(rare.sum())
-        others = Rate(float(seen.wrong[~rare].mean()), int((~rare).sum()))
+        rare = np.isin(answers.label, weak)
+        worse, n = float(answers.wrong[rare].mean()), int(rare.sum())
+        others = Rate(float(answers.wrong[~rare].mean()), int((~rare).sum()))
         low, high = difference(Rate(worse, n), others)
         return self.found(
             f"validation error {100 * worse:.1f} % on {len(weak)} rare classes (n={n:,}), {100 * others.value:.1f} % "
             f"on the others; their training images: {', '.join(str(counts[k]) for k in weak[:6])} of {sum(counts):,}",
-            harm=(worse - others.value) * n / len(seen.label),
+            harm=(worse - others.value) * n / len(answers.label),
             evidence={"classes": weak, "counts": counts, "difference": [worse - others.value, low, high], "n": n},
             changes=self.changes(case),
             rivals=("M2",),
@@ -104,7 +104,7 @@ class WeakClasses(Rule):
         """A rare image that is shown often is learned by heart, unless it is varied. Measured on digits, the rarest
         class with 2 % of its images, 2 seeds: validation error 24.5 % as it was, 13.9 % balanced, 8.1 % with both."""
         why = "every class is shown equally often"
-        varied = () if case.setting("augmentation") else augmented(case, gentle_augmentation(case), why).edits
+        varied = () if case.setting("augmentation") else with_augmentation(case, gentle_augmentation(case), why).edits
         balanced = Change("training.sampling", "balanced", f"{why}, in more ways" if varied else why, varied)
         weighed = Change("training.class_weights", "balanced", "errors on rare classes weigh more")
         return tuple(change for change in (balanced, weighed) if case.setting(change.path) != "balanced")
@@ -121,19 +121,19 @@ class Overconfident(Rule):
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        seen = case.evidence.best("validation")
-        if seen is None or len(seen.label) < 100 or case.at_chance or not np.isfinite(seen.probability).all():
+        answers = case.evidence.best("validation")
+        if answers is None or len(answers.label) < 100 or case.at_chance or not np.isfinite(answers.probability).all():
             return None
-        of_label = np.maximum(seen.probability[np.arange(len(seen.label)), seen.label].astype(np.float64), 1e-12)
-        before = float(-np.log(of_label).mean())
-        at, after = temperature(seen.probability, seen.label)
+        of_label = answers.probability[np.arange(len(answers.label)), answers.label].astype(np.float64)
+        before = float(-np.log(np.maximum(of_label, 1e-12)).mean())
+        at, after = temperature(answers.probability, answers.label)
         if at <= 1 or after > OVERCONFIDENT * before or before - after < NATS:
             return None
         return self.found(
             f"the validation cross-entropy of {before:.3g} would be {after:.3g} at a temperature of {at:.2f} "
-            f"(n={len(seen.label):,}); the error would not change",
+            f"(n={len(answers.label):,}); the error would not change",
             harm=0.0,
-            evidence={"cross_entropy": before, "scaled": after, "temperature": at, "n": len(seen.label)},
+            evidence={"cross_entropy": before, "scaled": after, "temperature": at, "n": len(answers.label)},
             changes=() if case.setting("regularization.label_smoothing") else (SMOOTH,),
         )
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import LARGE, SLACK, Gap
 from improve.diagnosis.findings.edits import (
-    augmented,
     gentle_augmentation,
-    mirrored,
     more_data,
     own_code,
     part_of_train,
+    with_augmentation,
     with_dropout,
+    with_mirrored_images,
 )
 from improve.diagnosis.findings.indicators import best_epoch
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, Status, above, points
-from improve.runs.schema import Curve, fault
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, Status, gap_points, gap_sentence
+from improve.runs.schema import Curve, schema_fault
 from improve.statistics.intervals import Rate
 from improve.statistics.significance import mcnemar
 
@@ -52,34 +52,34 @@ class Variance(Rule):
             return None
         gap, fitted = case.gaps.variance, case.errors.train_dev or case.errors.validation
         where = "train-dev" if case.errors.train_dev else "validation"
-        sure, helped = surely_matters(case, gap), case.run is None or promising(case) or gap.low >= LARGE
+        sure, helped = surely_matters(case, gap), case.run is None or strong_change_left(case) or gap.low >= LARGE
         doubt = "" if sure else f"; at n={fitted.n:,} it is not sure to be more than {100 * case.errors.tau:.0f} points"
         doubt += "" if helped else "; what usually lowers it is done, so more data may be all that helps"
         after = sure and helped and gap.low < LARGE and gap.value < case.to_win - SLACK
         doubt += "; more of the error is there on training images already, and that comes first" if after else ""
         status: Status = "cannot_tell_yet" if after else "found" if sure and helped else "not_enough_evidence"
         return self.found(
-            above(where, fitted, gap, "the training error") + doubt,
+            gap_sentence(where, fitted, gap, "the training error") + doubt,
             harm=gap.value,
             status=status,
             evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
-            changes=tuple(recipe(case)) if case.run else (),
+            changes=tuple(variance_changes(case)) if case.run else (),
             rivals=("V5", "V6", "M1") if case.errors.train_dev is None else ("V5", "V6"),
             confirm="improve learning-curve SPEC: would more data help?",
         )
 
 
-def promising(case: Case) -> bool:
+def strong_change_left(case: Case) -> bool:
     """One of the strong knobs is left: more training images, or augmentation."""
     return not case.setting("augmentation") or any(more_data(case))
 
 
-def recipe(case: Case) -> Iterator[Change]:
+def variance_changes(case: Case) -> Iterator[Change]:
     """The recipe's knobs for a high variance, the most promising first."""
     yield from more_data(case)
     if not case.setting("augmentation"):
-        yield augmented(case, gentle_augmentation(case), "each image is seen in more ways")
-        yield from mirrored(case)
+        yield with_augmentation(case, gentle_augmentation(case), "each image is seen in more ways")
+        yield from with_mirrored_images(case)
     if own_code(case):  # nothing reaches into a model of the user's own
         return
     if not case.setting("regularization.dropout"):
@@ -106,10 +106,10 @@ class Unheld(Rule):
             return None
         return self.found(
             f"no dropout, no augmentation, l2 {case.setting('regularization.l2') or 0:g}; the gap is "
-            f"{points(case.gaps.variance)}",
+            f"{gap_points(case.gaps.variance)}",
             harm=case.gaps.variance.value / 2,
             evidence={"variance": case.gaps.variance._asdict()},
-            changes=[change for change in recipe(case) if not change.path.startswith("data")],
+            changes=[change for change in variance_changes(case) if not change.path.startswith("data")],
             rivals=("V4",),
             confirm="train once with augmentation",
         )
@@ -146,7 +146,7 @@ class DataLimited(Rule):
         if case.gaps.variance.value < case.errors.tau - SLACK:
             return None
         return self.found(
-            f"{used:,} of {available:,} training images are used, and the gap is {points(case.gaps.variance)}",
+            f"{used:,} of {available:,} training images are used, and the gap is {gap_points(case.gaps.variance)}",
             harm=case.to_gain,
             evidence={"used": used, "available": available, "variance": case.gaps.variance._asdict()},
             changes=more_data(case),
@@ -156,7 +156,7 @@ class DataLimited(Rule):
 
     def foretold(self, case: Case) -> Finding | None:
         curve = case.run.neighbourhood.learning_curve if case.run else None
-        if not curve or fault(Curve, curve) or case.errors is None:
+        if not curve or schema_fault(Curve, curve) or case.errors is None:
             return None
         twice = next(iter(curve.get("forecasts", [])), None)  # the first one is for twice the images
         if twice is None or twice["high"] is None or case.errors.validation.value - twice["high"] < HELPS - SLACK:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from improve.diagnosis.findings.edits import another_network, option
+from improve.diagnosis.findings.edits import another_network, model_option
 from improve.diagnosis.findings.indicators import chance_level, initial_ratio, part_of
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 
 START = 0.5, 2.0  # initial cross-entropy over ln K; healthy and harmless runs: up to 1.47
 INPUT = 0.03, 10.0  # root mean square of what the first layer is given; 0.3 to 1 where pixels are scaled
@@ -38,7 +38,7 @@ class Head(Rule):
         if not why:
             return None
         return self.found(
-            f"{why}; {fit(case)}",
+            f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"head": head, "n": case.evidence.start.get("classes")},
             changes=another_network(case),
@@ -95,7 +95,7 @@ class InputScale(Rule):
             return None
         scale = "large" if rms > INPUT[1] else "small"
         return self.found(
-            f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit(case)}",
+            f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"rms": rms, "initial_cross_entropy": case.evidence.start.get("initial_cross_entropy")},
             changes=self.changes(case),
@@ -143,15 +143,15 @@ class Start(Rule):
         wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
         if not wrong or not case.errs:
             return None
+        he_start = model_option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer")
         return self.found(
-            f"{wrong}; {fit(case)}",
+            f"{wrong}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
-            changes=(*option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer"),
-                     *another_network(case)),
+            changes=(*he_start, *another_network(case)),
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
-        )  # fmt: skip
+        )
 
     @staticmethod
     def mistake(kernel: dict[str, Any], case: Case) -> str:
@@ -178,12 +178,13 @@ class FirstLoss(Rule):
         ratio = initial_ratio(case)
         if ratio is None or START[0] <= ratio <= START[1] or not case.fits_badly:
             return None
+        usual_start = model_option(case, "initializer", "he_normal", "a start of the usual scale")
+        nats = f"it starts at {ratio * chance_level(case):.3g} nats, guessing gives {chance_level(case):.3g}"
         return self.found(
-            f"it starts at {ratio * chance_level(case):.3g} nats, guessing gives {chance_level(case):.3g}; {fit(case)}",
+            f"{nats}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"ratio": ratio, "chance": chance_level(case)},
-            changes=(*another_network(case), *option(case, "initializer", "he_normal", "a start of the usual scale"),
-                     *InputScale.changes(case)),
+            changes=(*another_network(case), *usual_start, *InputScale.changes(case)),
             rivals=("R5", "R6", "T9"),
             confirm="train 2 epochs from another start",
-        )  # fmt: skip
+        )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Census:
+class ImageStatistics:
     """Of one part, per image and in its order: `hash` (n,; uint64, of the pixels), `brightness` and `contrast` (n,;
     float32: mean and standard deviation of the pixels as they come), `sharpness` (n,; float32: how far neighbours
     differ, as a share of the contrast), `colour` (n,; float32: how far the first channel is above the last, 0 where
@@ -40,7 +40,7 @@ class Census:
         return {"n": len(self.hash), "classes": self.counts, **spreads}
 
 
-def hashes(images: Images) -> NDArray[Any]:
+def image_hashes(images: Images) -> NDArray[Any]:
     """One number (n,; uint64) per image, of its pixels."""
     prints = [print_of(image) for chunk in map(np.ascontiguousarray, images.chunks()) for image in chunk]
     return np.frombuffer(b"".join(prints), np.uint64)
@@ -50,7 +50,7 @@ def print_of(image: NDArray[Any]) -> bytes:
     return hashlib.blake2b(image.data, digest_size=8).digest()
 
 
-def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
+def image_statistics(images: Images, labels: NDArray[Any], classes: int) -> ImageStatistics:
     """One pass over the images."""
     hashed = hashlib.sha256(str((images.shape, images.dtype)).encode())
     prints: list[bytes] = []
@@ -63,7 +63,7 @@ def census(images: Images, labels: NDArray[Any], classes: int) -> Census:
     brightness, contrast, sharpness, colour = map(np.concatenate, zip(*looks, strict=True))
     counts = np.bincount(labels, minlength=classes).tolist()
     prints_of_all = np.frombuffer(b"".join(prints), np.uint64)
-    return Census(prints_of_all, brightness, contrast, sharpness, colour, counts, hashed.hexdigest())
+    return ImageStatistics(prints_of_all, brightness, contrast, sharpness, colour, counts, hashed.hexdigest())
 
 
 def looks_of(images: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -76,7 +76,7 @@ def looks_of(images: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     return flat.mean(axis=1), contrast, sharpness / np.maximum(contrast, np.float32(1e-6)), colour
 
 
-def duplicates(parts: dict[str, Census]) -> dict[str, int]:
+def duplicate_counts(parts: dict[str, ImageStatistics]) -> dict[str, int]:
     """How many images of one part are also in an earlier one, pixel for pixel: {"validation in train": 3}."""
     found = {}
     for (first, one), (second, other) in combinations(parts.items(), 2):

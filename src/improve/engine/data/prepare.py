@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from improve.engine.data.image_statistics import Census, census, duplicates, hashes
+from improve.engine.data.image_statistics import ImageStatistics, duplicate_counts, image_hashes, image_statistics
 from improve.errors import UsageError
 from improve.images.array import Images, Tick, as_images
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.augmentations import Batch, Pixels, augment
 from improve.spec.datasets import Counts, Source, no_tick
 from improve.spec.normalizations import Statistics
@@ -48,8 +48,8 @@ class Examples:
 class PreparedData:
     """The parts by name (train, validation, and train_dev and test where there are any), and what is known of
     them; `available` examples are in the source, `dropped` were left out as duplicates, `cost` (classes,) is what an
-    error on each class costs where the spec says so, `census` is by part, `target` the target's own sizes; `probed` is
-    what a probe has seen of a network on these data."""
+    error on each class costs where the spec says so, `statistics` are by part, `target` the target's own sizes;
+    `probed` is what a probe has seen of a network on these data."""
 
     parts: dict[str, Examples]
     normalization: Statistics
@@ -60,13 +60,13 @@ class PreparedData:
     skipped: tuple[tuple[str, str], ...]
     dropped: int
     cost: NDArray[Any] | None
-    census: dict[str, Census]
+    statistics: dict[str, ImageStatistics]
     target: Counts | None = None
     probed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def duplicates(self) -> dict[str, int]:
-        return duplicates(self.census)
+        return duplicate_counts(self.statistics)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -115,7 +115,7 @@ def prepare(spec: Spec, tick: Tick = no_tick) -> PreparedData:
         tuple(bad for found in sources for bad in found.skipped),
         divided - sum(map(len, parts.values())),
         costs,
-        {name: census(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
+        {name: image_statistics(part.images, part.labels, len(source.class_names)) for name, part in parts.items()},
         target.counts if target else None,
     )
 
@@ -155,10 +155,10 @@ def examples(spec: Spec, source: Source, target: Source | None) -> dict[str, Exa
 
 def without_duplicates(parts: dict[str, Examples]) -> dict[str, Examples]:
     """The parts, but for what is left out of training: images that judge it as well, pixel for pixel."""
-    judges = np.concatenate([hashes(parts[name].images) for name in ("validation", "test") if name in parts])
+    judges = np.concatenate([image_hashes(parts[name].images) for name in ("validation", "test") if name in parts])
     kept = dict(parts)
     for name in {"train", "train_dev"} & set(parts):
-        kept[name] = parts[name].only(~np.isin(hashes(parts[name].images), judges))
+        kept[name] = parts[name].only(~np.isin(image_hashes(parts[name].images), judges))
     return {name: part for name, part in kept.items() if len(part) or name == "train"}
 
 
@@ -196,7 +196,7 @@ def simulated(spec: Spec, part: Examples, number: int, pixels: Pixels) -> Exampl
     assert spec.data.target is not None
     changed = []
     for place, chunk in enumerate(part.images.chunks()):
-        random = keyed(spec.split_seed, "target", number, place)
+        random = keyed_generator(spec.split_seed, "target", number, place)
         blank = np.zeros((len(chunk), 1), np.float32)
         changed.append(augment(spec.data.target.simulate, Batch(chunk, blank), random, pixels).images)
     images = np.concatenate(changed)

@@ -60,12 +60,12 @@ class Classes(NamedTuple):
 
 
 def classes_apart(
-    names: tuple[str, ...], field: NDArray[Any], known: NDArray[Any], known_wrong: NDArray[Any]
+    names: tuple[str, ...], field: NDArray[Any], validation: NDArray[Any], known_wrong: NDArray[Any]
 ) -> Classes:
     """From labels (n,) in the field and (m,) where it was judged, and which of those (m,) were wrong. The intervals
     hold for all classes together (Bonferroni)."""
-    here, there = (np.bincount(labels, minlength=len(names)) for labels in (field, known))
-    n, m = len(field), len(known)
+    here, there = (np.bincount(labels, minlength=len(names)) for labels in (field, validation))
+    n, m = len(field), len(validation)
     z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * len(names)))
     changed = []
     for name, mine, theirs in zip(names, here.tolist(), there.tolist(), strict=True):
@@ -74,7 +74,7 @@ def classes_apart(
             changed.append({"class": name, "field": mine / n, "known": theirs / m, "low": low, "high": high})
     changed.sort(key=lambda one: -abs(one["field"] - one["known"]))
     distance = float(abs(here / n - there / m).sum()) / 2
-    wrong = np.bincount(known[known_wrong], minlength=len(names))
+    wrong = np.bincount(validation[known_wrong], minlength=len(names))
     # a class that was never seen is always wrong
     errors = np.where(there > 0, wrong / np.maximum(there, 1), 1.0)
     return Classes(distance, changed, float((here * errors).sum() / n))

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from improve.diagnosis.bias_variance import Gap, judge
+from improve.diagnosis.bias_variance import Gap, gap_between
 from improve.diagnosis.diagnose import errors_of
-from improve.engine.data.image_statistics import Census, census, hashes
+from improve.engine.data.image_statistics import ImageStatistics, image_hashes, image_statistics
 from improve.engine.inference.distribution_shift import Apart, Classes, classes_apart, looks_apart
 from improve.engine.inference.field_data import Field
 from improve.engine.inference.predictor import Predictor
 from improve.errors import UsageError
 from improve.lazy import np
-from improve.runs import files, ledger, run
+from improve.runs import files, ledger
 from improve.runs.evidence import Evidence
 from improve.runs.predictions import Predictions
-from improve.runs.run import Run
+from improve.runs.run import Run, checked_name, writable
 from improve.runs.schema import LOOKS
 from improve.runs.test_part import open_test
 from improve.spec.identity import experiment_identity
@@ -117,27 +117,30 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     Raises UsageError, with nothing measured, where all of it was trained on, where images of the sealed test part would
     be opened without `test`, or where there is no test part to open.
     """
-    found, evidence = predictor.run, evidence_of(predictor)
-    errors = errors_of(found, open_test(found) if test else None)
+    run, evidence = predictor.run, evidence_of(predictor)
+    errors = errors_of(run, open_test(run) if test else None)
     field, also_in = new_images(field, evidence, data, test)
     wrong = predictor.probabilities(field.images).argmax(axis=1) != field.labels
     error, part = Rate(float(wrong.mean()), len(wrong)), "test" if test else "validation"
-    known = (errors.test if test else None) or errors.validation
-    looks, judged = census(field.images, field.labels, len(field.class_names)), Evidence(found.folder).best(part)
+    recorded = (errors.test if test else None) or errors.validation
+    looks = image_statistics(field.images, field.labels, len(field.class_names))
+    judged = Evidence(run.folder).best(part)
     measured = {what: evidence.images.get(f"{part}_{what}", np.zeros(0)) for what in LOOKS}
     return Evaluation(
-        found,
+        run,
         data,
         field,
         error,
         part,
-        known,
-        judge(error, known, errors, share=False),
+        recorded,
+        gap_between(error, recorded, errors, share=False),
         also_in,
         looks_apart({what: looks.arrays()[what] for what in LOOKS}, measured),
         classes_apart(field.class_names, field.labels, judged.label, judged.wrong) if judged else None,
-        list(by_class(field, wrong, judged)), len(predictor.form.class_names), write_down(found, looks, error),
-    )  # fmt: skip
+        list(by_class(field, wrong, judged)),
+        len(predictor.form.class_names),
+        write_down(run, looks, error),
+    )
 
 
 def evidence_of(predictor: Predictor) -> Evidence:
@@ -148,9 +151,9 @@ def evidence_of(predictor: Predictor) -> Evidence:
 
 def new_images(field: Field, evidence: Evidence, data: str, test: bool) -> tuple[Field, dict[str, int]]:
     """Without those that were trained on; how many are in each part of the run, pixel for pixel."""
-    mine = hashes(field.images)
+    hashes = image_hashes(field.images)
     inside = {
-        key.removesuffix("_hash"): np.isin(mine, found) for key, found in evidence.images.items() if "hash" in key
+        key.removesuffix("_hash"): np.isin(hashes, found) for key, found in evidence.images.items() if "hash" in key
     }
     counts = {part: int(found.sum()) for part, found in inside.items() if found.any()}
     if counts.get("test") and not test:
@@ -158,9 +161,11 @@ def new_images(field: Field, evidence: Evidence, data: str, test: bool) -> tuple
             f"{counts['test']:,} of these images are in the run's sealed test part",
             fix="--test opens it, and writes that down; or give other images",
         )
-    kept = ~inside.get("train", np.zeros(len(mine), bool))
+    kept = ~inside.get("train", np.zeros(len(hashes), bool))
     if not kept.any():
-        raise UsageError(f"the run was trained on all {len(mine):,} images of {data}", fix="give images from the field")
+        raise UsageError(
+            f"the run was trained on all {len(hashes):,} images of {data}", fix="give images from the field"
+        )
     return field.only(kept), counts
 
 
@@ -174,19 +179,19 @@ def rate_of(wrong: NDArray[Any], where: NDArray[Any]) -> Rate | None:
     return Rate(float(wrong[where].mean()), int(where.sum())) if where.any() else None
 
 
-def write_down(found: Run, looks: Census, error: Rate) -> int:
+def write_down(found: Run, looks: ImageStatistics, error: Rate) -> int:
     """In the ledger: that these images judged the run; how many experiments they have judged."""
     runs, digest = found.folder.parent, experiment_identity(found.spec)
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})
     return ledger.tried(runs, "field", looks.digest)
 
 
-def keep(evaluation: Evaluation, name: str | None = None) -> Path:
+def write_evaluation(evaluation: Evaluation, name: str | None = None) -> Path:
     """Write it to the run's evaluations/, under the name of the data unless another is given; `improve diagnose` takes
     the newest."""
     stem = NO_NAME.sub("_", Path(evaluation.data).stem).strip("_-")[:60] or "field"
-    folder = run.writable(evaluation.run.folder / "evaluations")
+    folder = writable(evaluation.run.folder / "evaluations")
     before = [one["number"] for one in Evidence(evaluation.run.folder).evaluations]
-    file = folder / f"{run.checked_name(name or stem)}.json"
+    file = folder / f"{checked_name(name or stem)}.json"
     files.write_json(file, {"number": max(before, default=0) + 1, **evaluation.as_json()})
     return file

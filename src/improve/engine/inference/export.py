@@ -22,7 +22,7 @@ from improve.engine.inference.predictor import Predictor
 from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images, as_images
 from improve.lazy import keras, np, without_banner
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.runs.files import write_json
 from improve.runs.run import Run
 
@@ -60,7 +60,7 @@ class Exported:
         return {"file": str(self.file), "format": self.format, "bytes": self.bytes, "parity": self.parity._asdict()}
 
 
-def wanted(name: str, output: Path | None, found: Run, force: bool) -> tuple[Format, Path]:
+def export_target(name: str, output: Path | None, found: Run, force: bool) -> tuple[Format, Path]:
     """The format and where it goes, before anything slow. Raises UsageError where it is not known, what it takes is
     not installed, or something is in the way."""
     if name not in FORMATS:
@@ -93,17 +93,17 @@ def check_installed(name: str, chosen: Format) -> None:
 def export(predictor: Predictor, name: str, chosen: Format, file: Path) -> Exported:
     """Write `file` and what its numbers mean beside it; nothing is left, and what was there stays, where it cannot be
     written, cannot be loaded by its own runtime, or does not give the same probabilities (ImproveError)."""
-    images, said = sample(predictor)
+    images, origin = sample(predictor)
     single_precision()
     mine = predictor.probabilities(images)
     with temporary(file, chosen) as written:
         theirs = written_and_run(predictor, name, chosen, written, images)
-        parity = compared(mine, theirs, said)
+        parity = compared(mine, theirs, origin)
         if not parity.holds:
             raise misfit(
                 name,
                 f"{file} was thrown away: its probabilities are up to {parity.difference:.2g} from the run's on "
-                f"{parity.n} {said}, and {100 * (1 - parity.same_class):.0f} % get another class",
+                f"{parity.n} {origin}, and {100 * (1 - parity.same_class):.0f} % get another class",
             )
         put(written, file)
     exported = Exported(file, name, bytes_of(file), parity)
@@ -147,10 +147,10 @@ def sample(predictor: Predictor) -> tuple[Images, str]:
     except ImproveError:
         data = None
     if data is not None and data.shape == form.shape:
-        same = data.census["validation"].digest == predictor.run.fingerprint.get("validation")
+        same = data.statistics["validation"].digest == predictor.run.fingerprint.get("validation")
         found = data.parts["validation"].images.head(CHECKED)
         return found, "validation images" if same else "images of its data, which are others than it was trained on"
-    random, (subtract, divide) = keyed(0, "sample"), predictor.members[0].normalization
+    random, (subtract, divide) = keyed_generator(0, "sample"), predictor.members[0].normalization
     if form.bytes:
         drawn = random.integers(0, 256, (CHECKED, *form.shape)).astype(np.uint8)
     else:

@@ -45,26 +45,26 @@ class Field:
         return replace(self, images=self.images.only(kept), labels=self.labels[kept])
 
 
-def read(what: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field:
+def read_field(name: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field:
     """What `--data` names, for a run of this `spec` and `form`.
 
     A folder of class folders, an .npz file with x and y (or x_test and y_test), or a source as a spec writes it: its
     test set, or all of it where it has none. Raises UsageError where there is none, or it does not fit.
     """
-    path = Path(what).expanduser()
+    path = Path(name).expanduser()
     if os.path.isdir(path):
-        found = from_folder(path, form, look_of(spec, form), tick)
+        field = from_folder(path, form, look_of(spec, form), tick)
     elif path.suffix == ".npz" or os.path.isfile(path):
-        found = from_npz(path, form)
+        field = from_npz(path, form)
     else:
-        found = from_source(source_of(what).load(tick), form)
-    shape, kind = found.images.shape[1:], str(found.images.dtype)
+        field = from_source(source_of(name).load(tick), form)
+    shape, kind = field.images.shape[1:], str(field.images.dtype)
     if (shape, kind) != (form.shape, form.type or kind):
         raise UsageError(
-            f"the images of {found.found} are {shape} of {kind}, the run's are {form.shape} of {form.type or kind}",
+            f"the images of {field.found} are {shape} of {kind}, the run's are {form.shape} of {form.type or kind}",
             fix="bring them to that form first",
         )
-    return found
+    return field
 
 
 def from_folder(folder: Path, form: Form, look: Look, tick: Tick) -> Field:

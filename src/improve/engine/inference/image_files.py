@@ -13,7 +13,7 @@ from improve.errors import UsageError
 from improve.images.decode import Decoding
 from improve.images.file import BadImage, read_image
 from improve.images.folder import images_below
-from improve.images.index import contents
+from improve.images.index import stamped_bytes
 from improve.spec.datasets.folder import Folder
 from improve.spec.spec import Spec
 
@@ -32,7 +32,7 @@ class Look(NamedTuple):
         """The image (height, width, channels; uint8). Raises BadImage."""
         if not regular(file):
             raise BadImage("not a file")
-        _, data = contents(file)
+        _, data = stamped_bytes(file)
         image = read_image(data, *self.recipe)
         if image.shape != self.shape:
             height, width = image.shape[:2]

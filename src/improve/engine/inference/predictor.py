@@ -20,9 +20,9 @@ from improve.engine.training.checkpoint import best_weights
 from improve.errors import ImproveError, UsageError, printable
 from improve.images.array import Images
 from improve.lazy import keras, np
-from improve.runs import ensemble, run
+from improve.runs import ensemble
 from improve.runs.generations import Arrays
-from improve.runs.run import Run
+from improve.runs.run import Run, load_run
 from improve.spec.normalizations import Statistics
 from improve.spec.spec import Spec
 from improve.spec.user_code import located_target
@@ -127,12 +127,12 @@ class Predictor:
         return keras.Model(images, keras.layers.Add(name="probability")(weighed), name="classifier")
 
 
-def load(folder: str | Path, code: bool = True) -> Predictor:
+def load_predictor(folder: str | Path, code: bool = True) -> Predictor:
     """The predictor of a run, before Keras is needed. Without `code` a model of the user's own is refused.
 
     Raises UsageError where `folder` is no run, ImproveError where it is damaged or has no best epoch.
     """
-    found = run.load(folder)
+    found = load_run(folder)
     runs, shares = answering(found)
     members = tuple(member_of(one, code) for one in runs)
     other = next((member for member in members if member.form != members[0].form), None)
@@ -144,24 +144,24 @@ def load(folder: str | Path, code: bool = True) -> Predictor:
     return Predictor(found, members, tuple(shares))
 
 
-def answering(found: Run) -> tuple[list[Run], list[float]]:
+def answering(run: Run) -> tuple[list[Run], list[float]]:
     """The runs that are averaged and their shares, which add up to 1; a run that is no ensemble answers alone.
 
     Raises ImproveError where an ensemble does not say of what.
     """
-    if found.summary.members is None:
-        return [found], [1.0]
-    for name in found.summary.members:
+    if run.summary.members is None:
+        return [run], [1.0]
+    for name in run.summary.members:
         if Path(name).is_absolute() or "\0" in name:
-            raise ImproveError(f"{printable(name)} cannot be a member of {found.folder}", fix="make the ensemble again")
-    folders, shares = ensemble.members(found)
-    runs = [run.load(folder) for folder in folders]
+            raise ImproveError(f"{printable(name)} cannot be a member of {run.folder}", fix="make the ensemble again")
+    folders, shares = ensemble.members(run)
+    runs = [load_run(folder) for folder in folders]
     if (
         not runs
         or any(one.summary.members is not None for one in runs)
         or not math.isclose(sum(shares), 1, abs_tol=1e-6)
     ):
-        raise ImproveError(f"the members of {found.folder} make no sense", fix="make the ensemble again")
+        raise ImproveError(f"the members of {run.folder} make no sense", fix="make the ensemble again")
     return runs, shares
 
 
@@ -171,23 +171,23 @@ def member_of(found: Run, code: bool) -> Member:
     return Member(found, spec, form, normalization, best_weights(found.folder))
 
 
-def spec_of(found: Run, code: bool) -> Spec:
+def spec_of(run: Run, code: bool) -> Spec:
     """The run's spec; the user's own code is the copy in the run's folder, and is looked at without being run."""
-    told = dict(found.spec)
+    told = dict(run.spec)
     if told["model"]["name"] == "python":
         if not code:
-            raise UsageError(f"{found.folder} runs your own code, and --no-code is set", fix="leave --no-code out")
-        told["model"] = told["model"] | {"target": located_target(told["model"]["target"], found.folder)}
+            raise UsageError(f"{run.folder} runs your own code, and --no-code is set", fix="leave --no-code out")
+        told["model"] = told["model"] | {"target": located_target(told["model"]["target"], run.folder)}
     spec = Spec.model_validate(told)
     wrong = spec.model.wrong(spec.regularization)
     if wrong:
-        raise UsageError(wrong[1], str(found.folder), wrong[2])
+        raise UsageError(wrong[1], str(run.folder), wrong[2])
     return spec
 
 
-def recorded_form(found: Run) -> tuple[Form, Statistics]:
+def recorded_form(run: Run) -> tuple[Form, Statistics]:
     """What environment.json says of the images, their classes and the normalisation."""
-    data, normalization = found.environment.data, found.environment.normalization
+    data, normalization = run.environment.data, run.environment.normalization
     try:
         height, width, channels = map(int, data.image)
         subtract, divide = (np.asarray(normalization[key], np.float64) for key in ("subtract", "divide"))
@@ -196,7 +196,7 @@ def recorded_form(found: Run) -> tuple[Form, Statistics]:
             raise ValueError("its numbers do not fit together")
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ImproveError(
-            f"{found.folder} does not say what its images and its normalisation are: {error}",
+            f"{run.folder} does not say what its images and its normalisation are: {error}",
             fix="take the environment.json that was written while it trained",
         ) from error
     form = Form((height, width, channels), str(data.type or ""), tuple(data.classes))

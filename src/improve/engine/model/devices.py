@@ -22,26 +22,26 @@ KINDS = "GPU", "CPU"
 def count(asked: str | int) -> int:
     """How many devices `training.devices` means here; loads Keras unless it is `one`. Raises UsageError where there
     are not so many."""
-    return 1 if asked in ("one", 1) else len(found(asked))
+    return 1 if asked in ("one", 1) else len(named_devices(asked))
 
 
-def found(asked: str | int) -> list[str]:
+def named_devices(devices: str | int) -> list[str]:
     """The names of the devices that are to be used: accelerators, or CPUs where there are none."""
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
         raise UsageError(
-            f"training.devices: {asked} works on TensorFlow and on JAX, this is {backend}",
+            f"training.devices: {devices} works on TensorFlow and on JAX, this is {backend}",
             fix="training.devices=one, or another KERAS_BACKEND",
         )
     names = devices_there()
-    if asked == "all":
+    if devices == "all":
         return names
-    if int(asked) > len(names):
+    if int(devices) > len(names):
         raise UsageError(
-            f"training.devices: {asked}, and {backend} finds {len(names)} here: {', '.join(names)}",
+            f"training.devices: {devices}, and {backend} finds {len(names)} here: {', '.join(names)}",
             fix=f"training.devices=all takes the {len(names)} there are",
         )
-    return names[: int(asked)]
+    return names[: int(devices)]
 
 
 def devices_there() -> list[str]:
@@ -83,7 +83,7 @@ def last_apart(asked: str | int, batch_size: int, examples: int) -> bool:
 @contextmanager
 def spread(asked: str | int) -> Iterator[None]:
     """A model that is built inside lives on these devices, and trains on them."""
-    names = found(asked) if count(asked) > 1 else []
+    names = named_devices(asked) if count(asked) > 1 else []
     if not on_tensorflow():
         keras.distribution.set_distribution(over(names) if names else None)
     if not (names and on_tensorflow()):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.engine.model.layers import is_kernel
-from improve.engine.model.replicas import loss_of_share, optimizer_class, total
+from improve.engine.model.replicas import loss_of_share, optimizer_class, sum_over_replicas
 from improve.engine.model.timeline import Timeline
 from improve.lazy import keras, np
 
@@ -60,7 +60,7 @@ def recorded_model(images: Any, logits: Any, steps_per_epoch: int) -> Any:
             loss = super().compute_loss(x, y, y_pred, sample_weight, training)
             if training:
                 loss, penalty = loss_of_share(self, x, loss, sum(self.losses, keras.ops.zeros(())))
-                self.step_log.write(*total([loss, penalty]))
+                self.step_log.write(*sum_over_replicas([loss, penalty]))
             return loss
 
         def _maybe_symbolic_build(self, *arguments: Any, **keywords: Any) -> None:
@@ -91,7 +91,7 @@ def recorded_optimizer(keras_class: type[Any], timeline: Timeline, **arguments: 
 
         def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
             variables = list(trainable_variables or self._trainable_variables)
-            grads = total(list(grads))
+            grads = sum_over_replicas(list(grads))
             iteration = self._iterations + 0  # of batches; `iterations` counts updates
             within = (iteration - timeline.step) % steps_per_epoch
             self.log_gradients(grads, within)

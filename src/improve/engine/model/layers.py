@@ -121,7 +121,7 @@ def mixes_images(model: Any) -> bool:
     return any(isinstance(leaf, keras.layers.BatchNormalization) for leaf in leaves(model))
 
 
-def anatomy(model: Any) -> dict[str, Any]:
+def layer_summary(model: Any) -> dict[str, Any]:
     """What it is built of: kernels with their scale (standard deviation · √inputs of a unit; Glorot and He give 0.5 to
     1.5), and the kinds of layers that findings ask for."""
     inside = list(leaves(model))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.engine.data.prepare import Examples
-from improve.engine.model.replicas import logits
+from improve.engine.model.replicas import batch_logits
 from improve.images.array import Images
 from improve.lazy import keras, np
 
@@ -71,7 +71,7 @@ def logits_of(model: Any, images: Images) -> NDArray[Any]:
         batch = images[start : start + MEASURE_BATCH]
         missing = MEASURE_BATCH - len(batch) if start else 0
         padded = np.concatenate([batch, images[:missing]]) if missing else batch
-        results.append(logits(model, padded)[: len(batch)])
+        results.append(batch_logits(model, padded)[: len(batch)])
     return np.concatenate(results)
 
 

@@ -89,7 +89,7 @@ def noise_of_its_own(draw: Any) -> Any:
     return drawn
 
 
-def total(values: list[Any]) -> list[Any]:
+def sum_over_replicas(values: list[Any]) -> list[Any]:
     """The sums over all copies of the step, None where there is None."""
     if replicas() == 1:
         return values
@@ -109,7 +109,7 @@ def loss_of_share(model: Any, images: Any, loss: Any, penalty: Any) -> tuple[Any
     import tensorflow
 
     mine = tensorflow.cast(tensorflow.shape(images)[0], loss.dtype)
-    share = mine / total([mine])[0]
+    share = mine / sum_over_replicas([mine])[0]
     # the penalty on weights is the same in each copy, that on activations is a mean over images
     fixed = sum((w.regularizer(w) for w in model.trainable_weights if w.regularizer), tensorflow.zeros((), loss.dtype))
 
@@ -138,7 +138,7 @@ def optimizer_class(keras_class: type[Any]) -> type[Any]:
     return type(keras_class.__name__, (keras_class, InEachCopy), {})
 
 
-def logits(model: Any, images: NDArray[Any]) -> NDArray[Any]:
+def batch_logits(model: Any, images: NDArray[Any]) -> NDArray[Any]:
     """Predictions of one batch, each device a share of it."""
     strategy = getattr(model, "_distribute_strategy", None)
     if strategy is None:

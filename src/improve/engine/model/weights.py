@@ -80,10 +80,10 @@ def misfit(why: str) -> UsageError:
 def begin_from(model: Any, weights: Arrays) -> tuple[int, int]:
     """Copy `weights` (as of `weights_of`) into variables of the same name and shape; returns how many were copied, of
     how many variables. Raises ImproveError where none fits."""
-    wanted = {variable.path: variable for variable in network_variables(model) if "seed_generator" not in variable.path}
+    variables = {one.path: one for one in network_variables(model) if "seed_generator" not in one.path}
     copied, kernels = 0, 0
     for name, array in weights.items():
-        variable = wanted.get(name.partition(" ")[2])
+        variable = variables.get(name.partition(" ")[2])
         if variable is not None and tuple(variable.shape) == array.shape:
             variable.assign(array)
             copied, kernels = copied + 1, kernels + (array.ndim > 1)
@@ -91,7 +91,7 @@ def begin_from(model: Any, weights: Arrays) -> tuple[int, int]:
         raise ImproveError(
             "no kernel of this network has the name and shape of one in that run", fix="train without --from"
         )
-    return copied, len(wanted)
+    return copied, len(variables)
 
 
 def state_sha256(state: Arrays) -> str:

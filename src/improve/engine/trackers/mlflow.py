@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from improve import __version__
-from improve.runs import files, run
-from improve.runs.run import Run
+from improve.runs import files
+from improve.runs.run import Run, summary_as_written
 from improve.spec.identity import curve_identity
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import scalar_settings
@@ -39,7 +39,7 @@ class MLflow:
 
     name, package, install = "MLflow", "mlflow", "mlflow-skinny sqlalchemy alembic"
 
-    def begin(self, found: Run) -> None:
+    def begin(self, run: Run) -> None:
         for variable, value in QUICK.items():
             os.environ.setdefault(variable, value)
         import mlflow
@@ -47,10 +47,10 @@ class MLflow:
         for chatty in ("mlflow", "alembic"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.client = mlflow.MlflowClient()
-        self.id = self.known(found.folder) or self.created(found)
+        self.id = self.known(run.folder) or self.created(run)
         self.client.update_run(self.id, status="RUNNING")
         there = self.client.get_run(self.id).data.params
-        self.params({key: value for key, value in scalar_settings(found.spec).items() if key not in there})
+        self.params({key: value for key, value in scalar_settings(run.spec).items() if key not in there})
         history = self.client.get_metric_history(self.id, "loss")
         self.there = {metric.step: metric.value for metric in sorted(history, key=lambda metric: metric.timestamp)}
 
@@ -70,18 +70,18 @@ class MLflow:
             active = False  # on another server, or deleted there
         return identity if active else None
 
-    def created(self, found: Run) -> str:
+    def created(self, run: Run) -> str:
         tags = {
-            "folder": str(found.folder.absolute()),
-            "spec": curve_identity(found.spec),
+            "folder": str(run.folder.absolute()),
+            "spec": curve_identity(run.spec),
             "version": __version__,
         }
         made = self.client.create_run(
             self.experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "improve"),
-            run_name=found.name,
+            run_name=run.name,
             tags={"mlflow.source.name": "improve"} | {f"improve.{key}": value for key, value in tags.items()},
         )
-        files.write_json(found.folder / KEPT, {"mlflow": made.info.run_id})
+        files.write_json(run.folder / KEPT, {"mlflow": made.info.run_id})
         return str(made.info.run_id)
 
     def experiment(self, name: str) -> str:
@@ -116,20 +116,20 @@ class MLflow:
             found = [metric for row, at in new[first : first + size] for metric in metrics(row, int(row["epoch"]), at)]
             self.client.log_batch(self.id, metrics=found)
 
-    def end(self, found: Run) -> None:
+    def end(self, run: Run) -> None:
         """The files last: a store for them is what is most often missing."""
-        summary, now = run.summary_as_written(found.folder), time.time()
-        self.client.log_batch(self.id, metrics=list(metrics(final(summary), found.summary.epochs, now)))
-        ends = {"status": found.status, "state_sha256": found.summary.state_sha256}
+        summary, now = summary_as_written(run.folder), time.time()
+        self.client.log_batch(self.id, metrics=list(metrics(final(summary), run.summary.epochs, now)))
+        ends = {"status": run.status, "state_sha256": run.summary.state_sha256}
         for key, value in ends.items():
             self.client.set_tag(self.id, f"improve.{key}", value)
-        if changes := found.summary.changes:
+        if changes := run.summary.changes:
             self.client.set_tag(self.id, "improve.changes", yaml.inline(changes)[:LONGEST_VALUE])
-        self.client.set_terminated(self.id, STATUS.get(found.status, "FAILED"))
-        self.client.log_dict(self.id, files.finite(without_test(summary)), "summary.json")
+        self.client.set_terminated(self.id, STATUS.get(run.status, "FAILED"))
+        self.client.log_dict(self.id, files.finite_json(without_test(summary)), "summary.json")
         for name in ("spec.yaml", "curves.png"):
-            if (found.folder / name).is_file():
-                self.client.log_artifact(self.id, str(found.folder / name))
+            if (run.folder / name).is_file():
+                self.client.log_artifact(self.id, str(run.folder / name))
 
 
 def metrics(values: Mapping[str, Any], step: int, at: float) -> Iterator[Any]:

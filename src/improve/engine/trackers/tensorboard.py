@@ -24,10 +24,10 @@ class TensorBoard:
     def __init__(self) -> None:
         self.files: dict[str, EventFile] = {}
 
-    def begin(self, found: Run) -> None:
+    def begin(self, run: Run) -> None:
         """What an earlier session wrote goes, and the whole history is written anew: of settings and of a status
         readers keep the first that they find, and not all of them drop steps that are written again."""
-        self.folder = found.folder / FOLDER
+        self.folder = run.folder / FOLDER
         self.close()
         for part in ("", *PARTS):
             for file in (self.folder / part).glob(f"events.out.tfevents.*{SUFFIX}"):
@@ -35,9 +35,9 @@ class TensorBoard:
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
 
-        spec = "".join(f"    {line}\n" for line in yaml.write(found.spec).splitlines())  # Markdown's code
+        spec = "".join(f"    {line}\n" for line in yaml.write(run.spec).splitlines())  # Markdown's code
         self.write("", text_pb("spec", spec), 0)
-        self.write("", hparams_pb(scalar_settings(found.spec), trial_id=found.name), 0)
+        self.write("", hparams_pb(scalar_settings(run.spec), trial_id=run.name), 0)
 
     def log(self, rows: Sequence[dict[str, float]], times: Sequence[float]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -49,10 +49,10 @@ class TensorBoard:
                     scalar = Summary.Value(tag=tag, simple_value=value)
                     self.write(part, Summary(value=[scalar]), int(row["epoch"]), at)
 
-    def end(self, found: Run) -> None:
-        if (found.folder / "curves.png").is_file():
-            self.write("", picture("curves", found.folder / "curves.png"), len(found.history))
-        self.write("", session_end(found.status == "finished"), 0)
+    def end(self, run: Run) -> None:
+        if (run.folder / "curves.png").is_file():
+            self.write("", picture("curves", run.folder / "curves.png"), len(run.history))
+        self.write("", session_end(run.status == "finished"), 0)
         self.close()
 
     def write(self, part: str, summary: Any, step: int, at: float | None = None) -> None:

@@ -32,9 +32,9 @@ class Tracker(Protocol):
     package: str  # and the option
     install: str
 
-    def begin(self, found: Run) -> None: ...
+    def begin(self, run: Run) -> None: ...
     def log(self, rows: Sequence[dict[str, float]], times: Sequence[float]) -> None: ...
-    def end(self, found: Run) -> None: ...
+    def end(self, run: Run) -> None: ...
 
 
 class Follower:
@@ -85,7 +85,7 @@ class Follower:
     def catch_up(self) -> None:
         assert self.folder
         if self.told is None:
-            self.tracker.begin(run.load(self.folder))
+            self.tracker.begin(run.load_run(self.folder))
         rows, told = run.read_metrics(self.folder / "metrics.csv"), self.told or 0
         if len(rows) > told:
             self.tracker.log(rows[told:], list(epoch_ends(rows, time.time()))[told:])
@@ -94,7 +94,7 @@ class Follower:
     def finish(self) -> None:
         assert self.folder
         self.catch_up()
-        self.tracker.end(run.load(self.folder))
+        self.tracker.end(run.load_run(self.folder))
 
 
 def epoch_ends(rows: Sequence[dict[str, float]], now: float) -> Iterator[float]:

@@ -13,7 +13,7 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.errors import UsageError
 from improve.lazy import keras, np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.augmentations import Batch, augment
 from improve.spec.spec import Spec
 
@@ -43,7 +43,7 @@ def training_batches(spec: Spec, data: PreparedData) -> Any:
             where = order_of(self.epoch)[index * size : (index + 1) * size]
             batch = Batch(train.images[where], one_hot[train.labels[where]])
             if spec.augmentation:
-                random = keyed(spec.seed, "augmentation", self.epoch, index)
+                random = keyed_generator(spec.seed, "augmentation", self.epoch, index)
                 batch = augment(spec.augmentation, batch, random, data.pixels)
             shares = batch.labels[:, 1:] if spec.data.source.one_output else batch.labels
             return (batch.images, shares) if weights is None else (batch.images, shares, batch.labels @ weights)
@@ -63,14 +63,14 @@ def training_batches(spec: Spec, data: PreparedData) -> Any:
 @lru_cache(maxsize=2)
 def order(seed: int, epoch: int, count: int) -> NDArray[Any]:
     """The order of `count` examples in one epoch."""
-    return keyed(seed, "order", epoch).permutation(count)
+    return keyed_generator(seed, "order", epoch).permutation(count)
 
 
 @lru_cache(maxsize=2)
 def balanced_order(seed: int, epoch: int, labels: bytes) -> NDArray[Any]:
     """As many places as there are `labels` (int64), shared evenly by the classes: examples of a rare class come
     several times, each as often as the others to within one, and of a common class some are left out."""
-    random, by_place = keyed(seed, "order", epoch), np.frombuffer(labels, np.int64)
+    random, by_place = keyed_generator(seed, "order", epoch), np.frombuffer(labels, np.int64)
     classes = np.unique(by_place)
     share, left = divmod(len(by_place), len(classes))
     chosen = []
@@ -84,15 +84,15 @@ def balanced_order(seed: int, epoch: int, labels: bytes) -> NDArray[Any]:
 def class_weights(spec: Spec, labels: NDArray[Any], names: tuple[str, ...]) -> NDArray[Any] | None:
     """The weight of each class in the loss, or None. `balanced` is n / (classes · n of the class), as in scikit-learn:
     1 on average over the examples."""
-    asked = spec.training.class_weights
-    if asked == "none":
+    weighting = spec.training.class_weights
+    if weighting == "none":
         return None
-    if asked == "balanced":
+    if weighting == "balanced":
         counts = np.bincount(labels, minlength=len(names))
         return (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)
-    unknown = [name for name in asked if name not in names]
+    unknown = [name for name in weighting if name not in names]
     if unknown:
         raise UsageError(
             f"training.class_weights: there is no class '{unknown[0]}'", fix=f"classes: {', '.join(names[:20])}"
         )
-    return np.array([asked.get(name, 1.0) for name in names], dtype=np.float32)
+    return np.array([weighting.get(name, 1.0) for name in names], dtype=np.float32)

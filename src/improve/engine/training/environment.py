@@ -39,7 +39,7 @@ def environment_of(spec: Spec, data: PreparedData) -> dict[str, Any]:
             "image": list(data.shape),
             "type": str(data.parts["train"].images.dtype),
             "examples": {name: len(part) for name, part in data.parts.items()},
-            "fingerprint": {name: part.digest for name, part in data.census.items()},
+            "fingerprint": {name: part.digest for name, part in data.statistics.items()},
             "duplicates": data.duplicates,
             "dropped": data.dropped,
             "skipped": dict(data.skipped),

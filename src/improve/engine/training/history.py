@@ -109,17 +109,17 @@ class History:
         error, ties by cross-entropy."""
         for part, result in measured.items():
             row |= {f"{part}_error": result.error, f"{part}_cross_entropy": result.cross_entropy}
-        found = {
+        summaries = {
             name: part_summary(result, self.data.measured[name], self.data.cost) for name, result in measured.items()
         }
-        if "cost" in found["validation"]:
-            row["validation_cost"] = found["validation"]["cost"]
+        if "cost" in summaries["validation"]:
+            row["validation_cost"] = summaries["validation"]["cost"]
         self.rows.append(row)
         self.passes = []
-        if self.best and merit(row) >= merit(self.rows[self.best - 1]):
+        if self.best and epoch_rank(row) >= epoch_rank(self.rows[self.best - 1]):
             return False
         self.best = int(row["epoch"])
-        self.reached = found
+        self.reached = summaries
         return True
 
     def record_epoch(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class History:
         self.passes = passes
 
 
-def merit(row: dict[str, Any]) -> tuple[float, ...]:
+def epoch_rank(row: dict[str, Any]) -> tuple[float, ...]:
     error = row["validation_error"]
     return row.get("validation_cost", error), error, row["validation_cross_entropy"]
 

@@ -20,7 +20,7 @@ from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
 from improve.runs.begin import is_done, remove_husk
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 
@@ -36,7 +36,7 @@ def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights:
     data = prepare(spec, watcher.reading)
     devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
     folder = run.create(runs, name, spec, weights)
-    with locked(folder), recording_failures(folder):
+    with folder_lock(folder), recording_failures(folder):
         train_members(spec, folder, data, watcher, weights, [])
     return folder
 
@@ -46,20 +46,20 @@ def go_on(folder: Path, overrides: list[str], watcher: Watcher = NOBODY, reason:
 
     Raises UsageError where the members are done, or where their settings should change on the way.
     """
-    found = run.load(folder)
-    if found.summary.members is not None:
-        origin = found.summary.snapshots_of
+    ensemble = run.load_run(folder)
+    if ensemble.summary.members is not None:
+        origin = ensemble.summary.snapshots_of
         fix = f"improve resume {folder.parent / origin}" if origin else "improve resume a member, then improve ensemble"
         raise UsageError(f"{folder} is an ensemble, and its members are done", fix=fix)
-    if found.spec["training"]["members"] == 1:
+    if ensemble.spec["training"]["members"] == 1:
         return resume.resume(folder, overrides, watcher, reason, code)
     spec = load_spec(folder / "spec.yaml", code=code)
     if any(not text.strip().startswith(SAME_UPDATES) for text in overrides):
         raise UsageError("members cannot change on the way: they would not be alike", fix="train a new ensemble")
     if overrides and not under_way(folder):
         raise UsageError(f"no member of {folder} is under way", fix=f"improve resume {folder} begins the next one")
-    weights = found.summary.origin
-    with locked(folder), recording_failures(folder):
+    weights = ensemble.summary.origin
+    with folder_lock(folder), recording_failures(folder):
         data = prepare(spec, watcher.reading)
         train_members(spec, folder, data, watcher, Path(weights) if weights else None, overrides)
     return folder
@@ -82,7 +82,7 @@ def recording_failures(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    return not all(is_done(run.load(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
+    return not all(is_done(run.load_run(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
 def train_members(
@@ -119,9 +119,9 @@ def trained_member(
     remove_husk(folder, spec)
     if not folder.exists():
         train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
-    elif not is_done(run.load(folder)):
+    elif not is_done(run.load_run(folder)):
         resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
-    return run.load(folder)
+    return run.load_run(folder)
 
 
 def combine(folder: Path, made: list[run.Run]) -> None:

@@ -15,7 +15,7 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices, replicas
 from improve.engine.model.build import loss, network
 from improve.engine.model.instrument import Steps
-from improve.engine.model.layers import anatomy, depends_on_mode, is_kernel, look_inside, mixes_images
+from improve.engine.model.layers import depends_on_mode, is_kernel, layer_summary, look_inside, mixes_images
 from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
 from improve.lazy import keras, np
@@ -60,18 +60,23 @@ class Probes:
 
     def start(self) -> None:
         """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
-        parts = {name: part.summary() for name, part in self.data.census.items()}
-        found: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names), "parts": parts}
-        named = ((name, part.arrays().items()) for name, part in self.data.census.items())
+        parts = {name: part.summary() for name, part in self.data.statistics.items()}
+        measured: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names)}
+        measured |= {"parts": parts}
+        named = ((name, part.arrays().items()) for name, part in self.data.statistics.items())
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
         files.write_arrays(self.folder / "images.npz", images)
         if self.full:
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
-            found |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
-            found |= {"initial_cross_entropy": self.cross_entropy(logits), "head": head(raw), **anatomy(self.model)}
-            found |= {"input": self.look(0), "memorized": self.memorized()}
-        files.write_json(self.folder / "start.json", found)
+            measured |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
+            measured |= {
+                "initial_cross_entropy": self.cross_entropy(logits),
+                "head": head(raw),
+                **layer_summary(self.model),
+            }
+            measured |= {"input": self.look(0), "memorized": self.memorized()}
+        files.write_json(self.folder / "start.json", measured)
 
     def memorized(self) -> dict[str, Any]:
         """Of runs that differ in how they train, one is enough."""

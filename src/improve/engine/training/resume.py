@@ -20,7 +20,7 @@ from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras
 from improve.runs import files, run
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import Difference, differences
 from improve.spec.reading.load import load_spec
@@ -54,24 +54,24 @@ def resume(
     Raises UsageError, with nothing changed, where another process is at it, nothing is left to do, or what should
     change cannot.
     """
-    found = run.load(folder)
-    if found.summary.snapshot_of:
+    begun = run.load_run(folder)
+    if begun.summary.snapshot_of:
         raise UsageError(f"{folder} is a snapshot", fix=f"improve resume {folder.absolute().parents[1]}, its run")
-    load_spec(found.folder / "spec.yaml", code=code)
-    with locked(folder) as owner:
+    load_spec(begun.folder / "spec.yaml", code=code)
+    with folder_lock(folder) as owner:
         try:
             saved, damaged = checkpoint.read(folder)
         except FileNotFoundError:
-            return start_over(found, overrides, watcher, owner, data)
-        spec, edits = changed_spec(found, saved, overrides)
-        check_work_left(found, saved, spec, edits)
+            return start_over(begun, overrides, watcher, owner, data)
+        spec, edits = changed_spec(begun, saved, overrides)
+        check_work_left(begun, saved, spec, edits)
         data = data or prepare(spec, watcher.reading)
-        check_same_data(found, data)
+        check_same_data(begun, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved_timeline(saved, spec, edits, data)
         with recording_failures(folder, spec) as interrupt:
             work = resume_work(spec, data, folder, line, owner, saved)
-            work.checkpoints.summary |= {"from": found.summary.origin} if found.summary.origin else {}
+            work.checkpoints.summary |= {"from": begun.summary.origin} if begun.summary.origin else {}
             notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
             work.announcement = replace(work.announcement, notes=notes)
             note_down(work, saved, edits, reason)
@@ -80,36 +80,36 @@ def resume(
 
 
 def start_over(
-    found: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: PreparedData | None
+    begun: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: PreparedData | None
 ) -> Path:
     """It died before anything was saved, so it begins once more."""
-    if found.status == "finished":
-        raise ImproveError(f"{found.folder} has no saved state", fix="train it anew from its spec.yaml")
+    if begun.status == "finished":
+        raise ImproveError(f"{begun.folder} has no saved state", fix="train it anew from its spec.yaml")
     if overrides:
-        raise UsageError(f"{found.folder} had not begun, so nothing can change on the way", fix="train a new run")
-    spec, weights = load_spec(found.folder / "spec.yaml"), found.summary.origin
+        raise UsageError(f"{begun.folder} had not begun, so nothing can change on the way", fix="train a new run")
+    spec, weights = load_spec(begun.folder / "spec.yaml"), begun.summary.origin
     data = data or prepare(spec, watcher.reading)
-    with recording_failures(found.folder, spec) as interrupt:
-        work = begin_work(spec, data, found.folder, owner, Path(weights) if weights else None)
+    with recording_failures(begun.folder, spec) as interrupt:
+        work = begin_work(spec, data, begun.folder, owner, Path(weights) if weights else None)
         train_to_end(work, interrupt, watcher)
-    return found.folder
+    return begun.folder
 
 
-def changed_spec(found: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, list[Difference]]:
+def changed_spec(begun: run.Run, saved: Saved, overrides: list[str]) -> tuple[Spec, list[Difference]]:
     """The spec from here on, and what is other than before. Raises UsageError where something cannot change."""
     done = len(saved.meta["history"]["rows"])
     written = [MORE_EPOCHS.sub(lambda more: f"training.epochs={done + int(more[1])}", text) for text in overrides]
-    spec = load_spec(found.folder / "spec.yaml", written)
+    spec = load_spec(begun.folder / "spec.yaml", written)
     before = Spec.model_validate(saved.meta["spec"])  # with the defaults of what came after it was saved
     edits = list(edits_between(before.complete(), spec.complete()))
     for edit in edits:
         key = next((key for key in FIXED if edit.path == key or edit.path.startswith(f"{key}.")), None)
         if key:
-            raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(found.folder))
+            raise UsageError(f"{edit.path} cannot change on the way: {FIXED[key]}", fix=ANEW.format(begun.folder))
         if edit.path == "training.batch_size" and saved.meta["passes"]:
             raise UsageError(
                 "training.batch_size can change between epochs only, and the run stopped within one",
-                fix=f"improve resume {found.folder} first, and stop it between two",
+                fix=f"improve resume {begun.folder} first, and stop it between two",
             )
     return spec, edits
 
@@ -136,7 +136,7 @@ def check_work_left(found: run.Run, saved: Saved, spec: Spec, edits: list[Differ
 
 def check_same_data(found: run.Run, data: PreparedData) -> None:
     before = found.fingerprint
-    other = [name for name, part in data.census.items() if before.get(name) not in (None, part.digest)]
+    other = [name for name, part in data.statistics.items() if before.get(name) not in (None, part.digest)]
     if other:
         raise UsageError(f"the {other[0]} images are not those that the run began with", fix="bring them back")
 

@@ -41,17 +41,17 @@ def take(folder: Path, model: Any, history: History, measured: dict[str, Measure
     """After an epoch, with the weights that were measured: keep them where a cycle ends."""
     if history.epoch not in snapshot_epochs(history.spec, history.timeline):
         return
-    made = snapshot_folder(folder, history.epoch)
-    half = made.with_name(f".{made.name}.tmp")
+    snapshot = snapshot_folder(folder, history.epoch)
+    half = snapshot.with_name(f".{snapshot.name}.tmp")
     shutil.rmtree(half, ignore_errors=True)
     (half / "state").mkdir(parents=True)
     (half / "predictions").mkdir()
     fill(half, folder, model, history, measured)
     for path in [half, *half.rglob("*")]:
         generations.sync(path)
-    shutil.rmtree(made, ignore_errors=True)
-    half.rename(made)
-    generations.sync(made.parent)
+    shutil.rmtree(snapshot, ignore_errors=True)
+    half.rename(snapshot)
+    generations.sync(snapshot.parent)
     history.snapshots.append(history.epoch)
 
 
@@ -85,7 +85,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
         for one in kept:
             restore(model, best_weights(one))
             run.update_summary(one, {"test": measure_test_part(model, data, one)})
-    found = [run.load(one) for one in kept]
+    found = [run.load_run(one) for one in kept]
     made = earlier_ensemble(folder) or run.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
@@ -102,6 +102,6 @@ def earlier_ensemble(folder: Path) -> Path | None:
         if not made.name.startswith(f"{folder.name}-snapshots"):
             continue
         with suppress(ImproveError):
-            if run.load(made).summary.snapshots_of == folder.name:
+            if run.load_run(made).summary.snapshots_of == folder.name:
                 return made
     return None

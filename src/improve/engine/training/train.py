@@ -34,7 +34,7 @@ from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
 from improve.runs import files, ledger, run
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
@@ -83,7 +83,7 @@ def train(
 
 def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `run.create` has made."""
-    with locked(folder) as owner, recording_failures(folder, spec) as interrupt:
+    with folder_lock(folder) as owner, recording_failures(folder, spec) as interrupt:
         train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 
 
@@ -126,7 +126,7 @@ def begin_work(
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
     work.probes.start()
     work.checkpoints.save()
-    work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load(folder))))
+    work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load_run(folder))))
     return work
 
 
@@ -244,30 +244,30 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
     """With the weights of the best epoch, open the test part of a run that is at its end, and write what was reached;
     `digest`: of the end state."""
     history, model, data = work.history, work.model, work.data
-    more: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
-    more["seconds_saving"] = work.checkpoints.spent
+    summary: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}
+    summary["seconds_saving"] = work.checkpoints.spent
     work.probes.finish(bool(history.rows) and not history.passes)
     if interrupt.requested and status == "stopped":
-        more["signal"] = interrupt.signal.name
+        summary["signal"] = interrupt.signal.name
     if history.rows:
         trained = sum(row["training_seconds"] for row in history.rows)
-        more["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
+        summary["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
         work.checkpoints.restore_best()
         if "test" in data.parts and status != "stopped":
-            more |= {"test": measure_test_part(model, data, work.folder)}
+            summary |= {"test": measure_test_part(model, data, work.folder)}
         deliverable_model(model).save(work.folder / "model.keras")
-        more["model_bytes"] = (work.folder / "model.keras").stat().st_size
+        summary["model_bytes"] = (work.folder / "model.keras").stat().st_size
         if status != "stopped":  # who stops it does not want to wait
-            more["seconds_per_image"] = seconds_per_image(model, data)
-            more |= snapshots.conclude(work.folder, model, history, data, more["seconds"])
-    work.checkpoints.write_reached(status, **more)
+            summary["seconds_per_image"] = seconds_per_image(model, data)
+            summary |= snapshots.conclude(work.folder, model, history, data, summary["seconds"])
+    work.checkpoints.write_reached(status, **summary)
     write_down(work)
 
 
 def write_down(work: Work) -> None:
     """Validation images were judged by: that is counted. The test error is, when a diagnosis opens it."""
     if "validation" in work.history.reached:
-        digests = work.data.census["validation"].digest, experiment_identity(work.spec.complete())
+        digests = work.data.statistics["validation"].digest, experiment_identity(work.spec.complete())
         validation = work.history.reached["validation"]
         ledger.write_down(work.folder.parent, work.folder.name, "validation", *digests, validation)
 

@@ -10,12 +10,12 @@ from improve.diagnosis.comparison.configurations import Block, probability_of_fe
 from improve.errors import ImproveError
 from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal
-from improve.images import npz as npzfile
 from improve.lazy import np
+from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
-from improve.statistics.paired import Paired, paired_comparison, wrong_by_id
+from improve.statistics.paired import Paired, paired_comparison
 
 # P(better): benchmarks/loop/keeping.py weighs what is won against what is kept by mistake, about one change in ten
 CLEAR = 0.98  # enough on one seed, which knows only the noise of the images
@@ -26,19 +26,19 @@ SECOND = "-seed1"
 
 
 def with_verdict(
-    journal: Journal, step: AutoStep, made: list[Run], parents: list[Run], budget: Budget, watcher: BudgetWatcher
+    journal: Journal, step: AutoStep, changed: list[Run], parents: list[Run], budget: Budget, watcher: BudgetWatcher
 ) -> AutoStep:
     """The step with its verdict; in doubt a second seed of each decides."""
-    seen, better = difference(made, parents)
-    cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (made, parents) if len(runs) == 1)
-    doubtful = HOPE <= better < CLEAR and len(made) == 1
+    seen, better = difference(changed, parents)
+    cost = sum(int(runs[0].spec["training"]["epochs"]) for runs in (changed, parents) if len(runs) == 1)
+    doubtful = HOPE <= better < CLEAR and len(changed) == 1
     if doubtful and (cost <= budget.left(journal)):
-        one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (made, parents))
+        one, other = ([*runs, second_seed(journal, runs[0], watcher)] for runs in (changed, parents))
         if one[1].summary.validation is not None and other[1].summary.validation is not None:
             return with_verdict(journal, step, one, other, budget, watcher)
-    verdict = KEPT if better >= (SURE if len(made) > 1 else CLEAR) else DROPPED
+    verdict = KEPT if better >= (SURE if len(changed) > 1 else CLEAR) else DROPPED
     return replace(
-        step, verdict=verdict, seeds=len(made), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
+        step, verdict=verdict, seeds=len(changed), recovered=-seen.value, low=-seen.high, high=-seen.low, better=better
     )
 
 
@@ -67,8 +67,11 @@ def difference(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, flo
 def missed(one: Run) -> Any:
     """Which validation images (n,) a run gets wrong. Raises ImproveError where that is not to be had."""
     try:
-        return wrong_by_id(npzfile.load(one.folder / "predictions" / "validation.npz"))[1]
-    except (*npzfile.DAMAGED, KeyError) as error:
+        predictions = read_predictions(one.folder, "validation")
+        if predictions.id is None:
+            raise ValueError("which images these are is not in them")
+        return predictions.wrong_by_id[1]
+    except DAMAGED as error:
         fix = "remove that folder: it is trained again"
         raise ImproveError(f"{one.folder} has lost its predictions: {error}", fix=fix) from error
 

@@ -61,8 +61,8 @@ def trained_run(journal: Journal, name: str, spec: Spec, watcher: BudgetWatcher,
     folder = journal.folder / name
     remove_husk(folder, spec)
     watcher.pause = pause if pause < spec.training.epochs else 0
-    if folder.exists() and far_enough(run.load(folder), watcher.pause):
-        return run.load(folder)
+    if folder.exists() and far_enough(run.load_run(folder), watcher.pause):
+        return run.load_run(folder)
     try:
         data = watcher.last.of(spec, watcher.reading)
         if folder.exists():
@@ -70,9 +70,9 @@ def trained_run(journal: Journal, name: str, spec: Spec, watcher: BudgetWatcher,
         else:
             train(spec, name, journal.folder, watcher, data=data)
     except ImproveError:
-        if not (folder / "summary.json").is_file() or run.load(folder).status != "failed":
+        if not (folder / "summary.json").is_file() or run.load_run(folder).status != "failed":
             raise
-    return not_stopped(run.load(folder))
+    return not_stopped(run.load_run(folder))
 
 
 def far_enough(made: Run, pause: int) -> bool:

@@ -59,7 +59,7 @@ def conclusion_of(journal: Journal) -> Conclusion:
     return Conclusion(
         best,
         test_of(journal, best) if best.has_test else None,
-        doubt(winner),
+        doubt_sentence(winner),
         len(tried),
         sum(step.verdict == KEPT for step in tried),
         journal.epochs,
@@ -68,7 +68,7 @@ def conclusion_of(journal: Journal) -> Conclusion:
     )
 
 
-def doubt(winner: AutoStep) -> str:
+def doubt_sentence(winner: AutoStep) -> str:
     """What is to be said of a run that was not kept."""
     if winner.verdict == KEPT:
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 from improve.experiments.auto.journal import Tried
 from improve.experiments.auto.proposals import SIDE, Proposal, edited_spec, neighbours, steps_aside
 from improve.experiments.sweep.search_optuna import distribution, value
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.runs.run import Run
 from improve.spec.reading.flatten import setting
 from improve.spec.reading.search_space import Knob
@@ -21,17 +21,17 @@ ASKED = 8  # times, for each point that is wanted: some are no valid specs, some
 RATE = "optimizer.learning_rate"
 
 
-def points_to_explore(best: Run, runs: Sequence[Run], seed: int, tried: Tried, wanted: int) -> list[Proposal]:
-    """`wanted` new points, fewer where there are none left. Without Optuna: one setting further or back."""
+def points_to_explore(best: Run, runs: Sequence[Run], seed: int, tried: Tried, count: int) -> list[Proposal]:
+    """`count` new points, fewer where there are none left. Without Optuna: one setting further or back."""
     epochs = int(best.spec["training"]["epochs"])
     if importlib.util.find_spec("optuna") is None:
-        return steps_aside(best.spec, seed, tried, epochs)[:wanted]
+        return steps_aside(best.spec, seed, tried, epochs)[:count]
     knobs = list(knobs_around(best.spec))
     found = list[Proposal]()
-    for point in asked(knobs, runs, seed, ASKED * wanted):
+    for point in asked(knobs, runs, seed, ASKED * count):
         edits = tuple((path, new) for path, new in point if setting(best.spec, path) != new)
         made = edited_spec(best.spec, edits)
-        if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < wanted:
+        if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < count:
             found.append(
                 Proposal("", "explored", edits, "no advice is likelier; Optuna proposes it", SIDE, epochs, made)
             )
@@ -62,7 +62,7 @@ def asked(knobs: Sequence[Knob], runs: Sequence[Run], seed: int, count: int) -> 
     space = {knob.key: distribution(knob) for knob in knobs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that multivariate sampling is experimental
-        drawn = int(keyed(seed, "auto").integers(2**31))
+        drawn = int(keyed_generator(seed, "auto").integers(2**31))
         sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=0, multivariate=True, constant_liar=True)
     study = optuna.create_study(sampler=sampler)
     for one in runs:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis
-from improve.diagnosis.findings.rule import Case, Finding, points
-from improve.diagnosis.findings.variance import Variance, promising, recipe
+from improve.diagnosis.findings.rule import Case, Finding, gap_points
+from improve.diagnosis.findings.variance import Variance, strong_change_left, variance_changes
 from improve.statistics.intervals import Z
 
 MAYBE = "it may not carry over to new images"
@@ -28,11 +28,11 @@ def hypothesis_of(diagnosis: Diagnosis) -> Hypothesis | None:
     what usually lowers a variance is done: more data may be all that helps then."""
     case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
     found = any(finding.status == "found" for finding in diagnosis.findings)
-    if found or case.gaps is None or case.errors is None or not promising(case):
+    if found or case.gaps is None or case.errors is None or not strong_change_left(case):
         return None
     gap = case.gaps.variance
-    doubt = f"the gap of {points(gap)} may be chance, or have another cause"
-    changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in recipe(case)]
+    doubt = f"the gap of {gap_points(gap)} may be chance, or have another cause"
+    changes = [replace(change, because=f"{change.because}; a guess: {doubt}") for change in variance_changes(case)]
     finding = Variance().found(doubt, gap.value, status="not_enough_evidence", evidence=gap._asdict(), changes=changes)
     return Hypothesis(replace(finding, title=MAYBE), probability_above(gap, case.errors.tau))
 

@@ -133,12 +133,12 @@ class Journal:
     def runs(self) -> Iterator[Run]:
         for file in sorted(self.folder.glob("*/summary.json")):
             try:
-                yield run.load(file.parent, history=False)
+                yield run.load_run(file.parent, history=False)
             except ImproveError:  # killed while it was made
                 continue
 
     def load(self, name: str) -> Run:
-        return run.load(self.folder / name)
+        return run.load_run(self.folder / name)
 
     def write(self, step: AutoStep) -> AutoStep:
         return self.write_all([step])[0]
@@ -146,7 +146,7 @@ class Journal:
     def write_all(self, steps: Sequence[AutoStep]) -> list[AutoStep]:
         """On disk when this returns, in one write."""
         if steps:
-            written = "\n".join(json.dumps(files.finite(asdict(step)), ensure_ascii=False) for step in steps)
+            written = "\n".join(json.dumps(files.finite_json(asdict(step)), ensure_ascii=False) for step in steps)
             ledger.append(self.folder / FILE, written)
         new = {step.run: step for step in steps}
         self.steps = [*(new.pop(one.run, one) for one in self.steps), *new.values()]
@@ -180,7 +180,7 @@ def lines(file: Path) -> Iterator[Any]:
 
 def step_of(value: Any) -> AutoStep | None:
     """None where the line is no step."""
-    if schema.fault(schema.Step, value):
+    if schema.schema_fault(schema.Step, value):
         return None
     try:
         edits = tuple((str(path), new) for path, new in value["edits"])

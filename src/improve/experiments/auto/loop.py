@@ -15,13 +15,13 @@ from improve.experiments.auto.advice_prior import AdvicePrior
 from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
 from improve.experiments.auto.explore import points_to_explore
 from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal, Tried, advice_tallies, read_journal
-from improve.experiments.auto.proposals import Proposal, edited_spec, guesses, proposals
+from improve.experiments.auto.proposals import Proposal, edited_spec, proposals, suspected_proposals
 from improve.experiments.auto.rate_check import with_tested_rate
 from improve.experiments.auto.successive_halving import affordable_candidates, successive_halving
 from improve.interrupt import goes_on
 from improve.runs import files, run
 from improve.runs.begin import names
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.runs.run import Run
 from improve.spec.reading import yaml
 from improve.spec.reading.load import load_spec
@@ -47,7 +47,7 @@ NOBODY = AutoWatcher()  # watches
 def auto(spec: Spec, name: str, runs: Path, budget: Budget, watcher: AutoWatcher = NOBODY) -> Journal:
     """Improve `spec` into a folder under `runs`; one that was begun with this spec goes on."""
     folder = folder_for(spec, run.checked_name(name), run.writable(runs))
-    with locked(folder), goes_on(f"the same command goes on from here: {folder}"):
+    with folder_lock(folder), goes_on(f"the same command goes on from here: {folder}"):
         journal = read_journal(folder)
         limited = BudgetWatcher(watcher, budget, journal)
         while steps := journal.open or next_steps(journal, budget, spec.seed, limited):
@@ -111,7 +111,7 @@ def advised(journal: Journal, best: Run, tried: Tried, left: int) -> Sequence[Pr
     length = int(best.spec["training"]["epochs"])
     with contextlib.suppress(ImproveError):  # it may have ended before its first epoch did, and nobody can say why
         asked = diagnose(best), AdvicePrior(advice_tallies(journal.folder.parent)), tried, left
-        for proposed in (proposals, guesses):
+        for proposed in (proposals, suspected_proposals):
             if found := [one for one in proposed(*asked) if one.chance * length >= EXPLORED * one.epochs]:
                 return found
     return []

@@ -13,7 +13,7 @@ from improve.errors import SpecError
 from improve.experiments.auto.advice_prior import AdvicePrior, change_key
 from improve.experiments.auto.hypotheses import hypothesis_of
 from improve.experiments.auto.journal import EVEN, Tried
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.runs.run import Run
 from improve.spec.reading.constraints import complaints
 from improve.spec.reading.flatten import with_setting
@@ -67,7 +67,7 @@ def changeable(diagnosis: Diagnosis) -> list[Finding]:
     return found
 
 
-def guesses(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
+def suspected_proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
     """The same of what is only suspected, where it is likelier than not that it comes true."""
     assert diagnosis.run is not None
     suspicion = hypothesis_of(diagnosis)
@@ -133,18 +133,18 @@ def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[
 
 def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> list[Proposal]:
     """Neighbours of `spec`, in an order that the seed gives."""
-    found = []
+    proposals = []
     for path, value in neighbours(spec):
         made = edited_spec(spec, [(path, value)])
         if made is None or made == spec or made in tried:
             continue
         epochs = int(made["training"]["epochs"])
         if epochs <= left:
-            found.append(
+            proposals.append(
                 Proposal("", "a step to the side", ((path, value),), "no advice is likelier", SIDE, epochs, made)
             )
-    order = keyed(seed, "auto").permutation(len(found))
-    return [found[place] for place in order]
+    order = keyed_generator(seed, "auto").permutation(len(proposals))
+    return [proposals[place] for place in order]
 
 
 def neighbours(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -38,7 +38,7 @@ def trials_with_room(cluster: Cluster, have: Mapping[str, float]) -> int:
     return max(1, int(min((have.get(key, 0) / need for key, need in wanted.items() if need), default=1)))
 
 
-def needs(cluster: Cluster) -> dict[str, Any]:
+def trial_resources(cluster: Cluster) -> dict[str, Any]:
     """Of one trial. A process that has held a GPU ends with its trial: TensorFlow would keep the GPU's memory."""
     return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else 0}
 
@@ -97,7 +97,7 @@ def check_alike(identities: list[str], names: list[str]) -> list[str]:
 
     places = [NodeAffinitySchedulingStrategy(identity, soft=False) for identity in identities]
     asked = [ray.remote(node_versions).options(num_cpus=0, scheduling_strategy=place) for place in places]
-    mine, told, wrong = installed_versions(), list[str](), list[str]()
+    own, nodes, wrong = installed_versions(), list[str](), list[str]()
     for identity, name, answer in zip(identities, names, [one.remote() for one in asked], strict=True):
         try:
             place, theirs = ray.get(answer)
@@ -106,12 +106,12 @@ def check_alike(identities: list[str], names: list[str]) -> list[str]:
             if identity in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
                 wrong.append(f"{name} cannot run improve: {first_line(error)}")
             continue
-        told.append(place)
-        different = different_versions(mine, theirs)
+        nodes.append(place)
+        different = different_versions(own, theirs)
         wrong += [f"{place} has {different}"] if different else []
     if wrong:
         raise UsageError("; ".join(wrong), fix=SAME)
-    return told
+    return nodes
 
 
 def node_versions() -> tuple[str, dict[str, str]]:

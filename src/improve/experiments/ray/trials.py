@@ -12,9 +12,9 @@ from typing import Any
 
 from improve.engine.data.prepare import LastPrepared
 from improve.errors import ImproveError, UsageError
-from improve.experiments.ray.cluster import SAME, Cluster, connect, first_line, needs, trials_with_room
+from improve.experiments.ray.cluster import SAME, Cluster, connect, first_line, trial_resources, trials_with_room
 from improve.experiments.ray.transfer import pack, remove_arriving, unpack_folder
-from improve.experiments.ray.worker import Order, Post, installed_versions, node_name, serve
+from improve.experiments.ray.worker import Order, Post, installed_versions, node_name, run_trial
 from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
 from improve.runs import ledger, run
 from improve.spec.identity import experiment_identity
@@ -41,7 +41,7 @@ class RayTrials:
         self.at_once = trials_with_room(cluster, self.ray.cluster_resources())
         self.post = self.beside(self.ray.remote(num_cpus=0)(Post)).remote()
         self.told = self.post.next.remote()
-        self.task = self.ray.remote(**needs(cluster), max_retries=AGAIN)(serve)
+        self.task = self.ray.remote(**trial_resources(cluster), max_retries=AGAIN)(run_trial)
 
     def beside(self, actor: Any) -> Any:
         """On this very node, which is there as long as this process is."""
@@ -109,7 +109,7 @@ class RayTrials:
     def received(self, name: str, contents: Mapping[str, bytes | None]) -> Path:
         folder = self.runs / run.checked_name(name)
         unpack_folder(contents, folder)
-        made = run.load(folder)
+        made = run.load_run(folder)
         if made.summary.validation is not None:
             digests = made.fingerprint.get("validation"), experiment_identity(made.spec)
             ledger.write_down(self.runs, name, "validation", *digests, made.summary.validation.as_json())

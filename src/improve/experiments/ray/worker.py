@@ -15,7 +15,7 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.training.environment import versions
 from improve.engine.training.watcher import Watcher
 from improve.experiments.ray.transfer import pack_folder, unpack
-from improve.experiments.sweep.worker_process import outcome, spec_from, train_trial
+from improve.experiments.sweep.worker_process import outcome_event, spec_from, train_trial
 from improve.runs.run import checked_name
 
 
@@ -70,14 +70,14 @@ class PostReporter(Watcher):
         return None
 
 
-def serve(order: Order, post: Any) -> dict[str, Any]:
+def run_trial(order: Order, post: Any) -> dict[str, Any]:
     """One trial, and what came of it, with the run folder as bytes."""
     # waited for: where the driver is gone, nobody wants this
     got(post.tell.remote({"event": "begun", "name": order.name, "node": node_name()}))
     if wrong := different_versions(order.installed, installed_versions()):  # of a node that came later
         return {"event": "refused", "what": f"{node_name()} has {wrong}", "node": node_name()}
     with tempfile.TemporaryDirectory(prefix="improve-") as place:
-        event = outcome(lambda: trained(order, Path(place), PostReporter(post, order)))
+        event = outcome_event(lambda: trained(order, Path(place), PostReporter(post, order)))
         if event["event"] == "done":
             event["contents"] = pack_folder(Path(event.pop("folder")))
         return event | {"node": node_name()}

@@ -17,7 +17,7 @@ FILE = "sweep.yaml"
 GROWS = {"grid": ("space", "seeds"), "random": ("trials", "seeds"), "tpe": ("trials",), "hyperband": ("trials",)}
 
 
-def settle(plan: Plan, folder: Path) -> None:
+def write_plan(plan: Plan, folder: Path) -> None:
     """Write down what is asked. Raises UsageError where the folder holds something else, or another sweep.
 
     A grid may get other values, and more seeds: its points are known by their specs. A search may go on with more

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve.errors import Problem, SpecError, UsageError
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 from improve.spec.identity import identity
 from improve.spec.reading.load import overlaid_tree, resolve_code, spec_and_problems
 from improve.spec.reading.merge import merge
@@ -197,7 +197,7 @@ def grid(plan: Plan) -> list[SweepPoint]:
 
 def random_values(plan: Plan, number: int) -> tuple[Any, ...]:
     """The values of random trial `number`: they depend on the seed and the number, on nothing else."""
-    chance = keyed(plan.base.seed, "sweep", number)
+    chance = keyed_generator(plan.base.seed, "sweep", number)
     return tuple(knob.drawn(float(chance.random())) for knob in plan.knobs)
 
 

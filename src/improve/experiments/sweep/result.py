@@ -110,9 +110,9 @@ def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepV
     ranked = sorted((one for one in results if one.status == "finished"), key=lambda one: one.error or 0.0)
     if not ranked:
         raise ImproveError(f"no trial of {len(results)} has a result: {why(results)}", fix="improve diagnose says more")
-    best, known = ranked[0], seen(results)
+    best, scored = ranked[0], seen(results)
     test = open_tests(folder, best) if all(made.has_test for made in best.runs) else ()
-    tried, equals, optimism = chance(best, known)
+    tried, equals, optimism = chance(best, scored)
     trained = [one for one in results if one.status in ("finished", "diverged")]
     verdict = SweepVerdict(
         plan,
@@ -123,7 +123,7 @@ def sweep_verdict(plan: Plan, folder: Path, results: Sequence[Result]) -> SweepV
         tried,
         equals,
         optimism,
-        tuple(edges(plan, best, known)),
+        tuple(edges(plan, best, scored)),
         importance(plan.knobs, [(one.values, one.error) for one in trained if one.error is not None]),
     )
     files.write_json(folder / RESULT, verdict.as_json())

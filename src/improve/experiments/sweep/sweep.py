@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from improve.errors import ImproveError
-from improve.experiments.sweep.folder import settle
+from improve.experiments.sweep.folder import write_plan
 from improve.experiments.sweep.local_trials import LocalTrials
 from improve.experiments.sweep.plan import Plan, Trial
 from improve.experiments.sweep.search import Search, search
@@ -21,7 +21,7 @@ from improve.experiments.sweep.trials import NOBODY, SweepWatcher, Trials
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.runs import run
 from improve.runs.begin import free_name, is_over, same_code, stop_reason
-from improve.runs.lock import locked
+from improve.runs.lock import folder_lock
 from improve.runs.run import Run
 from improve.spec.identity import identity
 from improve.spec.spec import Spec
@@ -71,8 +71,8 @@ def sweep(
     """
     asked = search(plan)
     folder = run.writable(folder)
-    with locked(folder):
-        settle(plan, folder)
+    with folder_lock(folder):
+        write_plan(plan, folder)
         place = trials(folder, watcher)
         walker = Sweep(folder, asked, plan.seeds, place, watcher)
         if plan.search == "hyperband":
@@ -142,7 +142,7 @@ class Sweep:
         reason = next(filter(None, reasons), "")
         if reason:  # it was killed between that and writing it down
             run.update_summary(made.folder, {"status": "stopped", "stopped_because": reason})
-            self.known[member.key] = run.load(made.folder)
+            self.known[member.key] = run.load_run(made.folder)
         return bool(reason)
 
     def free(self, name: str) -> str:
@@ -151,7 +151,7 @@ class Sweep:
 
     def take(self, member: TrialRun, outcome: Path | ImproveError) -> None:
         """A run that is at its end, or a failure; one that was stopped waits for the next time."""
-        made = run.load(outcome) if isinstance(outcome, Path) else outcome
+        made = run.load_run(outcome) if isinstance(outcome, Path) else outcome
         if isinstance(made, Run):
             self.known[member.key] = made
             if not is_over(made):
@@ -199,7 +199,7 @@ def runs_by_spec(folder: Path) -> dict[str, Run]:
     runs = dict[str, Run]()
     for place in sorted(folder.iterdir()):
         try:
-            made = run.load(place)
+            made = run.load_run(place)
         except ImproveError:  # no run, or a damaged one: it is trained anew
             continue
         before = runs.get(identity(made.spec))

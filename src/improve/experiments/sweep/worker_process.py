@@ -82,10 +82,10 @@ def serve(line: Line, runs: Path, last: LastPrepared) -> None:
         spec = spec_from(order["spec"], order["code"])
         return train_trial(spec, order["name"], runs, reporter, lambda: last.of(spec, reporter.reading))
 
-    line.say(**outcome(work))
+    line.say(**outcome_event(work))
 
 
-def outcome(work: Callable[[], Path]) -> dict[str, Any]:
+def outcome_event(work: Callable[[], Path]) -> dict[str, Any]:
     """The folder that `work` gives, or why there is none, as an event."""
     try:
         return {"event": "done", "folder": str(work())}

@@ -95,8 +95,8 @@ def _target_complaints(target: Target, own_sets: bool) -> Iterator[Complaint]:
             yield Complaint(((*at, "simulate", number),), f"{part.name} mixes labels", "take another augmentation")
 
 
-def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator[Complaint]:
-    data, sources = spec.data, list(_sources(spec.data, facts, theirs))
+def _data_complaints(spec: Spec, facts: Facts, target: Facts | None) -> Iterator[Complaint]:
+    data, sources = spec.data, list(_sources(spec.data, facts, target))
     for source, counts, subset, path in sources:
         if subset is not None and subset > counts.total:
             what = f"a subset of {subset:,} is more than the {counts.total:,} examples of {source.name}"
@@ -107,10 +107,10 @@ def _data_complaints(spec: Spec, facts: Facts, theirs: Facts | None) -> Iterator
         fix = "write split: 60/20/20, or {validation: 10%} of its training set"
         yield Complaint((("data", "split"), SOURCE), f"{validates.name} has no validation set of its own", fix)
         return
-    if theirs is not None and facts.shape != theirs.shape:
-        mine, other = ("×".join(map(str, found.shape)) for found in (facts, theirs))
+    if target is not None and facts.shape != target.shape:
+        mine, other = ("×".join(map(str, found.shape)) for found in (facts, target))
         yield Complaint((TARGET,), f"source has images of {mine}, target of {other}", "give both the same size")
-    yield from _part_complaints(spec, full_sizes(data, facts.counts, theirs.counts if theirs else None))
+    yield from _part_complaints(spec, full_sizes(data, facts.counts, target.counts if target else None))
 
 
 def _sources(data: SpecData, facts: Facts, theirs: Facts | None) -> Iterator[tuple[Dataset, Counts, int | None, Path]]:

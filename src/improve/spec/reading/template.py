@@ -94,8 +94,8 @@ class _Draft7(GenerateJsonSchema):
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft-07) of a spec as people write it: bare names for components, percentages for shares."""
-    made = Spec.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7, mode="validation")
-    definitions = made.pop("$defs", {})
+    schema = Spec.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7, mode="validation")
+    definitions = schema.pop("$defs", {})
     definitions["Split"] = {
         "description": Split.__doc__,
         "oneOf": [
@@ -109,8 +109,8 @@ def json_schema() -> dict[str, Any]:
         ],
     }
     extends = {"type": "string", "description": "another spec, merged under this one; relative to this file"}
-    made["properties"] = {"extends": extends, **made["properties"], SECTION: _sweep()}
-    return {"$schema": DRAFT, **_named({**made, "title": "improve spec", "definitions": definitions})}
+    schema["properties"] = {"extends": extends, **schema["properties"], SECTION: _sweep()}
+    return {"$schema": DRAFT, **_named({**schema, "title": "improve spec", "definitions": definitions})}
 
 
 def _sweep() -> dict[str, Any]:

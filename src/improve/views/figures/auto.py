@@ -1,4 +1,4 @@
-"""Figures of a story: the errors of its runs against the epochs spent, and the start against the best."""
+"""Figures of a walk of `improve auto`: errors against epochs spent, and the start against the best."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Bar(NamedTuple):
 
 def error_path(points: Sequence[Point], total: int) -> Figure:
     """Every run's error with its 95 % interval; kept ones are dots, joined by the best so far, the others crosses."""
-    made: Figure = figure(4.0, WIDTH)
-    axes = made.add_axes((0.13, 0.13, 0.84, 0.78))
+    canvas: Figure = figure(4.0, WIDTH)
+    axes = canvas.add_axes((0.13, 0.13, 0.84, 0.78))
     for one in points:
         color, mark = (LINE, "o") if one.kept else (GREY, "x")
         low, high = one.rate.interval()
@@ -47,11 +47,11 @@ def error_path(points: Sequence[Point], total: int) -> Figure:
     top = max(100 * one.rate.interval()[1] for one in points)
     axes.set(xlim=(0, 1.04 * max(total, 1)), xlabel="epochs spent in all")
     axes.set(ylim=(0, 1.08 * top), ylabel="validation error, %")
-    made.text(0.13, 0.95, "● kept, — the best so far", fontsize=10, color=LINE)
-    made.text(0.97, 0.95, "× not kept", fontsize=10, color=GREY, ha="right")
+    canvas.text(0.13, 0.95, "● kept, — the best so far", fontsize=10, color=LINE)
+    canvas.text(0.97, 0.95, "× not kept", fontsize=10, color=GREY, ha="right")
     whole_numbers(axes)
     tidy(axes)
-    return made
+    return canvas
 
 
 def _best_so_far(axes: Axes, kept: Sequence[Point], total: int) -> None:
@@ -67,8 +67,8 @@ def _best_so_far(axes: Axes, kept: Sequence[Point], total: int) -> None:
 def start_and_best(bars: Sequence[Bar]) -> Figure:
     """The errors as bars with their 95 % intervals, one below the other."""
     height = 0.6 + 0.5 * len(bars)
-    made: Figure = figure(height, WIDTH)
-    axes = made.add_axes((0.31, 0.45 / height, 0.67, 1 - 0.5 / height))
+    canvas: Figure = figure(height, WIDTH)
+    axes = canvas.add_axes((0.31, 0.45 / height, 0.67, 1 - 0.5 / height))
     for place, bar in enumerate(bars):
         value, (low, high) = 100 * bar.rate.value, bar.rate.interval()
         axes.barh(place, value, height=0.5, color=GREY if place == 0 else LINE, linewidth=0)
@@ -83,4 +83,4 @@ def start_and_best(bars: Sequence[Bar]) -> Figure:
     axes.grid(False)
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.spines["left"].set_visible(False)
-    return made
+    return canvas

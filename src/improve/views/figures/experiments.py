@@ -20,8 +20,8 @@ COLOR = COLORS["validation"]
 
 def draw_learning_curve(file: Path, curve: LearningCurve) -> None:
     """Validation error against training images: each run, the means, and the 95 % range of the fitted laws."""
-    made = figure(4.6)
-    axes = made.add_axes((0.09, 0.13, 0.87, 0.75))
+    canvas = figure(4.6)
+    axes = canvas.add_axes((0.09, 0.13, 0.87, 0.75))
     largest = max(curve.errors)
     tops = [max(errors) for errors in curve.errors.values()] + [forecast.high for forecast in curve.forecasts]
     axes.set(ylim=(0, 115 * max(tops) + 0.5), ylabel="validation error, %", xlabel="training images")
@@ -30,7 +30,7 @@ def draw_learning_curve(file: Path, curve: LearningCurve) -> None:
     _runs(axes, curve)
     _forecasts(axes, curve, largest)
     _sizes(axes, [*curve.errors, *(forecast.size for forecast in curve.forecasts)])
-    save(made, file)
+    save(canvas, file)
 
 
 TITLES = {
@@ -79,26 +79,26 @@ def _sizes(axes: Axes, sizes: Sequence[int]) -> None:
     tidy(axes, label_size=9)
 
 
-def draw_rate_range(file: Path, found: RateRange) -> None:
+def draw_rate_range(file: Path, rates: RateRange) -> None:
     """The loss of each batch against its rate for every seed, the range that works, and the spec's own rate."""
     from matplotlib.ticker import FuncFormatter
 
-    made = figure(4.6)
-    axes = made.add_axes((0.09, 0.13, 0.87, 0.75))
-    for sweep in found.sweeps:
+    canvas = figure(4.6)
+    axes = canvas.add_axes((0.09, 0.13, 0.87, 0.75))
+    for sweep in rates.sweeps:
         axes.plot(sweep.rates, sweep.losses, color=COLORS["train"], linewidth=0.6, alpha=0.3)
         axes.plot(*sweep.smooth(), color=COLORS["train"], linewidth=1.6, alpha=0.9)
-    top = 1.25 * max((sweep.losses[0] for sweep in found.sweeps if sweep.losses), default=1.0)
+    top = 1.25 * max((sweep.losses[0] for sweep in rates.sweeps if sweep.losses), default=1.0)
     axes.set(xscale="log", ylim=(0, top), ylabel="loss of the batch", xlabel="learning rate")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: rate_text(rate)))
     axes.set_title("The loss while the rate rises, one curve per seed", loc="left", fontsize=11, y=1.03)
     across = axes.get_xaxis_transform()
-    if found.low is not None and found.high is not None:
-        axes.axvspan(found.low, found.high, color=COLORS["train_dev"], alpha=0.18, linewidth=0)
-        words = f"{rate_text(found.low)} to {rate_text(found.high)}"
-        middle = (found.low * found.high) ** 0.5
+    if rates.low is not None and rates.high is not None:
+        axes.axvspan(rates.low, rates.high, color=COLORS["train_dev"], alpha=0.18, linewidth=0)
+        words = f"{rate_text(rates.low)} to {rate_text(rates.high)}"
+        middle = (rates.low * rates.high) ** 0.5
         axes.annotate(words, (middle, 0.04), xycoords=across, ha="center", fontsize=9, color=COLORS["train_dev"])
-    axes.axvline(found.own, color=COLOR, linewidth=1.5, linestyle="--")
-    axes.annotate(f" the spec's {found.own:g}", (found.own, 0.95), xycoords=across, fontsize=9, color=COLOR)
+    axes.axvline(rates.own, color=COLOR, linewidth=1.5, linestyle="--")
+    axes.annotate(f" the spec's {rates.own:g}", (rates.own, 0.95), xycoords=across, fontsize=9, color=COLOR)
     tidy(axes, label_size=9)
-    save(made, file)
+    save(canvas, file)

@@ -35,27 +35,27 @@ class Rung(NamedTuple):
 RUNG_COLORS = {"human": GREY, "training": COLORS["train"], "train-dev": COLORS["validation"], "test": PURPLE}
 
 
-def curves(
+def curves_figure(
     rows: list[dict[str, Any]], best: int, human_error: float | None, changes: Sequence[Mapping[str, Any]]
 ) -> Figure:
     """Errors and the learning rate over the epochs, as in curves.png."""
-    made: Figure = figure(4.8, WIDTH)
-    grid = made.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.17, right=0.72, top=0.97, bottom=0.11, hspace=0.14)
-    above = made.add_subplot(grid[0])
-    below = made.add_subplot(grid[1], sharex=above)
+    canvas: Figure = figure(4.8, WIDTH)
+    grid = canvas.add_gridspec(2, 1, height_ratios=(3.2, 1), left=0.17, right=0.72, top=0.97, bottom=0.11, hspace=0.14)
+    above = canvas.add_subplot(grid[0])
+    below = canvas.add_subplot(grid[1], sharex=above)
     draw_errors(above, rows, best, human_error)
     above.set_title("", loc="left")
     draw_changes((above, below), [dict(change) for change in changes])
     draw_rate(below, [row["epoch"] for row in rows], [row["learning_rate"] for row in rows])
     above.tick_params(labelbottom=False)
-    return made
+    return canvas
 
 
-def ladder(rungs: Sequence[Rung]) -> Figure:
+def ladder_figure(rungs: Sequence[Rung]) -> Figure:
     """The errors from human to test as bars, each with what it adds to the one above it and its 95 % interval."""
-    made: Figure = figure(0.55 + 0.72 * len(rungs), WIDTH)
-    height = made.get_figheight()
-    axes = made.add_axes((0.19, 0.45 / height, 0.79, 1 - 0.5 / height))
+    canvas: Figure = figure(0.55 + 0.72 * len(rungs), WIDTH)
+    height = canvas.get_figheight()
+    axes = canvas.add_axes((0.19, 0.45 / height, 0.79, 1 - 0.5 / height))
     top = max(100 * rung.rate.interval()[1] for rung in rungs) or 1.0
     axes.set(xlim=(0, 1.25 * top), ylim=(len(rungs) - 0.4, -0.72), xlabel="error, %")
     before = 0.0
@@ -70,7 +70,7 @@ def ladder(rungs: Sequence[Rung]) -> Figure:
     axes.grid(False)
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.spines["left"].set_visible(False)
-    return made
+    return canvas
 
 
 def _validation_color(rungs: Sequence[Rung]) -> str:
@@ -101,35 +101,35 @@ def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> 
     axes.annotate(text, (x, place - 0.29), fontsize=9, color=color, ha=side, va="bottom")
 
 
-def reliability(found: Calibration) -> Figure:
+def reliability_figure(calibration: Calibration) -> Figure:
     """The share of right answers against the confidence, by bin, with 95 % intervals; below, how many answers."""
-    made: Figure = figure(4.2, WIDTH)
-    grid = made.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.14, right=0.97, top=0.97, bottom=0.13, hspace=0.12)
-    above = made.add_subplot(grid[0])
-    below = made.add_subplot(grid[1], sharex=above)
+    canvas: Figure = figure(4.2, WIDTH)
+    grid = canvas.add_gridspec(2, 1, height_ratios=(3.4, 1), left=0.14, right=0.97, top=0.97, bottom=0.13, hspace=0.12)
+    above = canvas.add_subplot(grid[0])
+    below = canvas.add_subplot(grid[1], sharex=above)
     above.plot([0, 100], [0, 100], "--", color=GREY, linewidth=1)
     above.annotate("as sure as it is right", (50, 54), rotation=32, fontsize=9, color=GREY, ha="center")
-    for one in found.bins:
+    for one in calibration.bins:
         low, high = one.right.interval()
         above.plot([100 * one.confidence] * 2, [100 * low, 100 * high], color=COLORS["train"], linewidth=1.2)
         below.bar(100 * one.confidence, one.n, width=3.5, color=COLORS["train"], linewidth=0)
-    shares = [100 * one.right.value for one in found.bins]
-    above.plot([100 * one.confidence for one in found.bins], shares, "o", color=COLORS["train"], markersize=5)
+    shares = [100 * one.right.value for one in calibration.bins]
+    above.plot([100 * one.confidence for one in calibration.bins], shares, "o", color=COLORS["train"], markersize=5)
     above.set(xlim=(0, 102), ylim=(0, 102), ylabel="right, %")
     below.set(xlabel="confidence, %", ylabel="images")
     above.tick_params(labelbottom=False)
     for axes in (above, below):
         tidy(axes)
-    return made
+    return canvas
 
 
-def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+def overlay_figure(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """The validation errors of several runs (epoch, fraction) over the epochs, each with its name where there is room
     for that many."""
     columns = 2 if max(map(len, histories)) <= SHORT else 1
     key = 0.2 * math.ceil(len(histories) / columns)  # inches
-    made: Figure = figure(4.1 + key, WIDTH)
-    axes = made.add_axes((0.13, (0.55 + key) / (4.1 + key), 0.84, 3.4 / (4.1 + key)))
+    canvas: Figure = figure(4.1 + key, WIDTH)
+    axes = canvas.add_axes((0.13, (0.55 + key) / (4.1 + key), 0.84, 3.4 / (4.1 + key)))
     for number, (name, points) in enumerate(histories.items()):
         color, dash = hue(number)
         epochs, errors = zip(*((epoch, 100 * error) for epoch, error in points), strict=True)
@@ -142,7 +142,7 @@ def overlay(histories: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     axes.legend(
         loc="upper left", bbox_to_anchor=(-0.1, -0.14), ncols=columns, frameon=False, fontsize=9, borderaxespad=0
     )
-    return made
+    return canvas
 
 
 def hue(number: int) -> tuple[str, str]:

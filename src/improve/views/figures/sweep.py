@@ -38,21 +38,21 @@ def draw_slices(file: Path, verdict: SweepVerdict) -> None:
     columns = min(COLUMNS, len(knobs))
     rows = -(-len(knobs) // columns)
     height, width = 0.6 + 2.9 * rows, 1.2 + 3.1 * columns
-    made = figure(height, width)
+    canvas = figure(height, width)
     sides = {"left": 0.75 / width, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.55 / height}
-    grid = made.add_gridspec(rows, columns, **sides, hspace=0.5, wspace=0.12)
-    made.suptitle(title(verdict), x=0.02, y=1 - 0.1 / height, ha="left", va="top", fontsize=11)
-    made.text(0.98, 1 - 0.12 / height, legend(verdict), ha="right", va="top", fontsize=8, color=GREY)
+    grid = canvas.add_gridspec(rows, columns, **sides, hspace=0.5, wspace=0.12)
+    canvas.suptitle(title(verdict), x=0.02, y=1 - 0.1 / height, ha="left", va="top", fontsize=11)
+    canvas.text(0.98, 1 - 0.12 / height, legend(verdict), ha="right", va="top", fontsize=8, color=GREY)
     top, bottom = limits(verdict)
     for place, knob in enumerate(knobs):
-        axes = made.add_subplot(grid[place // columns, place % columns])
+        axes = canvas.add_subplot(grid[place // columns, place % columns])
         draw_slice(axes, verdict, place, knob)
         axes.set_ylim(bottom, top)
         if place % columns:
             axes.tick_params(labelleft=False)
         else:
             axes.set_ylabel("validation error, %", fontsize=9)
-    save(made, file)
+    save(canvas, file)
 
 
 def title(verdict: SweepVerdict) -> str:
@@ -126,9 +126,9 @@ def short_value(value: Any) -> str:
 def draw_parallel(file: Path, verdict: SweepVerdict) -> None:
     """One upright axis per setting and one for the error; each trial is a line, the better the darker."""
     knobs = verdict.plan.knobs
-    made = figure(4.8, max(8.0, 1.35 * (len(knobs) + 1)))
-    axes = made.add_axes((0.06, 0.2, 0.88, 0.66))
-    made.suptitle(title(verdict), x=0.02, y=0.98, ha="left", va="top", fontsize=11)
+    canvas = figure(4.8, max(8.0, 1.35 * (len(knobs) + 1)))
+    axes = canvas.add_axes((0.06, 0.2, 0.88, 0.66))
+    canvas.suptitle(title(verdict), x=0.02, y=0.98, ha="left", va="top", fontsize=11)
     shown = [one for one in verdict.results if one.error is not None]
     errors = np.array([one.error for one in shown])
     ranks = errors.argsort().argsort() / max(1, len(shown) - 1)
@@ -142,7 +142,7 @@ def draw_parallel(file: Path, verdict: SweepVerdict) -> None:
     names = [*(printable(str(knob.path[-1]), 18) for knob in knobs), "validation error"]
     axes.set_xticks(range(len(knobs) + 1), names, rotation=20, ha="right", fontsize=8)
     axes.spines[:].set_visible(False)
-    save(made, file)
+    save(canvas, file)
 
 
 def heights(verdict: SweepVerdict, result: Result) -> list[float]:

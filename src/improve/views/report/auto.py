@@ -1,4 +1,4 @@
-"""A story and its runs, as far as they can be read: what a page of it rests on."""
+"""A walk of `improve auto` and its runs, as far as they can be read: what a page of it rests on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START, BEST = "the start", "the best"
 PLENTY = 10**9  # epochs: a budget that anything fits
 
 
-def is_story(folder: Path) -> bool:
+def is_auto_folder(folder: Path) -> bool:
     """Whether `improve auto` has made the folder."""
     return all(os.path.isfile(folder / name) for name in (FILE, "start.yaml"))
 
@@ -53,34 +53,34 @@ class Advice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class AutoView:
     """The best is the winner's run."""
 
-    story: Journal
+    journal: Journal
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        return {one.name: one for one in self.story.runs()}
+        return {one.name: one for one in self.journal.runs()}
 
     @property
     def start(self) -> Run | None:
-        return self.runs.get(next((step.run for step in self.story.steps if step.parent is None), ""))
+        return self.runs.get(next((step.run for step in self.journal.steps if step.parent is None), ""))
 
     @property
     def best(self) -> Run | None:
-        return self.runs.get(self.story.winner.run) if self.story.winner else None
+        return self.runs.get(self.journal.winner.run) if self.journal.winner else None
 
     @property
     def ends(self) -> dict[str, Path]:
         """The folders of the start and the best, whether they can be read or not; one where they are the same."""
-        first = next((step.run for step in self.story.steps if step.parent is None), None)
-        last = self.story.winner.run if self.story.winner else None
+        first = next((step.run for step in self.journal.steps if step.parent is None), None)
+        last = self.journal.winner.run if self.journal.winner else None
         named = {BEST: first} if first == last else {START: first, BEST: last}
-        return {name: self.story.folder / run for name, run in named.items() if run is not None}
+        return {name: self.journal.folder / run for name, run in named.items() if run is not None}
 
     @property
     def tried(self) -> list[AutoStep]:
-        return [step for step in self.story.decided if step.parent is not None]
+        return [step for step in self.journal.decided if step.parent is not None]
 
     @property
     def kept(self) -> int:
@@ -90,7 +90,7 @@ class Told:
     def epochs(self) -> int:
         """Spent in all, range tests counted."""
         runs = sum(int(one.summary.epochs) for one in self.runs.values())
-        return runs + sum(step.spent for step in self.story.steps)
+        return runs + sum(step.spent for step in self.journal.steps)
 
     @property
     def seconds(self) -> float:
@@ -100,37 +100,37 @@ class Told:
     def opened(self) -> int:
         """For how many experiments the test part was opened; at the end of a walk it is, for the best."""
         digest = self.best.fingerprint.get("test") if self.best and self.best.has_test else None
-        return ledger.tried(self.story.folder, "test", digest) if digest else 0
+        return ledger.tried(self.journal.folder, "test", digest) if digest else 0
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
         """Of the run kept last, from which the loop would go on; None where it has no result."""
         try:
-            return diagnose(self.story.load(self.story.best)) if self.story.best else None
+            return diagnose(self.journal.load(self.journal.best)) if self.journal.best else None
         except ImproveError:
             return None
 
     @property
     def lost(self) -> list[str]:
         """Runs that were decided on and cannot be read."""
-        return [step.run for step in self.story.decided if step.run not in self.runs]
+        return [step.run for step in self.journal.decided if step.run not in self.runs]
 
 
-def epochs_spent(told: Told) -> dict[str, int]:
+def epochs_spent(view: AutoView) -> dict[str, int]:
     """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
     they were begun, or gone on with last."""
     total, found = 0, {}
-    before = {step.run: step.spent for step in told.story.steps}
-    for one in sorted(told.runs.values(), key=lambda one: (str(one.summary.since), one.name)):
+    before = {step.run: step.spent for step in view.journal.steps}
+    for one in sorted(view.runs.values(), key=lambda one: (str(one.summary.since), one.name)):
         total += int(one.summary.epochs) + before.get(one.name, 0)
         found[one.name] = total
     return found
 
 
-def tree(story: Journal) -> Iterator[Place]:
+def step_tree(journal: Journal) -> Iterator[Place]:
     """Each step below the one that it changes; one whose parent does not stand before it is a root."""
     below: dict[str | None, list[AutoStep]] = {None: []}
-    for step in story.steps:
+    for step in journal.steps:
         below[step.parent if step.parent in below else None].append(step)
         below[step.run] = []
     waiting = [Place(step, 0) for step in reversed(below[None])]
@@ -140,10 +140,10 @@ def tree(story: Journal) -> Iterator[Place]:
         yield place
 
 
-def advice_by_finding(told: Told) -> list[Advice]:
+def advice_by_finding(view: AutoView) -> list[Advice]:
     """By finding, the most tried first; what no finding had proposed comes last."""
     groups: dict[str, list[AutoStep]] = {}
-    for step in told.tried:
+    for step in view.tried:
         groups.setdefault(step.code, []).append(step)
     found = [advice_of(code, steps) for code, steps in groups.items()]
     return sorted(found, key=lambda one: (not one.code, -one.tried, one.code))
@@ -161,18 +161,20 @@ def advice_of(code: str, steps: list[AutoStep]) -> Advice:
     )
 
 
-def untried_proposals(told: Told) -> list[Proposal]:
+def untried_proposals(view: AutoView) -> list[Proposal]:
     """What is found in the run kept last and was not tried: it did not fit the budget any more."""
-    if told.diagnosis is None:
+    if view.diagnosis is None:
         return []
-    return proposals(told.diagnosis, AdvicePrior(advice_tallies(told.story.folder.parent)), told.story.tried, PLENTY)
+    return proposals(
+        view.diagnosis, AdvicePrior(advice_tallies(view.journal.folder.parent)), view.journal.tried, PLENTY
+    )
 
 
-def difference_from_start(told: Told) -> Paired | None:
+def difference_from_start(view: AutoView) -> Paired | None:
     """The best's error − the start's, image by image; None where that cannot be told."""
-    if told.best is None or told.start is None or told.best is told.start:
+    if view.best is None or view.start is None or view.best is view.start:
         return None
-    best, start = (run.evidence.best("validation") for run in (told.best, told.start))
+    best, start = (run.evidence.best("validation") for run in (view.best, view.start))
     if best is None or start is None:
         return None
     first, second = best.wrong_by_id, start.wrong_by_id

@@ -1,4 +1,4 @@
-"""Story → what the template shows of it: words, figures, the tree of its runs, the spec that it ended with."""
+"""A walk of `improve auto` → what the template shows: words, figures, the tree of its runs, its last spec."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from improve.experiments.auto.conclusion import doubt, optimism
+from improve.experiments.auto.conclusion import doubt_sentence, optimism
 from improve.experiments.auto.journal import DROPPED, FAILED, KEPT, AutoStep
 from improve.experiments.auto.proposals import advice_for_people
 from improve.runs.run import Run
@@ -17,11 +17,11 @@ from improve.statistics.intervals import Rate
 from improve.views.figures.auto import Bar, Point, error_path, start_and_best
 from improve.views.figures.svg import svg_element
 from improve.views.report.auto import (
-    Told,
+    AutoView,
     advice_by_finding,
     difference_from_start,
     epochs_spent,
-    tree,
+    step_tree,
     untried_proposals,
 )
 from improve.views.text.auto import gain_text
@@ -35,33 +35,33 @@ OPEN = 8  # proposals that are told
 LOST = 20  # runs that are named
 
 
-def story_section(told: Told, test: bool) -> dict[str, Any]:
+def auto_section(view: AutoView, test: bool) -> dict[str, Any]:
     """What the template shows. `test`: the test error of the best may be told, though it was not opened before."""
-    opened = told.opened or int(test)
+    opened = view.opened or int(test)
     return {
-        "verdict": verdict(told),
-        "facts": list(facts(told)),
-        "notes": list(notes(told)),
-        "path": path_svg(told),
-        "ends": ends_svg(told, opened > 0),
-        "change": change(told),
+        "verdict": verdict(view),
+        "facts": list(facts(view)),
+        "notes": list(notes(view)),
+        "path": path_svg(view),
+        "ends": ends_svg(view, opened > 0),
+        "change": change(view),
         "opened": opened,
-        "steps": [shown(place.step, place.depth, told) for place in tree(told.story)],
-        "advice": advice_by_finding(told),
-        "spec": final_spec(told),
-        "diff": diff(told),
-        "open": open_proposals(told),
-        "people": people(told),
+        "steps": [shown(place.step, place.depth, view) for place in step_tree(view.journal)],
+        "advice": advice_by_finding(view),
+        "spec": final_spec(view),
+        "diff": diff(view),
+        "open": open_proposals(view),
+        "people": people(view),
     }
 
 
-def verdict(told: Told) -> str:
-    """The story in one sentence."""
-    changes = f"{told.kept} of {len(told.tried)} changes {'was' if told.kept == 1 else 'were'} kept"
-    first, last = measured(told.start), measured(told.best)
+def verdict(view: AutoView) -> str:
+    """The walk in one sentence."""
+    changes = f"{view.kept} of {len(view.tried)} changes {'was' if view.kept == 1 else 'were'} kept"
+    first, last = measured(view.start), measured(view.best)
     if last is None:
         return "no run that can be read has a result"
-    if told.best is told.start:
+    if view.best is view.start:
         return f"validation error {error(last)} from the start to the end; {changes}"
     begun = f"{error(first)} at the start, " if first else ""
     return f"validation error {begun}{error(last)} at the end; {changes}"
@@ -79,52 +79,52 @@ def rate(part: Measured) -> Rate:
     return Rate(part.error, part.n)
 
 
-def facts(told: Told) -> Iterator[tuple[str, str]]:
-    yield "spent", f"{told.epochs:,} epochs on {len(told.runs)} run{'' if len(told.runs) == 1 else 's'}"
-    yield "time of the epochs", duration(told.seconds)
-    yield "changes tried", str(len(told.tried))
-    if told.best:
-        yield "best run", told.best.name
-        if told.story.winner and (unsure := doubt(told.story.winner)):
+def facts(view: AutoView) -> Iterator[tuple[str, str]]:
+    yield "spent", f"{view.epochs:,} epochs on {len(view.runs)} run{'' if len(view.runs) == 1 else 's'}"
+    yield "time of the epochs", duration(view.seconds)
+    yield "changes tried", str(len(view.tried))
+    if view.best:
+        yield "best run", view.best.name
+        if view.journal.winner and (unsure := doubt_sentence(view.journal.winner)):
             yield "how sure", unsure
-        yield "luck", f"the best of so many looks about {100 * optimism(told.story):.1f} points too good"
+        yield "luck", f"the best of so many looks about {100 * optimism(view.journal):.1f} points too good"
 
 
-def notes(told: Told) -> Iterator[str]:
+def notes(view: AutoView) -> Iterator[str]:
     """What is missing."""
-    begun = [step.run for step in told.story.open]
+    begun = [step.run for step in view.journal.open]
     if begun:
         yield f"Not at its end, not decided yet: {', '.join(begun)}. The same command goes on from here."
-    if told.lost:
-        yield f"Not there, or damaged: {', '.join(told.lost[:LOST])}{' …' if len(told.lost) > LOST else ''}"
+    if view.lost:
+        yield f"Not there, or damaged: {', '.join(view.lost[:LOST])}{' …' if len(view.lost) > LOST else ''}"
 
 
-def path_svg(told: Told) -> str:
+def path_svg(view: AutoView) -> str:
     """Errors against epochs, of the runs that the steps are about."""
-    spent = epochs_spent(told)
+    spent = epochs_spent(view)
     points = [
         Point(step.run, spent[step.run], rate(part), step.verdict == KEPT)
-        for step in told.story.steps
-        if (part := measured(told.runs.get(step.run)))
+        for step in view.journal.steps
+        if (part := measured(view.runs.get(step.run)))
     ]
     if not points:
         return ""
     points.sort(key=lambda point: point.spent)
     says = "; ".join(point_text(point) for point in points)
-    return svg_element(error_path(points, told.epochs), "story-path", f"Validation error by epochs spent: {says}")
+    return svg_element(error_path(points, view.epochs), "story-path", f"Validation error by epochs spent: {says}")
 
 
 def point_text(point: Point) -> str:
     return f"{point.name} {percent(point.rate.value)} after {point.spent}, {'' if point.kept else 'not '}kept"
 
 
-def ends_svg(told: Told, opened: bool) -> str:
+def ends_svg(view: AutoView, opened: bool) -> str:
     """The start against the best; the test error where it was opened."""
-    both = {"start, validation": measured(told.start), "best, validation": measured(told.best)}
-    if told.best is told.start:
+    both = {"start, validation": measured(view.start), "best, validation": measured(view.best)}
+    if view.best is view.start:
         del both["start, validation"]
-    if opened and told.best and told.best.has_test:
-        both["best, test"] = open_test(told.best, again=True)
+    if opened and view.best and view.best.has_test:
+        both["best, test"] = open_test(view.best, again=True)
     bars = [Bar(name, rate(part)) for name, part in both.items() if part]
     says = "; ".join(f"{bar.name} {percent(bar.rate.value)}" for bar in bars)
     return (
@@ -132,15 +132,15 @@ def ends_svg(told: Told, opened: bool) -> str:
     )
 
 
-def change(told: Told) -> str:
+def change(view: AutoView) -> str:
     """The best against the start."""
-    seen = difference_from_start(told)
+    seen = difference_from_start(view)
     return f"On the same {seen.n:,} images the best is {difference_text(seen)}" if seen else ""
 
 
-def shown(step: AutoStep, depth: int, told: Told) -> dict[str, Any]:
+def shown(step: AutoStep, depth: int, view: AutoView) -> dict[str, Any]:
     """A line of the tree."""
-    part = measured(told.runs.get(step.run))
+    part = measured(view.runs.get(step.run))
     return {
         "run": step.run,
         "depth": min(depth, DEEPEST),
@@ -165,32 +165,32 @@ def edits_of(edits: tuple[tuple[str, Any], ...]) -> str:
     return ", ".join(f"{path}: {yaml.inline(value)}" for path, value in edits)
 
 
-def final_spec(told: Told) -> dict[str, Any]:
+def final_spec(view: AutoView) -> dict[str, Any]:
     """best.yaml with its receipt, line by line; before the end of the walk, the spec of the best so far."""
-    if told.best is None:
+    if view.best is None:
         return {}
-    file = told.story.folder / "best.yaml"
+    file = view.journal.folder / "best.yaml"
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        file, text = told.best.folder / "spec.yaml", yaml.write(told.best.spec)
+        file, text = view.best.folder / "spec.yaml", yaml.write(view.best.spec)
     return {"file": str(file), "lines": text.splitlines()}
 
 
-def diff(told: Told) -> list[str] | None:
+def diff(view: AutoView) -> list[str] | None:
     """What the best has become, against what was begun with; None where that cannot be read."""
-    if told.best is None:
+    if view.best is None:
         return None
     try:
-        before = (told.story.folder / "start.yaml").read_text(encoding="utf-8").splitlines()
+        before = (view.journal.folder / "start.yaml").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return None
-    after = yaml.write(told.best.spec).splitlines()
+    after = yaml.write(view.best.spec).splitlines()
     lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
     return ["⋯" if line.startswith("@@") else line for line in lines]
 
 
-def open_proposals(told: Told) -> list[dict[str, Any]]:
+def open_proposals(view: AutoView) -> list[dict[str, Any]]:
     """What a bigger budget would try next."""
     return [
         {
@@ -201,15 +201,15 @@ def open_proposals(told: Told) -> list[dict[str, Any]]:
             "expected": f"{100 * one.expected:.1f}",
             "chance": f"{100 * one.chance:.0f} %",
         }
-        for one in untried_proposals(told)[:OPEN]
+        for one in untried_proposals(view)[:OPEN]
     ]
 
 
-def people(told: Told) -> list[dict[str, Any]]:
+def people(view: AutoView) -> list[dict[str, Any]]:
     """Advice that changes what the runs are judged by."""
-    if told.diagnosis is None:
+    if view.diagnosis is None:
         return []
     return [
         {"finding": f"{finding.code} {finding.title}", "edits": edits_of(one.edits), "because": one.because}
-        for finding, one in advice_for_people(told.diagnosis)
+        for finding, one in advice_for_people(view.diagnosis)
     ]

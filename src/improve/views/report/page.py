@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve import __version__
-from improve.diagnosis.comparison.compare import compare, labels
+from improve.diagnosis.comparison.compare import compare, run_labels
 from improve.errors import ImproveError, UsageError, printable, visible
 from improve.experiments.auto.journal import read_journal
 from improve.runs.run import Run
-from improve.views.figures.report import overlay
+from improve.views.figures.report import overlay_figure
 from improve.views.figures.svg import svg_element
-from improve.views.report.auto import BEST, Told, is_story
-from improve.views.report.auto_section import story_section
-from improve.views.report.run import Portrait, portrait
+from improve.views.report.auto import BEST, AutoView, is_auto_folder
+from improve.views.report.auto_section import auto_section
+from improve.views.report.run import RunView, run_view
 from improve.views.report.run_section import section
 from improve.views.text.comparison import footnote, recipe_rows, text_rows
 from improve.views.text.numbers import interval, percent
@@ -29,43 +29,43 @@ REACHED = "validation error"  # the column from which on a table tells what came
 
 
 def report(folders: Sequence[Path], test: bool = False) -> str:
-    """The page; of a folder that `improve auto` made, the page of its story. `test`: the test errors may be told.
+    """The page; of a folder that `improve auto` made, the page of its walk. `test`: the test errors may be told.
     Raises UsageError where none of the folders is a run."""
-    if len(folders) == 1 and is_story(folders[0]):
-        return report_story(Told(read_journal(folders[0])), test)
-    shown, skipped = portraits(folders, test)
+    if len(folders) == 1 and is_auto_folder(folders[0]):
+        return auto_report(AutoView(read_journal(folders[0])), test)
+    shown, skipped = run_views(folders, test)
     if not shown:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise UsageError(f"none of these is a run: {reasons}", fix="improve train makes runs")
     return page(f"{len(shown)} runs" if len(shown) > 1 else shown[0].label, shown, skipped, test)
 
 
-def report_story(told: Told, test: bool) -> str:
+def auto_report(view: AutoView, test: bool) -> str:
     """What was tried and what became of it, then the start and the best as runs; the test error of the best is told
     where the end of the walk has opened it."""
     shown, skipped = [], []
-    for name, folder in told.ends.items():
+    for name, folder in view.ends.items():
         try:
-            shown.append(portrait(folder, name, test or (bool(told.opened) and name == BEST), again=not test))
+            shown.append(run_view(folder, name, test or (bool(view.opened) and name == BEST), again=not test))
         except ImproveError as error:
             skipped.append((str(folder), error.what.removeprefix(f"{folder} is ")))
-    return page(told.story.folder.absolute().name, shown, skipped, test, story_section(told, test))
+    return page(view.journal.folder.absolute().name, shown, skipped, test, auto_section(view, test))
 
 
 def page(
     title: str,
-    shown: Sequence[Portrait],
+    shown: Sequence[RunView],
     skipped: Sequence[tuple[str, str]],
     test: bool,
-    story: dict[str, Any] | None = None,
+    auto: dict[str, Any] | None = None,
 ) -> str:
     runs = [section(one, f"run-{number}") for number, one in enumerate(shown, start=1)]
-    names = [run["name"] if story is None else one.run.name for run, one in zip(runs, shown, strict=True)]
+    names = [run["name"] if auto is None else one.run.name for run, one in zip(runs, shown, strict=True)]
     whole = [one.run for one in shown if not one.damage]
     template = environment().get_template("report.html.j2")
     return template.render(
         title=title,
-        story=story,
+        auto=auto,
         runs=runs,
         anchors={name: run["anchor"] for name, run in zip(names, runs, strict=True)},
         comparison=side_by_side(whole, test) if len(whole) > 1 else None,
@@ -76,14 +76,14 @@ def page(
     )
 
 
-def portraits(folders: Sequence[Path], test: bool) -> tuple[list[Portrait], list[tuple[str, str]]]:
+def run_views(folders: Sequence[Path], test: bool) -> tuple[list[RunView], list[tuple[str, str]]]:
     """The runs, each with a name that no other has, and what is none with the reason."""
     shown, skipped = [], []
-    for folder, name in zip(folders, labels(folders), strict=True):
+    for folder, name in zip(folders, run_labels(folders), strict=True):
         try:
-            shown.append(portrait(folder, name, test))
+            shown.append(run_view(folder, name, test))
         except ImproveError as error:
-            reason = "improve auto made it: it has a page of its own" if is_story(folder) else error.what
+            reason = "improve auto made it: it has a page of its own" if is_auto_folder(folder) else error.what
             skipped.append((str(folder), reason.removeprefix(f"{folder} is ")))
     return shown, skipped
 
@@ -98,13 +98,13 @@ def side_by_side(runs: Sequence[Run], test: bool) -> dict[str, Any]:
     return {"head": head, "rows": body, "findings": found.findings, "recipes": recipes, "note": footnote(found)}
 
 
-def overlay_svg(shown: Sequence[Portrait]) -> str:
+def overlay_svg(shown: Sequence[RunView]) -> str:
     """The validation errors of all runs that have any."""
     drawn = {one.label: [(int(row["epoch"]), row["validation_error"]) for row in one.rows] for one in shown if one.rows}
     if not drawn:
         return ""
     ends = "; ".join(f"{name} ends at {percent(points[-1][1])}" for name, points in drawn.items())
-    return svg_element(overlay(drawn), "overlay", f"Validation error over the epochs: {ends}")
+    return svg_element(overlay_figure(drawn), "overlay", f"Validation error over the epochs: {ends}")
 
 
 @cache
@@ -123,7 +123,7 @@ def environment() -> Environment:
     def harmless(value: Any) -> Any:
         return value if isinstance(value, Markup) else visible(str(value))
 
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("improve.views.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -132,6 +132,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "short": short, "svg": Markup, "sentence": sentence}
-    made.filters |= filters
-    made.globals["interval"] = interval
-    return made
+    templates.filters |= filters
+    templates.globals["interval"] = interval
+    return templates

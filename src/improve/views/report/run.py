@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError, UsageError
-from improve.runs.run import Run, load, read_environment, read_metrics, read_record, read_spec
+from improve.runs.run import Run, load_run, read_environment, read_metrics, read_record, read_spec
 from improve.runs.schema import Environment, Summary
 from improve.runs.test_part import open_test
 from improve.spec.reading import yaml
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Portrait:
+class RunView:
     """A run, what keeps it from being whole, its diagnosis or why there is none. `test`: its test error may be told."""
 
     run: Run
@@ -53,8 +53,8 @@ class Portrait:
     @cached_property
     def changes(self) -> list[dict[str, Any]]:
         """What was changed on the way, where it can be read: after how many epochs, which setting, from, to."""
-        told = self.run.summary.changes
-        found = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        written = self.run.summary.changes
+        found = [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []
         return [one for one in found if _number(one.get("epoch")) and {"path", "to"} <= one.keys()]
 
     @property
@@ -74,39 +74,39 @@ class Portrait:
     @property
     def best(self) -> int:
         """The best epoch; the one with the lowest validation error where the run has not told."""
-        told = self.run.summary.best_epoch
-        if told and told <= len(self.rows):
-            return int(told)
+        best_epoch = self.run.summary.best_epoch
+        if best_epoch and best_epoch <= len(self.rows):
+            return int(best_epoch)
         return 1 + min(range(len(self.rows)), key=lambda place: self.rows[place]["validation_error"])
 
     @property
     def human(self) -> float | None:
-        told = self.run.spec.get("diagnosis", {}).get("human_error")
-        return None if told is None else float(told)
+        human_error = self.run.spec.get("diagnosis", {}).get("human_error")
+        return None if human_error is None else float(human_error)
 
     @property
     def classes(self) -> list[str]:
         return list(self.run.environment.data.classes)
 
 
-def portrait(folder: Path, label: str, test: bool, again: bool = False) -> Portrait:
+def run_view(folder: Path, label: str, test: bool, again: bool = False) -> RunView:
     """`test` opens the test part; `again`: it was shown before. Raises UsageError where `folder` is no run at all."""
     if os.path.isdir(folder) and not os.path.isfile(folder / "summary.json"):
         raise UsageError(f"{folder} is not a run", fix="a run is a folder that improve train has made")
     damage = ""
     try:
-        run = load(folder)
+        run = load_run(folder)
     except ImproveError as error:
         if not os.path.isdir(folder):
             raise
         run, damage = salvaged(folder), error.what
     if damage:
-        return Portrait(run, label, damage, None, "", test)
+        return RunView(run, label, damage, None, "", test)
     try:
         opened = open_test(run, again) if test and run.has_test else None
-        return Portrait(run, label, "", diagnose(run, opened), "", test)
+        return RunView(run, label, "", diagnose(run, opened), "", test)
     except ImproveError as error:
-        return Portrait(run, label, "", None, f"{error.what}; {error.fix}", test)
+        return RunView(run, label, "", None, f"{error.what}; {error.fix}", test)
 
 
 def salvaged(folder: Path) -> Run:
@@ -131,38 +131,38 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def verdict_sentence(shown: Portrait) -> str:
+def verdict_sentence(view: RunView) -> str:
     """The run in one sentence: what is wrong with it, its error, and what to change first."""
-    if shown.damage:
-        return f"damaged: {shown.damage.removeprefix(f'the run {shown.run.folder} is damaged: ')}"
-    if shown.diagnosis is None:
-        return f"no verdict: {shown.trouble}"
-    said = VERDICTS[shown.diagnosis.verdict]
-    errors = shown.diagnosis.errors
+    if view.damage:
+        return f"damaged: {view.damage.removeprefix(f'the run {view.run.folder} is damaged: ')}"
+    if view.diagnosis is None:
+        return f"no verdict: {view.trouble}"
+    verdict = VERDICTS[view.diagnosis.verdict]
+    errors = view.diagnosis.errors
     if errors is not None:
         low, high = errors.validation.interval()
         n = f" (n={errors.validation.n:,})" if errors.validation.n else ""
-        said += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
-    first = next((one for one in shown.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
+        verdict += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
+    first = next((one for one in view.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
     if first is None:
-        return said
+        return verdict
     edits = ", ".join(f"{path}: {yaml.inline(value)}" for path, value in first.changes[0].edits)
-    return f"{said}; to change first: {edits}"
+    return f"{verdict}; to change first: {edits}"
 
 
-def facts(shown: Portrait) -> Iterator[tuple[str, str]]:
+def run_facts(view: RunView) -> Iterator[tuple[str, str]]:
     """What the run is, in a few terms."""
-    summary = shown.run.summary
-    if shown.run.spec:
-        yield from _settings(shown.run)
+    summary = view.run.summary
+    if view.run.spec:
+        yield from _settings(view.run)
     if summary.members is not None:
         yield "members", ", ".join(summary.members)
     if "epochs" in summary.model_fields_set:
-        yield "epochs", _epochs(shown.run)
+        yield "epochs", _epochs(view.run)
     if summary.seconds:
         yield "time", duration(summary.seconds)
-    if shown.run.environment.device:
-        yield "device", str(shown.run.environment.device)
+    if view.run.environment.device:
+        yield "device", str(view.run.environment.device)
     if summary.origin:
         yield "weights from", str(summary.origin)
 
@@ -183,13 +183,13 @@ def _epochs(run: Run) -> str:
     return f"{run.summary.epochs}{planned}" + (f", best {best}" if best else "")
 
 
-def steps(shown: Portrait) -> Iterator[Step]:
+def ladder_steps(view: RunView) -> Iterator[Step]:
     """The ladder from human to test: the errors, and between them the gaps."""
-    told = shown.diagnosis
-    if told is None or told.errors is None or told.gaps is None:
+    diagnosis = view.diagnosis
+    if diagnosis is None or diagnosis.errors is None or diagnosis.gaps is None:
         return
-    for name, rate, gap_name in levels(told):
-        gap: Gap | None = getattr(told.gaps, gap_name) if gap_name else None
+    for name, rate, gap_name in error_levels(diagnosis):
+        gap: Gap | None = getattr(diagnosis.gaps, gap_name) if gap_name else None
         if gap is not None:
             at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
             points = f"{at_most}{100 * gap.value:.1f} points"
@@ -198,12 +198,12 @@ def steps(shown: Portrait) -> Iterator[Step]:
             seen = "as given" if rate.n is None else interval(*rate.interval())
             yield Step(name, percent(rate.value), seen, "" if rate.n is None else f"n={rate.n:,}", False)
         elif name in ("human", "test"):
-            yield Step(name, "–", "", _missing(name, shown.run), False)
+            yield Step(name, "–", "", _missing(name, view.run), False)
 
 
-def levels(told: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
+def error_levels(diagnosis: Diagnosis) -> Sequence[tuple[str, Rate | None, str]]:
     """The errors by name, each with the gap that lies above it."""
-    errors = told.errors
+    errors = diagnosis.errors
     if errors is None:
         return ()
     return (

@@ -48,7 +48,7 @@ def thumbnails(run: Run, part: str, places: Sequence[int]) -> Pictures:
         data = _prepared(json.dumps({"seed": spec.seed, "data": run.spec["data"], "training": _training(spec)}))
     except (ImproveError, *npz.DAMAGED) as error:
         return Pictures((), f"the images cannot be read: {error}".splitlines()[0])
-    if part not in data.parts or data.census[part].digest != run.fingerprint[part]:
+    if part not in data.parts or data.statistics[part].digest != run.fingerprint[part]:
         return Pictures((), "the images on this machine are not the ones that the run was judged by")
     images = data.parts[part].images[np.asarray(places, int)]
     return Pictures(tuple(address(image, data.pixels.low, data.pixels.high) for image in images))

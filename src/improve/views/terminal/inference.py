@@ -27,7 +27,7 @@ WIDEST, LONGEST = 60, 4096  # characters of a file's name: that are lined up, an
 SHOWN, NAMED = 3, 8  # lines of a kind; names in a line
 
 
-class Told(Iterable[Answer]):
+class CountedAnswers(Iterable[Answer]):
     """Answers, one by one; names each bad file on standard error, and counts them."""
 
     def __init__(self, answers: Iterator[Answer]):
@@ -68,20 +68,21 @@ def print_csv(answers: Iterable[Answer], top: int) -> None:
         out.writerow([csv_cell(answer.file), *cells, csv_cell(answer.error)])
 
 
-def show_evaluation(found: Evaluation, file: Path) -> None:
-    out, folder = console(), found.run.folder
-    out.print(Text(f"{found.run.name} in the field · {some(found.error.n or 0)} of {found.field.found}", "bold"))
+def show_evaluation(evaluation: Evaluation, file: Path) -> None:
+    out, folder = console(), evaluation.run.folder
+    images = f"{some(evaluation.error.n or 0)} of {evaluation.field.found}"
+    out.print(Text(f"{evaluation.run.name} in the field · {images}", "bold"))
     out.print()
-    out.print(ladder(found))
+    out.print(ladder(evaluation))
     out.print()
-    for word, text in (*shift_lines(found), *odd_lines(found)):
+    for word, text in (*shift_lines(evaluation), *odd_lines(evaluation)):
         out.print(Text(f"{word:<9}{text}"))
-    if found.gap.verdict == "high":
+    if evaluation.gap.verdict == "high":
         mend = "validate and test on images like these (data.target), or judge otherwise: improve explain W1"
         out.print(Text(f"mend     {mend}"))
     out.print(Text(f"kept     {file}"))
     out.print(Text(f"next     improve diagnose {quote(str(folder))}     it takes the newest evaluation"))
-    given = f"diagnosis.field_error={found.error.value:.4g} diagnosis.field_n={found.error.n}"
+    given = f"diagnosis.field_error={evaluation.error.value:.4g} diagnosis.field_n={evaluation.error.n}"
     out.print(Text(f"         or in the spec of the next run: improve train SPEC {given}"))
 
 
@@ -100,18 +101,18 @@ def ladder(found: Evaluation) -> Table:
     return table
 
 
-def shift_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
+def shift_lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     """In what the images differ: how they look, which classes they are of, on which the error grew."""
-    apart = [one for one in found.looks if one.stands_out]
+    apart = [one for one in evaluation.looks if one.stands_out]
     for one in apart:
         sizes = f"{one.size:+.1f} sd [{one.low:+.1f}, {one.high:+.1f}]"
-        yield "looks", f"{one.what} {sizes}: {one.field:.3g} in the field, {one.known:.3g} in {found.part}"
-    if found.looks and not apart:
-        most = found.looks[0]
-        yield "looks", f"much as in {found.part}: {most.what} differs most, by {most.size:+.1f} sd"
-    if found.shares is not None:
-        yield from class_lines(found, found.shares)
-    for text in worse(found)[:SHOWN]:
+        yield "looks", f"{one.what} {sizes}: {one.field:.3g} in the field, {one.known:.3g} in {evaluation.part}"
+    if evaluation.looks and not apart:
+        most = evaluation.looks[0]
+        yield "looks", f"much as in {evaluation.part}: {most.what} differs most, by {most.size:+.1f} sd"
+    if evaluation.shares is not None:
+        yield from class_lines(evaluation, evaluation.shares)
+    for text in worse(evaluation)[:SHOWN]:
         yield "errs on", text
 
 
@@ -135,23 +136,23 @@ def worse(evaluation: Evaluation) -> list[str]:
     return [text for _, text in sorted(found, key=lambda pair: -pair[0])]
 
 
-def odd_lines(found: Evaluation) -> Iterator[tuple[str, str]]:
+def odd_lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     """What is to be known before the number is believed."""
-    for name, count in found.unknown.items():
+    for name, count in evaluation.unknown.items():
         yield "unknown", f"{some(count)} of {printable(name, 40)}, which the run does not know: always wrong"
-    if found.missing:
-        yield "missing", f"no image of {listed(found.missing)}"
-    for part, count in found.also_in.items():
+    if evaluation.missing:
+        yield "missing", f"no image of {listed(evaluation.missing)}"
+    for part, count in evaluation.also_in.items():
         left = ": left out" if part == "train" else ""
         yield "seen", f"{some(count)} also in the run's {part} part, pixel for pixel{left}"
-    for name, reason in found.field.skipped[:SHOWN]:
+    for name, reason in evaluation.field.skipped[:SHOWN]:
         yield "skipped", f"{printable(name, 200)} ({printable(reason)})"
-    if len(found.field.skipped) > SHOWN:
-        yield "", f"and {len(found.field.skipped) - SHOWN:,} more, which cannot be read either"
-    if found.tried > 1:
+    if len(evaluation.field.skipped) > SHOWN:
+        yield "", f"and {len(evaluation.field.skipped) - SHOWN:,} more, which cannot be read either"
+    if evaluation.tried > 1:
         yield (
             "note",
-            f"these images have judged {found.tried} experiments: who chooses by them needs others to test with",
+            f"these images have judged {evaluation.tried} experiments: who chooses by them needs others to test with",
         )
 
 

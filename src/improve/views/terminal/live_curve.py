@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from improve.engine.training.history import merit
+from improve.engine.training.history import epoch_rank
 from improve.figure import COLORS
 from improve.views.terminal.braille import BEST, BRAILLE, PLAIN, Curve, Line, Style, chart
 
@@ -40,7 +40,7 @@ class LiveCurve:
         curves = [
             Curve(part.replace("_", "-"), MARKS[part], [row[f"{part}_error"] for row in self.rows]) for part in measured
         ]
-        best = min(range(len(self.rows)), key=lambda number: merit(self.rows[number])) + 1
+        best = min(range(len(self.rows)), key=lambda number: epoch_rank(self.rows[number])) + 1
         return chart(curves, best, self.human, min(width, WIDEST), style=style)
 
 

@@ -80,17 +80,18 @@ def quantity(name: str, value: object) -> str:
     return f"{value / 1e6:.3g} MB" if name == "model_bytes" else f"{value:.4g}"
 
 
-def difference_text(seen: Paired | Unpaired | None) -> str:
+def difference_text(difference: Paired | Unpaired | None) -> str:
     """The difference in points with its interval; what n images could show, where it is within chance."""
-    if seen is None:
+    if difference is None:
         return MISSING
-    points = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}"
-    if isinstance(seen, Unpaired):
-        clear = seen.verdict != "not distinguishable"
-        return f"{seen.verdict} {points}, on other images" if clear else f"{seen.verdict} ({points}; on other images)"
-    if seen.told_apart:
-        return f"{seen.verdict} {points} {p_value(seen.p)}"
-    return f"not distinguishable ({points}; {100 * seen.detectable:.1f} needed at this n)"
+    points = f"{100 * difference.value:+.1f} {interval(difference.low, difference.high)}"
+    if isinstance(difference, Unpaired):
+        if difference.verdict == "not distinguishable":
+            return f"not distinguishable ({points}; on other images)"
+        return f"{difference.verdict} {points}, on other images"
+    if difference.told_apart:
+        return f"{difference.verdict} {points} {p_value(difference.p)}"
+    return f"not distinguishable ({points}; {100 * difference.detectable:.1f} needed at this n)"
 
 
 def p_value(p: float) -> str:
@@ -106,17 +107,17 @@ def recipe_rows(standings: Sequence[Standing]) -> Iterable[list[str]]:
 
 
 def recipe_cells(standing: Standing) -> list[str]:
-    recipe, seen = standing
+    recipe, difference = standing
     spread = f" ± {100 * recipe.sd:.1f}" if recipe.sd is not None else ""
     mean = f"{100 * recipe.mean:.1f}{spread} %"
-    if seen is None:
+    if difference is None:
         return [recipe.name, str(len(recipe.runs)), mean, MISSING, MISSING]
-    told = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}"
-    if seen.verdict == "not distinguishable":
-        settles = f"; {seen.needed:,} {seen.unit} would settle it" if seen.needed else ""
+    told = f"{100 * difference.value:+.1f} {interval(difference.low, difference.high)}"
+    if difference.verdict == "not distinguishable":
+        settles = f"; {difference.needed:,} {difference.unit} would settle it" if difference.needed else ""
         told = f"({told}{settles})"
-    better = MISSING if seen.better is None else f"{seen.better:.3f}"
-    return [recipe.name, str(len(recipe.runs)), mean, f"{seen.verdict} {told}", better]
+    better = MISSING if difference.better is None else f"{difference.better:.3f}"
+    return [recipe.name, str(len(recipe.runs)), mean, f"{difference.verdict} {told}", better]
 
 
 def footnote(comparison: Comparison) -> str:

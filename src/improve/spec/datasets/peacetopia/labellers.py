@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def labelled(
     that makes the whole error rate the planted one; where hidden birds alone are more than that, there are no slips.
     """
     slip = max(0.0, (LABELLERS[name] - missed) / (1 - missed))
-    random = keyed(seed, "labeller", list(LABELLERS).index(name))
+    random = keyed_generator(seed, "labeller", list(LABELLERS).index(name))
     slipped = random.random(len(labels)) < slip
     seen = np.where(hidden, 0, labels)
     return np.where(slipped & ~np.asarray(hidden, bool), 1 - seen, seen)

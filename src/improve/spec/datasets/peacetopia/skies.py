@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
-from improve.randomness import keyed
+from improve.randomness import keyed_generator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -63,7 +63,7 @@ def skies(
     """
     found = []
     for block in range(-(-count // BLOCK)):
-        random = keyed(seed, "sky", DOMAINS.index(domain), part, block)
+        random = keyed_generator(seed, "sky", DOMAINS.index(domain), part, block)
         found.append(one_block(random, LOOKS[domain], birds, hidden, new, size))
     whole = Skies(*(np.concatenate(arrays)[:count] for arrays in zip(*found, strict=True)))
     for array in whole:
@@ -139,31 +139,24 @@ def bird(random: Generator, newer: Any) -> Any:
     beat, bend = between(random, (-0.3, 0.7)), between(random, (0.15, 0.45))
     left, right = between(random, (0.65, 1.0)), between(random, (0.65, 1.0))
     wrist, tip = 0.35 * beat + bend, beat - 0.15
-    known = figure(
-        (0, 0, 0.16, 0.45 * left, wrist, 0.1), (0.45 * left, wrist, 0.1, left, tip, 0.05),
-        (0, 0, 0.16, -0.45 * right, wrist, 0.1), (-0.45 * right, wrist, 0.1, -right, tip, 0.05),
-        (-0.12, -0.12, 0.1, 0.16, 0.03, 0.17),
-    )  # fmt: skip
+    left_wing = (0, 0, 0.16, 0.45 * left, wrist, 0.1), (0.45 * left, wrist, 0.1, left, tip, 0.05)
+    right_wing = (0, 0, 0.16, -0.45 * right, wrist, 0.1), (-0.45 * right, wrist, 0.1, -right, tip, 0.05)
+    known = figure(*left_wing, *right_wing, (-0.12, -0.12, 0.1, 0.16, 0.03, 0.17))
     neck = between(random, (-0.15, 0.15))
-    glider = figure(
-        (0, 0.1, 0.14, 1.0, 0.16, 0.1), (0, 0.1, 0.14, -1.0, 0.16, 0.1), (0, -0.2, 0.14, 0, 0.2, 0.14),
-        (0, 0.2, 0.09, neck, 0.62, 0.06), (neck, 0.62, 0.1, 2 * neck, 0.75, 0.03), (0, -0.2, 0.07, 0, -0.75, 0.03),
-    )  # fmt: skip
+    wings_and_body = (0, 0.1, 0.14, 1.0, 0.16, 0.1), (0, 0.1, 0.14, -1.0, 0.16, 0.1), (0, -0.2, 0.14, 0, 0.2, 0.14)
+    neck_and_head = (0, 0.2, 0.09, neck, 0.62, 0.06), (neck, 0.62, 0.1, 2 * neck, 0.75, 0.03)
+    glider = figure(*wings_and_body, *neck_and_head, (0, -0.2, 0.07, 0, -0.75, 0.03))
     return np.where(newer[:, None, None], glider, known)
 
 
 def thing(random: Generator) -> Any:
     """What else flies, one of each four: a plane, a kite, a leaf, a balloon."""
     sweep, bent = between(random, (0.2, 0.5)), between(random, (-0.3, 0.3))
-    plane = figure(
-        (0, -0.8, 0.06, 0, 0.8, 0.1), (0, 0.15, 0.13, 0.85, 0.15 - sweep, 0.05),
-        (0, 0.15, 0.13, -0.85, 0.15 - sweep, 0.05), (0, -0.7, 0.07, 0.3, -0.85, 0.03),
-        (0, -0.7, 0.07, -0.3, -0.85, 0.03),
-    )  # fmt: skip
-    kite = figure(
-        (0, 0.2, 0.42, 0, 0.7, 0), (0, 0.2, 0.42, 0, -0.5, 0), (0, -0.5, 0.04, bent, -0.75, 0.04),
-        (bent, -0.75, 0.04, -bent, -1.0, 0.04),
-    )  # fmt: skip
+    wings = (0, 0.15, 0.13, 0.85, 0.15 - sweep, 0.05), (0, 0.15, 0.13, -0.85, 0.15 - sweep, 0.05)
+    tail = (0, -0.7, 0.07, 0.3, -0.85, 0.03), (0, -0.7, 0.07, -0.3, -0.85, 0.03)
+    plane = figure((0, -0.8, 0.06, 0, 0.8, 0.1), *wings, *tail)
+    string = (0, -0.5, 0.04, bent, -0.75, 0.04), (bent, -0.75, 0.04, -bent, -1.0, 0.04)
+    kite = figure((0, 0.2, 0.42, 0, 0.7, 0), (0, 0.2, 0.42, 0, -0.5, 0), *string)
     leaf = figure((-0.5, 0, 0.03, 0, bent, 0.24), (0, bent, 0.24, 0.45, 0, 0.02))
     balloon = figure((0, 0.2, 0.5, 0, 0.3, 0.5), (0, -0.3, 0.03, 0, -0.6, 0.03), (-0.08, -0.7, 0.1, 0.08, -0.7, 0.1))
     kind = random.integers(0, 4, BLOCK)
