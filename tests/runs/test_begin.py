@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from improve.runs.begin import folders, free_name, is_done, is_over, names, new_folder, remove_husk
+from improve.runs.begin import folders, free_name, names, new_folder, remove_husk
 from improve.runs.run import create
 from improve.spec.spec import Spec
 
@@ -54,4 +54,4 @@ def test_what_holds_more_than_that_stays(tmp_path, held):
 )
 def test_done_is_what_has_nothing_left_to_train_and_over_what_was_ended_on_purpose(make_run, summary, done, over):
     run = make_run(**summary)
-    assert (is_done(run), is_over(run)) == (done, over)
+    assert (run.is_done, run.is_over) == (done, over)

@@ -173,7 +173,7 @@ def finished_run(folder: Path, name: str, spec: Spec) -> run.Run | None:
             made = run.load_run(place)
         except ImproveError:
             continue
-        if begin.is_done(made) and made.spec == spec.complete() and begin.same_code(place, spec):
+        if made.is_done and made.spec == spec.complete() and begin.same_code(place, spec):
             return made
     return None
 

@@ -7,13 +7,8 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from improve.runs.schema import Summary
 from improve.spec.spec import Spec
-
-if TYPE_CHECKING:
-    from improve.runs.run import Run
 
 MADE_FIRST = {"spec.yaml", "predictions", "state", "evidence"}  # in a run folder, before its summary
 
@@ -59,18 +54,3 @@ def same_code(folder: Path, spec: Spec) -> bool:
     """Whether the user's own model is still what the run in `folder` was trained with."""
     file = spec.model.code
     return not file or ((folder / file.name).is_file() and (folder / file.name).read_bytes() == file.read_bytes())
-
-
-def stop_reason(summary: Summary) -> str:
-    """Why a run was ended before its time, on purpose; nothing where it was not."""
-    return str(summary.stopped_because or "") if summary.status == "stopped" else ""
-
-
-def is_done(run: Run) -> bool:
-    """Whether nothing of it is left to train."""
-    return run.status in ("finished", "diverged")
-
-
-def is_over(run: Run) -> bool:
-    """Whether it is done, or was ended before its time on purpose."""
-    return is_done(run) or bool(stop_reason(run.summary))

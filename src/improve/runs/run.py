@@ -81,6 +81,21 @@ class Run:
         return "stopped" if killed else self.summary.status
 
     @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left to train."""
+        return self.status in ("finished", "diverged")
+
+    @property
+    def stop_reason(self) -> str:
+        """Why it was ended before its time, on purpose; nothing where it was not."""
+        return str(self.summary.stopped_because or "") if self.summary.status == "stopped" else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is done, or was ended before its time on purpose."""
+        return self.is_done or bool(self.stop_reason)
+
+    @property
     def has_result(self) -> bool:
         return self.summary.validation is not None
 

@@ -19,7 +19,7 @@ from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
 from improve.runs import ensemble, run
-from improve.runs.begin import is_done, remove_husk
+from improve.runs.begin import remove_husk
 from improve.runs.lock import folder_lock
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
@@ -82,7 +82,7 @@ def recording_failures(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    return not all(is_done(run.load_run(file.parent)) for file in folder.glob(f"{FOLDER}/*/summary.json"))
+    return not all(run.load_run(file.parent).is_done for file in folder.glob(f"{FOLDER}/*/summary.json"))
 
 
 def train_members(
@@ -119,7 +119,7 @@ def trained_member(
     remove_husk(folder, spec)
     if not folder.exists():
         train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
-    elif not is_done(run.load_run(folder)):
+    elif not run.load_run(folder).is_done:
         resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
     return run.load_run(folder)
 

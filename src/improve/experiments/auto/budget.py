@@ -13,7 +13,7 @@ from improve.errors import ImproveError
 from improve.experiments.auto.journal import Journal
 from improve.experiments.lr_range import RateWatcher
 from improve.runs import run
-from improve.runs.begin import is_done, remove_husk
+from improve.runs.begin import remove_husk
 from improve.runs.run import Run
 from improve.spec.spec import Spec
 
@@ -76,4 +76,4 @@ def trained_run(journal: Journal, name: str, spec: Spec, watcher: BudgetWatcher,
 
 
 def far_enough(made: Run, pause: int) -> bool:
-    return is_done(made) or made.status == "failed" or 0 < pause <= len(made.history)
+    return made.is_done or made.status == "failed" or 0 < pause <= len(made.history)

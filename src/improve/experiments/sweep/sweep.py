@@ -20,7 +20,7 @@ from improve.experiments.sweep.search import Search, search
 from improve.experiments.sweep.trials import NOBODY, SweepWatcher, Trials
 from improve.interrupt import SIGNALS, BrokenOff
 from improve.runs import run
-from improve.runs.begin import free_name, is_over, same_code, stop_reason
+from improve.runs.begin import free_name, same_code
 from improve.runs.lock import folder_lock
 from improve.runs.run import Run
 from improve.spec.identity import identity
@@ -137,7 +137,7 @@ class Sweep:
     def over(self, member: TrialRun, made: Run) -> bool:
         """Whether there is nothing left to train; the judge hears of what was trained before."""
         reasons = [self.search.judge(member.trial, row) for row in made.history]
-        if is_over(made):
+        if made.is_over:
             return True
         reason = next(filter(None, reasons), "")
         if reason:  # it was killed between that and writing it down
@@ -154,7 +154,7 @@ class Sweep:
         made = run.load_run(outcome) if isinstance(outcome, Path) else outcome
         if isinstance(made, Run):
             self.known[member.key] = made
-            if not is_over(made):
+            if not made.is_over:
                 return
         else:
             self.failed[member.key] = cause(made, member.name)
@@ -183,12 +183,12 @@ class Sweep:
         """The trial's runs together."""
         keys = [member.key for member in self.members_of(trial)]
         failures = [self.failed[key] for key in keys if key in self.failed]
-        runs = tuple(self.known[key] for key in keys if key in self.known and is_over(self.known[key]))
+        runs = tuple(self.known[key] for key in keys if key in self.known and self.known[key].is_over)
         errors = [made.summary.validation.error for made in runs if made.summary.validation]
         error = fmean(errors) if len(errors) == len(keys) else None
         if trial.point.wrong or failures or len(runs) < len(keys):
             return Result(trial, runs, "failed", None, trial.point.wrong or [*failures, "it was stopped"][0])
-        reason = next((why for made in runs if (why := stop_reason(made.summary))), "")
+        reason = next((why for made in runs if (why := made.stop_reason)), "")
         diverged = any(made.status == "diverged" for made in runs)
         status = "diverged" if diverged else "pruned" if reason else "finished"
         return Result(trial, runs, status, error, reason)
@@ -203,7 +203,7 @@ def runs_by_spec(folder: Path) -> dict[str, Run]:
         except ImproveError:  # no run, or a damaged one: it is trained anew
             continue
         before = runs.get(identity(made.spec))
-        if before is None or (is_over(made), len(made.history)) > (is_over(before), len(before.history)):
+        if before is None or (made.is_over, len(made.history)) > (before.is_over, len(before.history)):
             runs[identity(made.spec)] = made
     return runs
 

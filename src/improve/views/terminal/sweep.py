@@ -19,7 +19,6 @@ from improve.errors import ImproveError, printable
 from improve.experiments.sweep.result import BEST, SweepVerdict, spread_text
 from improve.experiments.sweep.trials import SweepWatcher
 from improve.figure import COLORS
-from improve.runs.begin import stop_reason
 from improve.runs.run import Run
 from improve.views.figures.sweep import short_value
 from improve.views.terminal.comparison import show_finding, show_recipes
@@ -110,7 +109,7 @@ def ended(made: Run | ImproveError) -> str:
     """How it went, in few words."""
     if isinstance(made, ImproveError):
         return f"failed: {printable(made.what)}"
-    part, reason = made.summary.validation, stop_reason(made.summary)
+    part, reason = made.summary.validation, made.stop_reason
     if made.status == "diverged" or not part:
         return made.status
     error = f"validation error {percent(part.error)}"
