@@ -51,9 +51,9 @@ def cases():
         yield pytest.param(file, compiled, id=str(file.relative_to(CONFIGS)), marks=marks)
 
 
-def fewer_skies(file):
+def fewer_skies(spec):
     """Overrides for images that are drawn: thousands take seconds."""
-    data = load_spec(file).complete()["data"]
+    data = spec.complete()["data"]
     places = {"data.source": data["source"], "data.target.source": (data["target"] or {}).get("source") or {}}
     drawn = {place: source for place, source in places.items() if source.get("name") == "peacetopia"}
     counts = ("images", "validation", "test")
@@ -73,7 +73,7 @@ def test_every_config_trains_two_steps(file, compiled, made_up, monkeypatch, tmp
 
     # the probes of every architecture would take minutes; test_probes.py has them
     fewer = ["training.batch_size=8", "data.subset=200", "data.train_size=null", "evidence=light", "training.members=1"]
-    small = load_spec(file, [*fewer, *fewer_skies(file)])
+    small = load_spec(file, [*fewer, *fewer_skies(load_spec(file, fewer))])
     made = run.load_run(train(small, "two", tmp_path / "runs", TwoSteps()))
     with (made.folder / "steps.csv").open() as stream:
         rows = list(csv.DictReader(stream))
