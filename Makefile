@@ -25,7 +25,7 @@ run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 	$(BIN)/improve diagnose "$$(ls -td runs/quickstart* | head -n 1)"
 
 test: $(VENV)/.extras  ## set up, quick tests and short trainings
-	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu" $(TWO)
 	$(BIN)/python -m pytest -m "trains and not slow and not browser and not gpu" $(TWO)
 
 check: lint types test  ## what CI asks for
