@@ -48,7 +48,7 @@ def alone(body):
 
 @linux
 def test_short_tasks_are_done_by_other_processes():
-    assert alone("print(os.getpid() in set(parallel.each(lambda task: os.getpid(), range(20))))") == ["False"]
+    assert alone("print(os.getpid() in set(parallel.in_parallel(lambda task: os.getpid(), range(20))))") == ["False"]
 
 
 @linux
@@ -63,7 +63,7 @@ def test_beside_tensorflow_nothing_is_forked():
 @linux
 def test_closing_ends_the_processes():
     assert alone("""
-        results = parallel.each(lambda task: task, range(100))
+        results = parallel.in_parallel(lambda task: task, range(100))
         next(results)
         print(len(multiprocessing.active_children()))
         results.close()
