@@ -39,7 +39,7 @@ def save(folder: Path, files: Mapping[str, bytes]) -> Path:
     temporary.mkdir()
     try:
         manifest = {name: {"bytes": len(data), "sha256": digest(data)} for name, data in files.items()}
-        for name, data in {**files, MANIFEST: written({"format": FORMAT, "files": manifest})}.items():
+        for name, data in {**files, MANIFEST: json_bytes({"format": FORMAT, "files": manifest})}.items():
             write(temporary / name, data)
         sync(temporary)
         temporary.rename(generation)
@@ -112,7 +112,7 @@ def unpacked(data: bytes) -> Arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def written(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
     """JSON, with NaN and infinity as Python reads them again."""
     return json.dumps(value, ensure_ascii=False).encode()
 

@@ -122,7 +122,7 @@ def clipped_share(case: Case) -> tuple[float, float]:
     return float((clipped > 1e-3).mean()), float(np.median(clipped))
 
 
-def data_loss(case: Case) -> Any:
+def batch_cross_entropies(case: Case) -> Any:
     """Cross-entropy of each logged batch, penalties taken off; an empty array where there is none."""
     steps = case.evidence.steps
     return steps["loss"] - steps["penalty"] if "penalty" in steps else np.zeros(0)

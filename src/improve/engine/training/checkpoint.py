@@ -72,7 +72,7 @@ def only_weights(weights: Arrays) -> dict[str, bytes]:
     return {
         ARRAYS: generations.packed({}),
         BEST: generations.packed(best),
-        META: generations.written({"tables": {}}),
+        META: generations.json_bytes({"tables": {}}),
     }
 
 
@@ -116,7 +116,7 @@ class Checkpoints:
         files = {
             ARRAYS: generations.packed(state | steps),
             BEST: generations.packed(self.best),
-            META: generations.written(self.plain()),
+            META: generations.json_bytes(self.plain()),
         }
         generations.save(self.folder / "state", files)
         self.write_reached("running")
