@@ -190,6 +190,8 @@ def shape_of(folder: Path, files: tuple[str, ...], decoding: Decoding) -> tuple[
 
 
 def refuse_bad_images(folder: Path, bad: Bad, total: int) -> NoReturn:
+    """Raises UsageError, which names the first of the files in `bad` and why they cannot be read; `total`: all images
+    there."""
     lines = [f"{len(bad):,} of {total:,} images in {folder} cannot be read:"]
     lines += [f"    {printable(name)} ({reason})" for name, reason in bad[:SHOWN]]
     lines += [f"    and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []

@@ -38,7 +38,7 @@ class AutoWatcher(Watcher):
         """The run of this step is about to be trained."""
 
     def decided(self, journal: Journal, step: AutoStep) -> None:
-        """It is known whether this step is kept."""
+        """Told when it is known whether this step is kept."""
 
 
 NOBODY = AutoWatcher()  # watches
