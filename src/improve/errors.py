@@ -49,7 +49,7 @@ class SpecError(UsageError):
 
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Those of the `known` words that `word` may have been meant for, the likeliest first; `most` of them at most."""
+    """The `known` words that `word` may have been meant for, the likeliest first; `most` of them at most."""
     return get_close_matches(word, list(known), n=most)
 
 

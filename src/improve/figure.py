@@ -34,7 +34,7 @@ def save(made: Any, file: Path) -> None:
 
 
 def tidy(axes: Axes, label_size: float = 8) -> None:
-    """No frame but the two axes, faint lines across, and numbers of `label_size` points."""
+    """Leave no frame but the two axes, faint lines across, and numbers of `label_size` points."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.tick_params(labelsize=label_size)

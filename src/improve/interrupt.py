@@ -61,7 +61,7 @@ def finalizing(frame: FrameType | None) -> bool:
 
 @contextmanager
 def goes_on(note: str) -> Iterator[None]:
-    """While inside, who breaks off is told `note` in place of what was noted so far."""
+    """Context in which who breaks off is told `note` in place of what was noted so far."""
     try:
         with interruptible():
             yield

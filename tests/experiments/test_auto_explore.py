@@ -82,7 +82,7 @@ def test_a_race_costs_what_its_rungs_take(count, epochs, cost):
 
 
 def test_as_many_race_as_the_budget_pays_for():
-    assert [race.affordable_candidates(left, 20) for left in (19, 20, 25, 39, 40, 400)] == [0, 1, 2, 3, 4, 4]
+    assert [race.affordable_count(left, 20) for left in (19, 20, 25, 39, 40, 400)] == [0, 1, 2, 3, 4, 4]
 
 
 class Lane:

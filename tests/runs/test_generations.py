@@ -24,7 +24,7 @@ OPERATIONS = ("mkdir", "rename", "fsync", "rmdir", "unlink", "open", "close")
 
 def generation(number):
     """About 10 kB that name their number in every file."""
-    return {"arrays.npz": store.packed({"w": np.full(1000, number)}), "state.json": store.written({"step": number})}
+    return {"arrays.npz": store.packed({"w": np.full(1000, number)}), "state.json": store.json_bytes({"step": number})}
 
 
 def step_of(files):

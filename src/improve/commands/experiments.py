@@ -74,7 +74,7 @@ def show_answer(
     show: Callable[[Answer, Path], None],
     as_json: bool,
 ) -> None:
-    """Its picture in the folder, and on standard output what it says."""
+    """Draw the answer's picture in `folder`, and print what it says."""
     draw(folder / picture, answer)
     if as_json:
         print_json({"folder": str(folder), **answer.as_json()})

@@ -57,7 +57,7 @@ def predict(
 
 
 def classifier_of(run: Path, trust: bool, code: bool) -> tuple[Classifier, Look]:
-    """A run's, or that of a model file."""
+    """What answers: the network of a run, or of a model file; and how image files are read for it."""
     from improve.engine.inference import external_model
     from improve.engine.inference.image_files import look_of
 
@@ -70,7 +70,7 @@ def classifier_of(run: Path, trust: bool, code: bool) -> tuple[Classifier, Look]
 
 
 def predictor_of(run: Path, code: bool) -> Predictor:
-    """What code of the user's own it runs is told."""
+    """Load a run's network, with a note on standard error about each file of the user's own code that this runs."""
     from improve.engine.inference.predictor import load_predictor
     from improve.views.terminal.inference import print_note
 

@@ -29,6 +29,7 @@ STOPPED, TERMINATED = 130, 75
 
 
 def print_json(value: Any) -> None:
+    """Print a value as JSON: NaN and infinity become null, what a terminal would not show is escaped."""
     from improve.runs.files import finite_json
 
     text = json.dumps(finite_json(value), indent=2, ensure_ascii=False, default=str)
@@ -36,7 +37,7 @@ def print_json(value: Any) -> None:
 
 
 def print_or_write(text: str, output: Path | None) -> None:
-    """To the file, or to standard output."""
+    """Write `text` to a file, or print it where there is none. Raises UsageError where it cannot be written."""
     if output is None:
         print(text, end="" if text.endswith("\n") else "\n")
         return

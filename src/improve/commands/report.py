@@ -26,6 +26,7 @@ def report(
 
 
 def write_page(wanted: Path, text: str) -> None:
+    """Write the page to `wanted`, and make its folder. Raises UsageError where that cannot be done."""
     from improve.runs.files import write_text
 
     try:
@@ -36,5 +37,5 @@ def write_page(wanted: Path, text: str) -> None:
 
 
 def page_file(runs: list[Path]) -> Path:
-    """In the folder of a single run; beside several."""
+    """The default place of the page: in the folder of a single run, beside the folders of several."""
     return (runs[0] if len(runs) == 1 else runs[0].parent) / "report.html"

@@ -67,6 +67,8 @@ class Components(NamedTuple):
 
 
 def components(errors: Errors) -> Components:
+    """The gaps between neighbouring error rates: avoidable bias, variance, mismatch and overfitting of the validation
+    set; the last two are None where nothing was measured."""
     fitted = errors.train_dev or errors.validation
     return Components(
         avoidable_bias(errors),

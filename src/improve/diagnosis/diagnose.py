@@ -192,6 +192,7 @@ def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
 
 
 def symptom(finding: Finding) -> bool:
+    """Whether a finding is a symptom: it waits where a cause was found."""
     return SYMPTOMS[finding.code]
 
 

@@ -17,7 +17,7 @@ BINS = 15  # of Guo et al. (2017)
 
 
 class ClassErrors(NamedTuple):
-    """Of the images of one class: how many are taken for another one, and for which one most often."""
+    """The errors on one class: how many of its images are taken for another class, and for which one most often."""
 
     name: str
     rate: Rate
@@ -89,7 +89,7 @@ def most_confused(counts: NDArray[Any], names: Sequence[str], most: int) -> Iter
 
 
 def calibration(seen: Predictions) -> Calibration:
-    """Of the probability of the answer given, in `BINS` bins of equal width (Guo et al., 2017)."""
+    """How far the probability of the answer given can be trusted, in `BINS` bins of equal width (Guo et al., 2017)."""
     confidence, right = seen.probability.max(axis=1).astype(float), ~seen.wrong
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []

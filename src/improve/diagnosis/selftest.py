@@ -15,7 +15,8 @@ HOW = "python benchmarks/faults/train.py trains and scores the faults, in a chec
 
 
 def selftest_results() -> dict[str, Any]:
-    """By world: counts, scores, rules, and what is missed. Raises ImproveError where nothing was scored."""
+    """The recorded self-test by world: counts, scores, rules, and what is missed. Raises ImproveError where nothing was
+    scored."""
     found = load()
     if not found:
         raise ImproveError("this copy of improve was not tested on faults: it has no selftest.json", fix=HOW)
@@ -34,6 +35,7 @@ def load() -> dict[str, Any]:
 
 
 def not_scored(found: dict[str, Any]) -> list[str]:
+    """The worlds of which `found` has no results."""
     return [world for world in WORLDS if world not in found]
 
 

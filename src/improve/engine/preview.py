@@ -78,5 +78,5 @@ def sample_row(label: str, part: Examples, data: PreparedData) -> Row:
 
 
 def scaled(images: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
-    """From 0 to 1, for drawing."""
+    """The images with pixels from 0 to 1, for drawing."""
     return np.asarray((images - pixels.low) / (pixels.high - pixels.low)).clip(0, 1)

@@ -223,7 +223,8 @@ def judge(gain: tuple[float, float], too_short: float = 0.0) -> str:
 
 
 def starved(points: Sequence[CurvePoint]) -> float:
-    """By how much the smallest runs fit their own images worse than the largest ones do, where that is too much.
+    """By how much (a fraction) the smallest runs fit their own images worse than the largest ones do, where that is too
+    much.
 
     With fewer images the training error should be lower. Where it is higher, the small runs had too few updates, and
     what looks like hunger for data is a training that is too short.

@@ -60,4 +60,5 @@ class Images:
 
 
 def as_images(array: NDArray[Any]) -> Images:
+    """The images of an array (n, height, width, channels), in its order."""
     return Images((array,), np.arange(len(array)))

@@ -55,13 +55,13 @@ def cached_images(
     `tick(done, total)` counts the decoded files, a few times a second. Raises UsageError for images that cannot be
     read (unless they are skipped), images of different sizes where no size is given, and a cache without room.
     """
-    cache, recipe, began = own(cache_folder()), Decoding(size, color, resize), time.time_ns()
+    cache, decoding, began = own(cache_folder()), Decoding(size, color, resize), time.time_ns()
     index_file = cache / f"index-{bytes_digest(os.fsencode(folder.resolve()))}.json"
     index = read_index(index_file)
     lines = None if index is None else index_lines(folder, listing.files, index)
-    entry = None if lines is None else _open(cache / f"images-{recipe.key(listing.files, lines)}")
+    entry = None if lines is None else _open(cache / f"images-{decoding.key(listing.files, lines)}")
     if lines is None or entry is None:
-        lines, key = _build(cache, folder, listing.files, recipe, tick)
+        lines, key = _build(cache, folder, listing.files, decoding, tick)
         entry = _open(cache / f"images-{key}")
     fresh = index_of(listing.files, lines, began)
     if fresh != index:
@@ -121,18 +121,18 @@ def _open(entry: Path) -> tuple[NDArray[np.uint8], Bad] | None:
     return (images, bad) if images.dtype == np.uint8 and images.ndim == 4 else None
 
 
-def _build(cache: Path, folder: Path, files: tuple[str, ...], recipe: Decoding, tick: Tick) -> tuple[list[Line], str]:
+def _build(cache: Path, folder: Path, files: tuple[str, ...], decoding: Decoding, tick: Tick) -> tuple[list[Line], str]:
     """Decode all files into an entry of the cache; what to remember of them, and its key."""
-    shape = shape_of(folder, files, recipe)
+    shape = shape_of(folder, files, decoding)
     needed = len(files) * shape[0] * shape[1] * shape[2]
     with _room(cache, needed), _temporary(cache) as array:
-        job = Job(folder, files, recipe, shape, array, write_npy_head(array, (len(files), *shape)))
+        job = Job(folder, files, decoding, shape, array, write_npy_head(array, (len(files), *shape)))
         lines, bad = decode(job, tick)
         missing = [(files[number], reason) for number, reason in bad]
         if len(bad) == len(files):
             refuse_bad_images(folder, missing, len(files))
         close_gaps(job, [number for number, _ in bad])
-        key = recipe.key(files, lines)
+        key = decoding.key(files, lines)
         _write(cache / f"images-{key}.json", json.dumps(missing, indent=1))
         os.replace(array, cache / f"images-{key}.npy")
     return lines, key

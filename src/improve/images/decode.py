@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
     folder: Path
     files: tuple[str, ...]
-    recipe: Decoding
+    decoding: Decoding
     shape: tuple[int, int, int]
     array: Path
     offset: int  # bytes before the first image
@@ -124,7 +124,7 @@ def _stretch(job: Job, numbers: range) -> Stretch:
             try:
                 stamp, data = stamped_bytes(f"{job.folder}/{job.files[number]}")
                 line = stamp, bytes_digest(data)
-                image = pillow_image(data, *job.recipe)
+                image = pillow_image(data, *job.decoding)
                 if image.size == (width, height):
                     strip.paste(image, (0, height * place))
                 else:
@@ -175,12 +175,12 @@ def _sync(file: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def shape_of(folder: Path, files: tuple[str, ...], recipe: Decoding) -> tuple[int, int, int]:
+def shape_of(folder: Path, files: tuple[str, ...], decoding: Decoding) -> tuple[int, int, int]:
     """Height, width and channels of every image; without a size, those of the first that can be read."""
     bad: Bad = []
-    channels = 3 if recipe.color == "rgb" else 1
-    if recipe.size:
-        return (*recipe.size, channels)
+    channels = 3 if decoding.color == "rgb" else 1
+    if decoding.size:
+        return (*decoding.size, channels)
     for file in files:
         try:
             return (*image_size(folder / file), channels)
@@ -190,6 +190,8 @@ def shape_of(folder: Path, files: tuple[str, ...], recipe: Decoding) -> tuple[in
 
 
 def refuse_bad_images(folder: Path, bad: Bad, total: int) -> NoReturn:
+    """Raises UsageError, which names the first of the files in `bad` and why they cannot be read; `total`: all images
+    there."""
     lines = [f"{len(bad):,} of {total:,} images in {folder} cannot be read:"]
     lines += [f"    {printable(name)} ({reason})" for name, reason in bad[:SHOWN]]
     lines += [f"    and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []

@@ -168,7 +168,7 @@ def _one_of_each(folder: Path, found: list[str]) -> dict[str, str]:
 
 
 def _check_stray(folder: Path, content: Content) -> None:
-    """No image outside the class folders, and no class folder that is a link."""
+    """Raises UsageError for an image outside the class folders, and for a class folder that is a link."""
     if content.images:
         count = len(content.images)
         raise UsageError(

@@ -20,6 +20,7 @@ Index = dict[str, tuple[int, int, int, str]]  # by file: its stamp and digest
 
 
 def bytes_digest(data: bytes) -> str:
+    """The BLAKE2b digest of `data`, as 32 hexadecimal digits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

@@ -140,6 +140,8 @@ def _check_shapes(checked: dict[str, NDArray[Any]], file: Path) -> None:
 
 
 def checked_images(images: NDArray[Any], where: str) -> NDArray[Any]:
+    """Images (n, height, width, 1 or 3): uint8 for integers from 0 to 255, else float32. Raises UsageError for any
+    other shape or type, and for pixels that are NaN or infinite; `where` names the array in it."""
     if len(images) == 0 or images.ndim not in (3, 4):
         raise UsageError(f"{where} has the shape {images.shape}", fix="images are (n, height, width[, channels])")
     if images.ndim == 3:
@@ -159,6 +161,8 @@ def checked_images(images: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 def checked_labels(labels: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
+    """Labels (count,; int64). Raises UsageError where there are none, or not one whole number per image; `where` names
+    the array in it."""
     if labels is None:
         raise UsageError(f"there is no {where}", fix=f"save {WANTED}")
     labels = labels.reshape(len(labels)) if labels.shape == (len(labels), 1) else labels

@@ -30,7 +30,8 @@ IMPROVES = 1e-4  # nats of validation cross-entropy that another member has to b
 
 
 class Part(NamedTuple):
-    """Of one part, in one order for all members: `id` (n,), `label` (n,), `probability` (members, n, classes)."""
+    """What the members said of one part, in one order for all: `id` (n,), `label` (n,), `probability` (members, n,
+    classes)."""
 
     id: NDArray[Any]
     label: NDArray[Any]
@@ -183,7 +184,7 @@ def in_order(ids: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str,
 
 
 def score(probability: NDArray[Any], label: NDArray[Any]) -> Score:
-    """Of probabilities (n, classes) against labels (n,)."""
+    """Error with its 95 % interval, n, and cross-entropy in nats, of probabilities (n, classes) against labels (n,)."""
     n, error = len(label), float((probability.argmax(axis=1) != label).mean())
     right = np.maximum(probability[np.arange(n), label].astype(float), TINY)
     return Score(error, *Rate(error, n).interval(), n, float(-np.log(right).mean()))
@@ -247,7 +248,7 @@ def named(folder: Path, runs: Sequence[Run], weights: Sequence[float]) -> dict[s
 
 
 def numbers(probability: NDArray[Any], label: NDArray[Any], costs: NDArray[Any] | None) -> dict[str, Any]:
-    """Of one part, for summary.json; `costs` (classes,): of an error on each class."""
+    """What summary.json tells of one part; `costs` (classes,): of an error on each class."""
     found = {**score(probability, label)._asdict(), "majority_error": 1 - int(np.bincount(label).max()) / len(label)}
     return (
         found if costs is None else found | cost.weighted(probability.argmax(axis=1) != label, label, costs)._asdict()

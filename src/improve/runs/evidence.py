@@ -33,7 +33,7 @@ class Evidence:
 
     @cached_property
     def start(self) -> dict[str, Any]:
-        """Of the data and the untrained network (start.json)."""
+        """What start.json tells of the data and the untrained network; empty where it is missing or damaged."""
         found = json_of(self.folder / "evidence" / "start.json")
         return {} if schema_fault(Start, found) else numbers(found)
 
@@ -55,13 +55,13 @@ class Evidence:
 
     @cached_property
     def kernels(self) -> dict[str, dict[str, NDArray[Any]]]:
-        """By kernel, in the order of the network: columns of kernels.csv."""
+        """The columns of kernels.csv (rows,) by kernel, in the order of the network."""
         needed = ("step", "kernel", "update_ratio", "gradient_norm", "weight_norm")
         by_name = grouped(rows(self.folder / "evidence" / "kernels.csv", *needed))
         return {name: as_columns(mine) for name, mine in by_name.items()}
 
     def best(self, part: str) -> Predictions | None:
-        """With the weights of the best epoch; None where there are none, or they are damaged."""
+        """Predictions on a part with the weights of the best epoch; None where there are none, or they are damaged."""
         if part not in self._best:
             try:
                 self._best[part] = read_predictions(self.folder, part)
@@ -75,7 +75,7 @@ class Evidence:
         return {}
 
     def last(self, part: str) -> Predictions | None:
-        """With the weights of the last epoch; None where there are none, or they are damaged."""
+        """Predictions on a part with the weights of the last epoch; None where there are none, or they are damaged."""
         try:
             return predictions_of(self._last, f"{part}_")
         except DAMAGED:
@@ -148,6 +148,7 @@ def number(cell: str | None) -> float:
 
 
 def bounded_number(value: float) -> float:
+    """The value itself; infinity of its sign where it is larger than LARGEST."""
     return math.copysign(math.inf, value) if abs(value) > LARGEST else value
 
 

@@ -27,7 +27,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def write_json(file: Path, value: Any) -> None:
-    """As indented UTF-8; NaN and infinity become null."""
+    """Write a value as indented JSON in UTF-8; NaN and infinity become null."""
     write_text(file, json.dumps(finite_json(value), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -41,7 +41,7 @@ def finite_json(value: Any) -> Any:
 
 
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """As .npz, uncompressed; all of it or nothing."""
+    """Write arrays as .npz, uncompressed; all of it or nothing."""
     temporary = file.with_name(f".{file.stem}.tmp.npz")
     temporary.unlink(missing_ok=True)
     with temporary.open("xb") as stream:

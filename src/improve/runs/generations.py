@@ -39,7 +39,7 @@ def save(folder: Path, files: Mapping[str, bytes]) -> Path:
     temporary.mkdir()
     try:
         manifest = {name: {"bytes": len(data), "sha256": digest(data)} for name, data in files.items()}
-        for name, data in {**files, MANIFEST: written({"format": FORMAT, "files": manifest})}.items():
+        for name, data in {**files, MANIFEST: json_bytes({"format": FORMAT, "files": manifest})}.items():
             write(temporary / name, data)
         sync(temporary)
         temporary.rename(generation)
@@ -102,18 +102,20 @@ def prune(folder: Path) -> None:
 
 
 def packed(arrays: Arrays) -> bytes:
+    """The bytes of an uncompressed .npz file with these arrays."""
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
 
 
 def unpacked(data: bytes) -> Arrays:
+    """The arrays, by name, from the bytes of an .npz file."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def written(value: Any) -> bytes:
-    """JSON, with NaN and infinity as Python reads them again."""
+def json_bytes(value: Any) -> bytes:
+    """A value as JSON in UTF-8, with NaN and infinity as Python reads them again."""
     return json.dumps(value, ensure_ascii=False).encode()
 
 

@@ -14,7 +14,7 @@ COLUMNS = ("time", "run", "part", "fingerprint", "spec", "error", "n")
 
 
 def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: str, rate: Mapping[str, Any]) -> None:
-    """One line, in one write: processes that share the folder do not mix theirs."""
+    """Add a line to the ledger in one write: processes that share the folder do not mix theirs."""
     file, now = runs / FILE, datetime.now(UTC).isoformat(timespec="seconds")
     cells = (now, run, part, fingerprint or "", spec, f"{rate['error']:.7g}", rate["n"])
     head = "" if file.exists() else ",".join(COLUMNS) + "\n"
@@ -22,7 +22,7 @@ def write_down(runs: Path, run: str, part: str, fingerprint: str | None, spec: s
 
 
 def append(file: Path, line: str) -> None:
-    """In one write, on disk when it returns: processes that share the file do not mix their lines."""
+    """Add a line in one write, on disk when it returns: processes that share the file do not mix their lines."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         os.write(handle, f"{line}\n".encode(errors="backslashreplace"))  # half a pair of surrogates

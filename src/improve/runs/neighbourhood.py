@@ -25,7 +25,8 @@ class Neighbourhood(NamedTuple):
 
 
 def read_neighbourhood(runs: Path, spec: Mapping[str, Any], validation: str | None) -> Neighbourhood:
-    """Of a run in the folder `runs` with this spec, judged by the images with this fingerprint."""
+    """What lies beside a run in the folder `runs`: of a run with this spec, judged by the images with this
+    fingerprint."""
     tried = ledger.tried(runs, "validation", validation)
     return Neighbourhood(tried, read_learning_curve(runs, spec), read_advice(runs, spec))
 

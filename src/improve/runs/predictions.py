@@ -17,8 +17,8 @@ DAMAGED = (*npz.DAMAGED, KeyError, IndexError)
 
 
 class Predictions(NamedTuple):
-    """Of one part, in its order: `label` (n,), `probability` (n, classes), and `id` (n,), positions in the source,
-    where these were written."""
+    """What a run said of one part, in its order: `label` (n,), `probability` (n, classes), and `id` (n,), positions in
+    the source, where these were written."""
 
     label: NDArray[Any]
     probability: NDArray[Any]
@@ -43,13 +43,14 @@ class Predictions(NamedTuple):
 
 
 def read_predictions(folder: Path, part: str) -> Predictions:
-    """Those of the best epoch of the run in `folder`. Raises FileNotFoundError where there are none, another of DAMAGED
-    where the file is not to be believed."""
+    """What the best epoch of the run in `folder` said of a part. Raises FileNotFoundError where there is nothing,
+    another of DAMAGED where the file is not to be believed."""
     return predictions_of(read_arrays(folder / "predictions" / f"{part}.npz"))
 
 
 def predictions_of(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Predictions:
-    """From arrays by name. Raises one of DAMAGED where labels, probabilities of each class, and ids do not fit."""
+    """Predictions from arrays by name. Raises one of DAMAGED where labels, probabilities of each class, and ids do not
+    fit."""
     found = Predictions(arrays[f"{prefix}label"], arrays[f"{prefix}probability"], arrays.get(f"{prefix}id"))
     fits = found.label.shape == found.probability.shape[:1] and found.probability.ndim == 2
     fits = fits and 0 <= found.label.min() <= found.label.max() < found.probability.shape[1]  # min: ValueError for none

@@ -126,6 +126,7 @@ def writable(runs: Path) -> Path:
 
 
 def checked_name(name: str) -> str:
+    """The name itself. Raises UsageError where it cannot name a run's folder on every system."""
     if not NAME.fullmatch(name) or ".." in name or DEVICE.fullmatch(name) or name.endswith("."):
         raise UsageError(
             f"{name!r} cannot name a run",
@@ -235,6 +236,7 @@ def read_record(file: Path, kind: type[Kind]) -> Kind:
 
 
 def read_environment(folder: Path) -> Environment:
+    """What environment.json says; an empty Environment where there is no such file."""
     file = folder / "environment.json"
     return read_record(file, Environment) if file.is_file() else Environment()
 

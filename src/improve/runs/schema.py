@@ -50,7 +50,7 @@ class Measured(Recorded):
     majority_error: Annotated[Share | None, AfterValidator(given)] = None
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the file."""
+        """The record as plain data, as it stands in the file."""
         return self.model_dump(exclude_unset=True)
 
     @property

@@ -54,8 +54,10 @@ def _cell(value: Any) -> str:
 
 
 def metrics_table(folder: Path, extra: Iterable[str], size: int | None = None) -> Table:
+    """The table metrics.csv, with `extra` columns; cut to `size` bytes where the run goes on, else begun anew."""
     return Table(folder / "metrics.csv", (*METRICS, *extra, *MORE_METRICS), size)
 
 
 def steps_table(folder: Path, size: int | None = None) -> Table:
+    """The table steps.csv; cut to `size` bytes where the run goes on, else begun anew."""
     return Table(folder / "steps.csv", STEPS, size)

@@ -32,6 +32,7 @@ def located_target(target: str, folder: Path) -> str:
 
 
 def file_and_function(target: str) -> tuple[Path, str]:
+    """The two halves of FILE:FUNCTION."""
     file, _, function = target.rpartition(":")
     return Path(file), function
 

@@ -33,7 +33,8 @@ class Candidate:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Everything that makes it another recipe, by dotted path; without null, which is what older specs left out."""
+        """Everything that makes it another configuration, by dotted path; without null, which is what older specs left
+        out."""
         return {
             path: value
             for path, value in given_settings(self.spec)
@@ -42,7 +43,7 @@ class Candidate:
 
     @cached_property
     def recipe(self) -> str:
-        """The settings as something that can be compared."""
+        """The settings as one text, equal for runs of the same configuration."""
         return repr(sorted(self.settings.items()))
 
     @property
@@ -81,12 +82,15 @@ class Unpaired(NamedTuple):
 
 
 def unpaired_comparison(first: Candidate, second: Candidate) -> Unpaired:
+    """The first run's error − the second's, as a fraction with its 95 % interval, and what could be told apart: of runs
+    that were measured on different images."""
     rates = Rate(first.error, first.n), Rate(second.error, second.n)
     noise = math.sqrt(sum(run.error * (1 - run.error) / run.n for run in (first, second)))
     return Unpaired(first.error - second.error, *difference(*rates), POWER * noise)
 
 
 def binomial_noise(run: Candidate) -> float:
+    """The standard deviation of a run's error (a fraction) that its number of images alone brings."""
     return math.sqrt(run.error * (1 - run.error) / run.n)
 
 

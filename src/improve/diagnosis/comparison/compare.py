@@ -28,7 +28,7 @@ from improve.spec.reading.flatten import MISSING, chosen_settings, varying_keys
 from improve.statistics.paired import Paired
 
 NUMBERS = ("validation", "train", "test", "best_epoch", "parameters", "seconds", "seconds_per_image", "model_bytes")
-MANY = 12  # recipes; of more, only the best are put side by side
+MANY = 12  # configurations; of more, only the best are put side by side
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Row:
 
 
 class Standing(NamedTuple):
-    """A recipe over its seeds, against the best one (None for that one, and where nothing can be said)."""
+    """A configuration over its seeds, against the best one (None for that one, and where nothing can be said)."""
 
     recipe: Configuration
     against: Against | None
@@ -151,7 +151,8 @@ def judged(
 
 
 def against_first(kin: Sequence[Family], first: str, found: Sequence[Candidate]) -> dict[str, Paired | Unpaired]:
-    """By name: image by image where that is possible, else by their errors where they do the same task."""
+    """By name, each run against the run `first`: image by image where that is possible, else by their errors where they
+    do the same task."""
     seen: dict[str, Paired | Unpaired] = {}
     for one in (run for run in found if run.name == first):
         seen |= {run.name: unpaired_comparison(run, one) for run in found if on_other_images(run, one)}
@@ -167,7 +168,7 @@ def on_other_images(run: Candidate, one: Candidate) -> bool:
 
 
 def standings(ranked: Sequence[Candidate]) -> tuple[Standing, ...]:
-    """The recipes, the best first; none where each has but one seed, of which the table tells all there is."""
+    """The configurations, the best first; none where each has but one seed, of which the table tells all there is."""
     found = configurations_of(ranked) if ranked else []
     if all(len(recipe.runs) == 1 for recipe in found):
         return ()
@@ -291,7 +292,8 @@ def row(
 
 
 def _rank(item: Row, sort: str) -> tuple[int, bool, Any, str]:
-    """Those that meet most conditions first, then by what is sorted by, then those that have no such number."""
+    """The place of a row in the table: those that meet most conditions first, then by what is sorted by, then those
+    that have no such number."""
     value = item.chosen.get(sort)
     value = -value if value is not None and sort in criteria.MORE_IS_BETTER else value
     return len(item.broken), value is None and sort != "name", value if value is not None else 0, item.name

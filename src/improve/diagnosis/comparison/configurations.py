@@ -58,7 +58,8 @@ def seed_by_seed(first: Sequence[float], second: Sequence[float]) -> OverSeeds:
 
 
 def seeds_needed(sd: float, difference: float) -> int | None:
-    """Seeds per recipe that would show `difference` in 80 % of the cases: 16 · (sd / difference)². None: none would."""
+    """Seeds of each configuration that would show `difference` in 80 % of the cases: 16 · (sd / difference)². None:
+    none would."""
     return math.ceil(LEHR * (sd / difference) ** 2) if difference else None
 
 
@@ -99,8 +100,9 @@ def configurations_of(runs: Sequence[Candidate]) -> list[Configuration]:
 
 
 class Against(NamedTuple):
-    """One recipe's mean error − another's, with its 95 % interval; `better`: the probability that it has the fewer
-    errors, None where no images are shared; `needed` what would settle it, in `unit` (seeds of each, or images)."""
+    """One configuration's mean error − another's, with its 95 % interval; `better`: the probability that it has the
+    fewer errors, None where no images are shared; `needed` what would settle it, in `unit` (seeds of each, or
+    images)."""
 
     value: float
     low: float
@@ -122,7 +124,8 @@ class Against(NamedTuple):
 
 
 def configuration_difference(first: Configuration, second: Configuration) -> Against | None:
-    """What is the better recipe? None where one of them has a single seed and they share no images."""
+    """How far the first configuration's error lies from the second's; None where one of them has a single seed and they
+    share no images."""
     blocks = shared_images(first, second)
     if len(first.runs) == len(second.runs) == 1:
         return of_single_runs(blocks[0], probability_of_fewer_errors(blocks)) if blocks else None
@@ -140,7 +143,7 @@ def configuration_difference(first: Configuration, second: Configuration) -> Aga
 
 
 def of_single_runs(block: Block, better: float) -> Against:
-    """Two trained models: what their recipes do with other seeds, this does not say."""
+    """Two trained models: what their configurations do with other seeds, this does not say."""
     (one,), (other,) = block
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     seen = paired_from_counts(only_one, only_other, len(one), mcnemar(only_one, only_other))
@@ -148,7 +151,8 @@ def of_single_runs(block: Block, better: float) -> Against:
 
 
 def shared_images(one: Configuration, other: Configuration) -> list[Block]:
-    """For each set of validation images that both were measured on, who is wrong where."""
+    """Who is wrong where, (seeds, n; bool) of each of the two, for each set of validation images that both were
+    measured on."""
     sides: dict[str | None, tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
     for side, recipe in enumerate((one, other)):
         for run in recipe.runs:

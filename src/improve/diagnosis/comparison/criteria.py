@@ -74,6 +74,8 @@ def number(text: str) -> float | str:
 
 
 def unknown_subject(word: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> UsageError:
+    """The error about a `word` that is none of the `known` ones, with those that may have been meant; `what`: what to
+    call it."""
     close = nearest(word, known, 3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"one of {', '.join(METRICS)}"
     return UsageError(f"{what} '{printable(word)}'", fix=hint)

@@ -200,7 +200,7 @@ def _is_number(value: Any) -> bool:
 
 def edge_of(groups: Sequence[Sequence[Candidate]], path: str) -> Edge | None:
     """Where the best run's value of `path` stands among those tried with its other settings; None inside the range.
-    `groups`: the runs by recipe, the best first."""
+    `groups`: the runs by configuration, the best first."""
     errors: dict[float, list[float]] = {}
     best_run = groups[0][0]
     for group in groups:

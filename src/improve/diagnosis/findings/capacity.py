@@ -48,8 +48,8 @@ def easier_unseen(case: Case) -> bool:
 
 
 def fits_later(case: Case) -> bool:
-    """It fits its training set at the end. The best epoch comes before that where validation images are so unlike that
-    their error is a matter of luck."""
+    """Whether the training set is fitted at the end. The best epoch comes before that where validation images are so
+    unlike that their error is a matter of luck."""
     errors = case.column("train_error")
     return bool(errors and case.errors and errors[-1] - case.human < case.errors.tau)
 
@@ -120,7 +120,7 @@ def wider(case: Case, narrow: str) -> Iterator[Change]:
 
 
 def flat(case: Case) -> bool:
-    """As many epochs again, at the present slope, would win next to nothing."""
+    """Whether as many epochs again, at the present slope, would win next to nothing."""
     errors = case.column("train_error")
     last = max(4, len(errors) // 4)
     if len(errors) < last:

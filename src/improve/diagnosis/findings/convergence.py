@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from improve.diagnosis.findings.indicators import best_epoch, data_loss, steps_taken
+from improve.diagnosis.findings.indicators import batch_cross_entropies, best_epoch, steps_taken
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.lazy import np
 from improve.statistics.student_t import slope
@@ -72,7 +72,7 @@ class NotFinished(Rule):
 
     @staticmethod
     def by_steps(case: Case) -> tuple[float, str]:
-        losses = data_loss(case)
+        losses = batch_cross_entropies(case)
         if len(losses) < SHORT:
             return 0.0, ""
         fall = slope(range(len(losses)), np.log(np.maximum(losses, 1e-30)))

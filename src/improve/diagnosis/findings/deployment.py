@@ -83,7 +83,8 @@ class WeakSlice(Rule):
 
     @staticmethod
     def slices(case: Case) -> list[tuple[str, float, float, float, int]]:
-        """Those that fail: name, lower end of the difference, error, error of the others, n."""
+        """The slices of the validation images that fail: name, lower end of the difference, error, error of the others,
+        n."""
         seen, images = case.evidence.best("validation"), case.evidence.images
         if seen is None or len(images.get("validation_brightness", ())) != len(seen.label) or len(seen.label) < 100:
             return []

@@ -32,12 +32,12 @@ def power_of_ten(factor: float, least: int = 1, most: int = 3) -> float:
 
 
 def two_digits(value: float) -> float:
-    """To two digits that a person would write."""
+    """A number rounded to two digits, as a person would write it."""
     return float(f"{value:.2g}")
 
 
 def lower_rate(case: Case, why: str = "the steps overshoot") -> Change:
-    """As much lower as the largest early update is too large."""
+    """The change to a lower learning rate: as much lower as the largest early update is too large."""
     moved, rate = largest_update(case), case.setting("optimizer.learning_rate")
     factor = power_of_ten(moved / GOOD_UPDATE) if moved and math.isfinite(moved) else 10.0
     return Change("optimizer.learning_rate", two_digits(rate / factor), f"{why}: 1/{factor:.0f} of the rate")
@@ -62,14 +62,14 @@ def gentle_dropout(case: Case) -> Iterator[Change]:
 
 
 def higher_rate(case: Case) -> Change:
-    """As much higher as the early update is too small."""
+    """The change to a higher learning rate: as much higher as the early update is too small."""
     moved, rate = update_ratio(case), case.setting("optimizer.learning_rate")
     factor = power_of_ten(GOOD_UPDATE / moved) if moved else 10.0
     return Change("optimizer.learning_rate", two_digits(rate * factor), f"the weights hardly move: {factor:.0f} times")
 
 
 def model_option(case: Case, name: str, value: Any, why: str) -> Iterator[Change]:
-    """Another value of an option of the network, where it has that option."""
+    """The change to another value of an option of the network, where it has that option."""
     if name in (case.setting("model") or {}) and not own_code(case) and case.setting(f"model.{name}") != value:
         yield Change(f"model.{name}", value, why)
 
@@ -81,6 +81,7 @@ def another_network(case: Case) -> Iterator[Change]:
 
 
 def bigger_model(case: Case, why: str) -> Iterator[Change]:
+    """The changes that make the network bigger, one for each option that can; none where it has no such option."""
     model = next(part for part in MODELS if part.key() == case.setting("model.name"))
     for name, value in model.model_validate(case.setting("model")).bigger().items():
         yield Change(f"model.{name}", value, why)
@@ -102,6 +103,7 @@ def more_data(case: Case) -> Iterator[Change]:
 
 
 def part_of_train(data: DataFacts) -> int:
+    """The number of training images in use; 0 where it is not known."""
     return data.examples.get("train", 0)
 
 

@@ -74,10 +74,12 @@ def silent_share(case: Case, epoch: int) -> float:
 
 
 def last_epoch(case: Case) -> int:
+    """The last epoch, counted from 1, after which the layers were looked at; 0 where there is none."""
     return int(max((row["epoch"] for row in case.evidence.layers), default=0))
 
 
 def best_epoch(case: Case) -> int:
+    """The run's best epoch, counted from 1; 0 where there is none."""
     return (case.run.summary.best_epoch if case.run else 0) or 0
 
 
@@ -93,7 +95,8 @@ def initial_ratio(case: Case) -> float | None:
 
 
 def modes_ratio(case: Case) -> tuple[float, float] | None:
-    """At the best epoch, clean over training-mode cross-entropy of the same images, and clean − training-mode error."""
+    """Clean over training-mode cross-entropy of the same images, and clean − training-mode error, at the best epoch;
+    None where they were not measured."""
     epochs, best = case.evidence.epochs, best_epoch(case)
     if not best or "training_mode_cross_entropy" not in epochs or len(epochs["epoch"]) < best:
         return None
@@ -122,7 +125,7 @@ def clipped_share(case: Case) -> tuple[float, float]:
     return float((clipped > 1e-3).mean()), float(np.median(clipped))
 
 
-def data_loss(case: Case) -> Any:
+def batch_cross_entropies(case: Case) -> Any:
     """Cross-entropy of each logged batch, penalties taken off; an empty array where there is none."""
     steps = case.evidence.steps
     return steps["loss"] - steps["penalty"] if "penalty" in steps else np.zeros(0)
@@ -140,7 +143,7 @@ def part_of(case: Case, name: str) -> dict[str, Any]:
 
 
 def memorization_failure(case: Case) -> str:
-    """That it could not learn a few images by heart, in words; empty where it could, or nobody knows."""
+    """What says that the network could not learn a few images by heart; empty where it could, or nobody knows."""
     probe = case.evidence.start.get("memorized") or {}
     if probe.get("memorized") is not False:
         return ""

@@ -73,7 +73,8 @@ def colours_exchanged(case: Case) -> bool:
 
 
 def differences(case: Case, one: str, other: str) -> dict[str, float]:
-    """By how many standard deviations the mean looks of two parts differ, where it is half of one or more."""
+    """By look (brightness …), how many standard deviations the means of two parts are apart, where it is half of one or
+    more."""
     found = {}
     for what in LOOKS:
         first, second = (part_of(case, name).get(what) for name in (one, other))

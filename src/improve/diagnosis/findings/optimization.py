@@ -7,10 +7,10 @@ from improve.diagnosis.findings.edits import higher_rate, lower_rate, two_digits
 from improve.diagnosis.findings.indicators import (
     DEAD,
     SLOW,
+    batch_cross_entropies,
     best_epoch,
     chance_level,
     clipped_share,
-    data_loss,
     largest_update,
     last_epoch,
     silent_share,
@@ -133,7 +133,11 @@ class RateTooHigh(Rule):
         return self.found(
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"largest_update": largest_update(case), "learning_rate": rate, "n": len(data_loss(case))},
+            evidence={
+                "largest_update": largest_update(case),
+                "learning_rate": rate,
+                "n": len(batch_cross_entropies(case)),
+            },
             changes=(lower_rate(case),),
             rivals=("T6", "T9"),
             confirm="train 2 epochs at a third of the rate; improve lr SPEC measures which rates work",
@@ -141,7 +145,7 @@ class RateTooHigh(Rule):
 
     @staticmethod
     def spike(case: Case) -> str:
-        losses = data_loss(case)[:SPIKE_STEPS]
+        losses = batch_cross_entropies(case)[:SPIKE_STEPS]
         usual = max(float(losses[0]), chance_level(case)) if len(losses) else 0.0
         if not len(losses) or not losses.max() > SPIKE * usual:
             return ""

@@ -54,7 +54,7 @@ class OverRegularized(Rule):
 
 
 def brakes(case: Case) -> Iterator[Brake]:
-    """Those that are pressed too hard, the surest evidence first."""
+    """The brakes that are pressed too hard, the surest evidence first."""
     yield from penalties(case)
     yield from dropout(case)
     yield from decay(case)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, another_network, gentle_dropout, lower_rate, usual_rate
-from improve.diagnosis.findings.indicators import chance_level, data_loss, largest_update
+from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate
@@ -72,7 +72,7 @@ class Diverged(Rule):
     needs = ("kernels",)
 
     def look(self, case: Case) -> Finding | None:
-        quarters = [float(np.mean(part)) for part in np.array_split(data_loss(case), 4) if len(part)]
+        quarters = [float(np.mean(part)) for part in np.array_split(batch_cross_entropies(case), 4) if len(part)]
         moved = largest_update(case, 1.0)
         if len(quarters) < 4 or moved is None or moved >= CALM:
             return None
@@ -83,7 +83,11 @@ class Diverged(Rule):
             f"the cross-entropy rose from {quarters[0]:.3g} to {quarters[-1]:.3g} nats, guessing gives "
             f"{chance_level(case):.3g}; the steps are small (‖Δw‖/‖w‖ at most {moved:.2g})",
             harm=case.to_win,
-            evidence={"cross_entropy_by_quarter": quarters, "largest_update": moved, "n": len(data_loss(case))},
+            evidence={
+                "cross_entropy_by_quarter": quarters,
+                "largest_update": moved,
+                "n": len(batch_cross_entropies(case)),
+            },
             changes=self.changes(case),
             rivals=("T3",),
             confirm="take one step on one batch: its loss must fall",

@@ -117,7 +117,7 @@ class Case:
         return self.errors is None or self.too_high(self.errors.validation)
 
     def too_high(self, rate: Rate) -> bool:
-        """It is above the human level by what matters, and not by chance."""
+        """Whether an error is above the human level by what matters, and not by chance."""
         tau = self.errors.tau if self.errors else 0.0
         return rate.value - self.human >= tau and rate.interval()[0] > self.human
 

@@ -63,7 +63,8 @@ class ValidationOverfit(Rule):
 
 
 def shifted(case: Case) -> dict[str, float]:
-    """In what test images differ from validation images, unless choosing explains the gap."""
+    """The looks in which test images differ from validation images, as `differences` gives them; none where choosing
+    explains the gap."""
     return {} if tried(case) >= CHOSEN else differences(case, "validation", "test")
 
 

@@ -34,7 +34,7 @@ class ImageStatistics:
         return {"hash": self.hash} | {look: getattr(self, look) for look in LOOKS}
 
     def summary(self) -> dict[str, Any]:
-        """For evidence/start.json."""
+        """What evidence/start.json tells of the part: n, images per class, mean and standard deviation of each look."""
         looks = {name: values for name, values in self.arrays().items() if name in LOOKS}
         spreads = {name: [float(values.mean()), float(values.std())] for name, values in looks.items()}
         return {"n": len(self.hash), "classes": self.counts, **spreads}

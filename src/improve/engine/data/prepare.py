@@ -1,4 +1,4 @@
-"""Spec → Data: load, divide, fit the normalisation on the training part. NumPy only; images stay as they came."""
+"""Spec → PreparedData: load, divide, fit normalisation on the training part. NumPy only; images stay as they came."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Examples:
         return Examples(self.images.head(count), self.labels[:count], self.ids[:count])
 
     def only(self, kept: NDArray[Any]) -> Examples:
-        """Those that a mask (n,) keeps, in their order."""
+        """The examples that a mask (n,) keeps, in their order."""
         return Examples(self.images.only(kept), self.labels[kept], self.ids[kept])
 
 

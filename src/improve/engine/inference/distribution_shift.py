@@ -34,7 +34,8 @@ class Apart(NamedTuple):
 
 
 def looks_apart(field: Mapping[str, NDArray[Any]], known: Mapping[str, NDArray[Any]]) -> list[Apart]:
-    """By measure (one number per image), what differs most first."""
+    """How far the field's images lie from the known ones, by measure (one number per image), what differs most
+    first."""
     both = [(what, field[what], known[what]) for what in field if len(known.get(what, ()))]
     return sorted((apart(*one) for one in both), key=lambda one: -abs(one.size))
 
@@ -62,8 +63,8 @@ class Classes(NamedTuple):
 def classes_apart(
     names: tuple[str, ...], field: NDArray[Any], validation: NDArray[Any], known_wrong: NDArray[Any]
 ) -> Classes:
-    """From labels (n,) in the field and (m,) where it was judged, and which of those (m,) were wrong. The intervals
-    hold for all classes together (Bonferroni)."""
+    """How the shares of the classes changed, from labels (n,) in the field and (m,) where the run was judged, and which
+    of those (m,) were wrong. The intervals hold for all classes together (Bonferroni)."""
     here, there = (np.bincount(labels, minlength=len(names)) for labels in (field, validation))
     n, m = len(field), len(validation)
     z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * len(names)))

@@ -144,13 +144,14 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
 
 
 def evidence_of(predictor: Predictor) -> Evidence:
-    """Of an ensemble: its first member's, which saw the same images."""
+    """The evidence of a run; of an ensemble its first member's, which saw the same images."""
     own = Evidence(predictor.run.folder)
     return own if own.images else Evidence(predictor.members[0].run.folder)
 
 
 def new_images(field: Field, evidence: Evidence, data: str, test: bool) -> tuple[Field, dict[str, int]]:
-    """Without those that were trained on; how many are in each part of the run, pixel for pixel."""
+    """The field without images that were trained on, and how many of it are in each part of the run, pixel for pixel.
+    Raises UsageError where some are in the sealed test part and `test` does not open it."""
     hashes = image_hashes(field.images)
     inside = {
         key.removesuffix("_hash"): np.isin(hashes, found) for key, found in evidence.images.items() if "hash" in key
@@ -180,7 +181,7 @@ def rate_of(wrong: NDArray[Any], where: NDArray[Any]) -> Rate | None:
 
 
 def write_down(found: Run, looks: ImageStatistics, error: Rate) -> int:
-    """In the ledger: that these images judged the run; how many experiments they have judged."""
+    """Write into the ledger that these images judged the run; gives how many experiments they have judged."""
     runs, digest = found.folder.parent, experiment_identity(found.spec)
     ledger.write_down(runs, found.name, "field", looks.digest, digest, {"error": error.value, "n": error.n})
     return ledger.tried(runs, "field", looks.digest)

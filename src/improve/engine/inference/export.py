@@ -131,7 +131,7 @@ def misfit(name: str, what: str) -> ImproveError:
 
 
 def single_precision() -> None:
-    """On a GPU TensorFlow multiplies with 10 bits (TF32) unless it is told not to: the check is of the file, and not
+    """Let TensorFlow multiply in full float32. On a GPU it would use 10 bits (TF32), and the check is of the file, not
     of the arithmetic."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow

@@ -43,7 +43,7 @@ def export_as(name: str, model: Any, file: Path) -> None:
 
 
 def run_savedmodel(folder: Path, images: NDArray[Any]) -> NDArray[Any]:
-    """By the signature that TensorFlow Serving calls."""
+    """Probabilities of a SavedModel on `images`, by the signature that TensorFlow Serving calls."""
     import tensorflow
 
     loaded = tensorflow.saved_model.load(os.fspath(folder))

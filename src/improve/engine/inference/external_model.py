@@ -39,7 +39,7 @@ class Foreign:
     form: Form
 
     def probabilities(self, images: Images) -> NDArray[Any]:
-        """Of each class (n, classes). Raises ImproveError where the outputs are none."""
+        """Probabilities (n, classes; float64) of each class. Raises ImproveError where the outputs are none."""
         found = logits_of(self.model, images).astype(np.float64)
         found = np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
         if found.min() < -NEAR_ONE or abs(found.sum(axis=1) - 1).max() > NEAR_ONE:

@@ -41,7 +41,7 @@ class Field:
     skipped: tuple[tuple[str, str], ...] = ()
 
     def only(self, kept: NDArray[Any]) -> Field:
-        """Those that a mask (n,) keeps."""
+        """The field's images that a mask (n,) keeps."""
         return replace(self, images=self.images.only(kept), labels=self.labels[kept])
 
 
@@ -106,7 +106,7 @@ def source_of(what: str) -> Any:
 
 
 def from_source(source: Source, form: Form) -> Field:
-    """Its own test set, else its validation set, else all that it has."""
+    """A source's own test set, else its validation set, else all that it has."""
     ends = np.cumsum(source.counts)
     number = next((place for place in (2, 1) if source.counts[place]), None)
     rows = np.arange(len(source.labels)) if number is None else np.arange(ends[number - 1], ends[number])

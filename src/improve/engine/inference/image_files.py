@@ -41,7 +41,8 @@ class Look(NamedTuple):
 
 
 def regular(file: str) -> bool:
-    """Not a pipe or a device, which would be read for ever. What is not there is told when it is opened."""
+    """Whether it is no pipe or device, which would be read for ever. What is not there counts as a file: opening it
+    tells."""
     try:
         return stat.S_ISREG(os.stat(file).st_mode)
     except OSError:
@@ -49,7 +50,8 @@ def regular(file: str) -> bool:
 
 
 def look_of(spec: Spec | None, form: Form) -> Look:
-    """As the images that the run is judged by were read; where they came as arrays, stretched to their shape.
+    """How image files are read for a run: as the images it is judged by; where those came as arrays, stretched to their
+    shape.
 
     Raises UsageError for a run on images that are no bytes: nobody says which of its numbers is white.
     """

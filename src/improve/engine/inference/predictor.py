@@ -86,7 +86,7 @@ class Predictor:
 
     @property
     def spec(self) -> Spec:
-        """Of an ensemble: its first member's, which saw the same kind of images."""
+        """The spec of the run; of an ensemble its first member's, which saw the same kind of images."""
         return self.members[0].spec
 
     @property
@@ -95,7 +95,7 @@ class Predictor:
         return [member.spec.model.code for member in self.members if member.spec.model.code]
 
     def probabilities(self, images: Images) -> NDArray[Any]:
-        """Of each class (n, classes; float32), measured as training measures."""
+        """Probabilities (n, classes; float32) of each class, measured as training measures."""
         logits = np.split(logits_of(self.logits, images), len(self.members), axis=1)
         each = [np.exp(log_softmax(with_both_classes(mine))) for mine in logits]
         return np.tensordot(self.shares, each, 1).astype(np.float32)

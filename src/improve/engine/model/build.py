@@ -1,4 +1,4 @@
-"""Spec + Data → a compiled Keras model: normalisation, network, loss, optimizer, schedule."""
+"""Spec + PreparedData → a compiled Keras model: normalisation, network, loss, optimizer, schedule."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def assemble(
 
 
 def loss(spec: Spec) -> Any:
+    """The Keras loss on logits that the spec asks for, with its label smoothing."""
     smoothing = spec.regularization.label_smoothing
     if spec.training.loss == "generalized_cross_entropy":
         return generalized_cross_entropy(spec.data.source.one_output, smoothing)

@@ -45,7 +45,7 @@ def named_devices(devices: str | int) -> list[str]:
 
 
 def devices_there() -> list[str]:
-    """Of the best kind that there is."""
+    """The names of all devices of the best kind that there is, as the backend calls them."""
     if not on_tensorflow():
         return [str(name) for name in keras.distribution.list_devices()]
     import tensorflow

@@ -138,7 +138,7 @@ def movement(gradient: Any, before: Any, after: Any) -> Any:
 
 
 def sample(variable: Any) -> Any:
-    """At most SAMPLED of its values, evenly spaced, in float32."""
+    """At most SAMPLED of a variable's values, evenly spaced (k,; float32)."""
     ops = keras.ops
     flat = ops.reshape(ops.convert_to_tensor(variable), (-1,))
     return ops.cast(flat[:: -(-flat.shape[0] // SAMPLED)], "float32")

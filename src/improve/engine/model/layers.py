@@ -105,7 +105,8 @@ def describe(output: Any, name: str) -> dict[str, float]:
 
 
 def by_unit(extreme: Callable[..., Any], values: NDArray[Any]) -> Any:
-    """Of each unit (or map) over images and places. Images first: NumPy is four times as fast along long rows."""
+    """The extreme (units,) of each unit or map, over images and places. Images first: NumPy is four times as fast along
+    long rows."""
     images = values.reshape(len(values), -1)
     return extreme(extreme(images, axis=0).reshape(-1, (1, *values.shape[1:])[-1]), axis=0)
 

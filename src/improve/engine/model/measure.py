@@ -76,11 +76,12 @@ def logits_of(model: Any, images: Images) -> NDArray[Any]:
 
 
 def with_both_classes(logits: NDArray[Any]) -> Any:
-    """One sigmoid is the softmax of (0, logit)."""
+    """Logits (n, classes); a single one (n, 1) becomes (n, 2), as a sigmoid is the softmax of (0, logit)."""
     return np.concatenate([np.zeros_like(logits), logits], axis=1) if logits.shape[1] == 1 else logits
 
 
 def log_softmax(logits: NDArray[Any]) -> Any:
-    """In float64, so that no probability is rounded to nothing."""
+    """Logarithms (n, classes; float64) of the probabilities; in float64, so that no probability is rounded to
+    nothing."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

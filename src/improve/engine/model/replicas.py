@@ -32,8 +32,8 @@ def replicas() -> int:
 
 
 def join(model: Any) -> None:
-    """After a model is compiled. Where its steps will have copies, batch normalisation sees the whole batch, each
-    device draws noise of its own and adds up penalties of its own."""
+    """Make a compiled model ready for steps in copies: batch normalisation sees the whole batch, each device draws
+    noise of its own and adds up penalties of its own. Without copies, TensorFlow is told not to sum gradients."""
     if replicas() > 1:
         for layer in model._flatten_layers():
             object.__setattr__(layer, "_losses", OfEachCopy())
@@ -47,7 +47,7 @@ def join(model: Any) -> None:
 
 
 def part(model: Any) -> None:
-    """Before it is saved: a layer that says it is synchronized cannot be loaded on JAX."""
+    """Undo the synchronisation of batch normalisation before a model is saved: JAX cannot load a synchronized layer."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = False

@@ -28,7 +28,7 @@ class Timeline:
     schedule_epochs: float = 0.0
 
     def first_step(self, epoch: int) -> int:
-        """Of an epoch, which counts from 0."""
+        """The step, counted from the run's beginning, with which an epoch starts; epochs count from 0."""
         return self.step + (epoch - self.epoch) * self.steps_per_epoch
 
     def length(self, spec: Spec) -> Length:
@@ -40,7 +40,7 @@ class Timeline:
         return spec.schedule.rates(spec.optimizer.learning_rate, self.length(spec))
 
     def rate_at(self, rates: NDArray[Any], step: int) -> float:
-        """Of one step of the run; after the end the last rate stays."""
+        """The learning rate of one step of the run; after the schedule's end its last rate stays."""
         return float(rates[min(step - self.schedule_step, len(rates) - 1)])
 
     def with_schedule_from(self, step: int, epochs: float) -> Timeline:
@@ -65,5 +65,5 @@ class Timeline:
 
 
 def timeline(spec: Spec, steps_per_epoch: int) -> Timeline:
-    """Of a run that begins."""
+    """The timeline of a run that begins."""
     return Timeline(steps_per_epoch, max(1, steps_per_epoch * spec.training.epochs // WINDOWS))

@@ -111,7 +111,7 @@ def picture(tag: str, file: Path) -> Any:
 
 
 def session_end(finished: bool) -> Any:
-    """For the table of runs; the package's own function for it imports TensorFlow."""
+    """The summary that ends a run in TensorBoard's table; the package's own function for it imports TensorFlow."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 

@@ -68,8 +68,9 @@ def order(seed: int, epoch: int, count: int) -> NDArray[Any]:
 
 @lru_cache(maxsize=2)
 def balanced_order(seed: int, epoch: int, labels: bytes) -> NDArray[Any]:
-    """As many places as there are `labels` (int64), shared evenly by the classes: examples of a rare class come
-    several times, each as often as the others to within one, and of a common class some are left out."""
+    """Positions of examples (n,), as many as there are `labels` (int64), shared evenly by the classes: examples of a
+    rare class come several times, each as often as the others to within one, and of a common class some are left
+    out."""
     random, by_place = keyed_generator(seed, "order", epoch), np.frombuffer(labels, np.int64)
     classes = np.unique(by_place)
     share, left = divmod(len(by_place), len(classes))

@@ -36,7 +36,7 @@ class Saved(NamedTuple):
 
     @property
     def passes(self) -> list[Steps]:
-        """Of the epoch in hand."""
+        """The steps of the epoch in hand, one Steps for each pass over the images so far."""
         count = int(self.meta["passes"])
         return [Steps(*(self.arrays[f"{STEPS}{number}/{name}"] for name in Steps._fields)) for number in range(count)]
 
@@ -56,7 +56,7 @@ def saved_state(folder: Path, files: dict[str, bytes]) -> Saved:
 
 
 def best_weights(folder: Path) -> Arrays:
-    """Of a run's best epoch, as `weights_of` gives them. Raises ImproveError where there are none."""
+    """The weights of a run's best epoch, as `weights_of` gives them. Raises ImproveError where there are none."""
     try:
         best = read(folder)[0].best
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def only_weights(weights: Arrays) -> dict[str, bytes]:
     return {
         ARRAYS: generations.packed({}),
         BEST: generations.packed(best),
-        META: generations.written({"tables": {}}),
+        META: generations.json_bytes({"tables": {}}),
     }
 
 
@@ -95,12 +95,12 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Within an epoch."""
+        """Whether, within an epoch, the last save is `training.save_every_seconds` ago."""
         return time.monotonic() - self.saved >= self.history.spec.training.save_every_seconds
 
     @property
     def cheap(self) -> bool:
-        """Between epochs."""
+        """Whether, between epochs, so much time has gone by since the last save that another one costs little of it."""
         return time.monotonic() - self.saved >= CHEAP * self.cost
 
     def save(self) -> Arrays:
@@ -116,7 +116,7 @@ class Checkpoints:
         files = {
             ARRAYS: generations.packed(state | steps),
             BEST: generations.packed(self.best),
-            META: generations.written(self.plain()),
+            META: generations.json_bytes(self.plain()),
         }
         generations.save(self.folder / "state", files)
         self.write_reached("running")

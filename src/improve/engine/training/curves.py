@@ -64,6 +64,8 @@ def draw_curves(
 
 
 def draw_errors(axes: Axes, rows: list[dict[str, Any]], best: int, human_error: float | None) -> None:
+    """Draw each part's error in % over the epochs, with the gaps at epoch `best` (from 1) and a line for the human
+    error."""
     epochs = [row["epoch"] for row in rows]
     ends = []
     for part, color in COLORS.items():
@@ -135,7 +137,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def _write_beside(axes: Axes, text: str, place: float, color: str) -> None:
-    """At the right of the axes, at the height of a value."""
+    """Write `text` at the right of the axes, at the height of a value."""
     style: dict[str, Any] = {"color": color, "fontsize": 9, "va": "center", "annotation_clip": False}
     axes.annotate(text, (1.01, place), xycoords=axes.get_yaxis_transform(), **style)
 

@@ -62,6 +62,7 @@ def train_available(spec: Spec, data: PreparedData) -> int:
 
 
 def versions() -> dict[str, str]:
+    """The version of each of PACKAGES that is installed."""
     found = {}
     for package in PACKAGES:
         try:

@@ -98,7 +98,8 @@ class History:
         return self.spec.schedule.scale(losses, self.spec.optimizer.learning_rate)
 
     def mean(self, log: Any) -> float:
-        """Per image, as Keras does: the last batch of an epoch may be smaller."""
+        """The mean of a log per image, as Keras takes it: the last batch of an epoch may be smaller. NaN of an empty
+        one."""
         sizes = np.full(len(log), float(self.spec.training.batch_size))
         if len(log) == self.timeline.steps_per_epoch:
             sizes[-1] = self.examples - (len(log) - 1) * self.spec.training.batch_size
@@ -153,12 +154,14 @@ class History:
 
 
 def epoch_rank(row: dict[str, Any]) -> tuple[float, ...]:
+    """What epochs are compared by, the smaller the better: validation cost where errors have costs, error,
+    cross-entropy."""
     error = row["validation_error"]
     return row.get("validation_cost", error), error, row["validation_cross_entropy"]
 
 
 def part_summary(measured: Measured, part: Examples, costs: NDArray[Any] | None = None) -> dict[str, Any]:
-    """Of one part, for summary.json; `costs` (classes,): of an error on each class."""
+    """What summary.json tells of one part; `costs` (classes,): of an error on each class."""
     low, high = Rate(measured.error, len(part)).interval()
     commonest = int(np.bincount(part.labels).max())
     found = {"error": measured.error, "low": low, "high": high, "n": len(part)}

@@ -125,7 +125,7 @@ def trained_member(
 
 
 def combine(folder: Path, made: list[run.Run]) -> None:
-    """Those that have a result answer together. Raises ImproveError where they are fewer than two."""
+    """Write the ensemble of the members that have a result. Raises ImproveError where they are fewer than two."""
     have = [one for one in made if one.summary.validation is not None]
     if len(have) < 2:
         raise ImproveError(

@@ -59,7 +59,8 @@ class Probes:
         }
 
     def start(self) -> None:
-        """Before the first step: the data, the untrained network, and whether it can learn 32 examples by heart."""
+        """Write down, before the first step, what there is to know of the data and the untrained network, and whether
+        it can learn 32 examples by heart."""
         parts = {name: part.summary() for name, part in self.data.statistics.items()}
         measured: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names)}
         measured |= {"parts": parts}
@@ -79,7 +80,8 @@ class Probes:
         files.write_json(self.folder / "start.json", measured)
 
     def memorized(self) -> dict[str, Any]:
-        """Of runs that differ in how they train, one is enough."""
+        """Whether the network can learn a few images by heart; asked once for all runs that differ only in how they
+        train."""
         spec = self.spec.complete()
         key = json.dumps([spec["model"], spec["training"]["loss"], spec["seed"]], sort_keys=True)
         if key not in self.data.probed or self.spec.model.code:  # a file may have changed
@@ -97,7 +99,7 @@ class Probes:
         return first
 
     def epoch(self, epoch: int, measured: dict[str, Measured]) -> None:
-        """After an epoch, with the weights that were measured."""
+        """Write down what an epoch brought, with the weights that were measured."""
         self.last = measured
         if self.full:
             self.look(epoch)

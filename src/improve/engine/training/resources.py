@@ -24,8 +24,8 @@ class OutOfMemoryError(ImproveError):
 
 
 def smaller_batches(spec: Spec) -> list[str]:
-    """At most half the batch, a divisor of it, with as many more gradients added up before each update: the effective
-    batch stays. (Batch normalisation still sees the smaller one.) Nothing for a single image."""
+    """The overrides for at most half the batch, a divisor of it, with as many more gradients added up before each
+    update: the effective batch stays. (Batch normalisation still sees the smaller one.) Nothing for a single image."""
     size, together = spec.training.batch_size, spec.optimizer.gradient_accumulation_steps or 1
     if size == 1:
         return []
@@ -35,11 +35,13 @@ def smaller_batches(spec: Spec) -> list[str]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of the backend, says that memory ran out."""
     told = f"{type(error).__name__}: {error}"
     return isinstance(error, MemoryError) or any(word in told for word in WORDS)
 
 
 def disk_full(folder: Path) -> ImproveError:
+    """The error about a full disk, with the MB that are left for `folder`."""
     left = shutil.disk_usage(folder).free / 1e6
     return ImproveError(
         f"the disk is full: {left:,.0f} MB are left for {folder}", fix=f"make room, then improve resume {folder}"

@@ -82,7 +82,7 @@ def resume(
 def start_over(
     begun: run.Run, overrides: list[str], watcher: Watcher, owner: dict[str, Any], data: PreparedData | None
 ) -> Path:
-    """It died before anything was saved, so it begins once more."""
+    """Begin a run once more that died before anything was saved. Raises UsageError where a setting was to change."""
     if begun.status == "finished":
         raise ImproveError(f"{begun.folder} has no saved state", fix="train it anew from its spec.yaml")
     if overrides:

@@ -38,7 +38,7 @@ def snapshot_folder(folder: Path, epoch: int) -> Path:
 
 
 def take(folder: Path, model: Any, history: History, measured: dict[str, Measured]) -> None:
-    """After an epoch, with the weights that were measured: keep them where a cycle ends."""
+    """Keep the weights that were measured after an epoch, where a cycle of the schedule ends."""
     if history.epoch not in snapshot_epochs(history.spec, history.timeline):
         return
     snapshot = snapshot_folder(folder, history.epoch)

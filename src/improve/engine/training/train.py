@@ -88,7 +88,7 @@ def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weight
 
 
 def not_stopped(made: run.Run) -> run.Run:
-    """The same. Raises BrokenOff where a signal has stopped it, for who trains several."""
+    """The run as it is. Raises BrokenOff where a signal has stopped it: for those who train several."""
     if made.status == "stopped" and made.summary.signal is not None:
         raise BrokenOff(Signals[made.summary.signal])
     return made
@@ -172,7 +172,7 @@ def warnings(begun: run.Run) -> list[str]:
 
 
 def train_to_end(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
-    """To the end, wherever the run stands."""
+    """Train to the end, wherever the run stands, and write down what came of it."""
     watcher.started(work.folder, work.spec, work.data, work.announcement)
     status = fit(work, interrupt, watcher)
     work.curves.ended()
@@ -241,7 +241,7 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
 
 
 def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
-    """With the weights of the best epoch, open the test part of a run that is at its end, and write what was reached;
+    """Open, with the weights of the best epoch, the test part of a run that is at its end, and write what was reached;
     `digest`: of the end state."""
     history, model, data = work.history, work.model, work.data
     summary: dict[str, Any] = {"seconds": sum(row["seconds"] for row in history.rows), "state_sha256": digest}

@@ -27,13 +27,13 @@ class Watcher:
     """Told what happens while it happens; every method does nothing here."""
 
     def reading(self, done: int, total: int) -> None:
-        """So many images of `total` are decoded."""
+        """Told while images are decoded: `done` of `total`."""
 
     def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         """The run in `folder` is about to take its first step, or its next one."""
 
     def step(self, epoch: int, step: int) -> None:
-        """So many steps of this epoch are done; both count from 1."""
+        """Told after each step of an epoch; both count from 1."""
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         """An epoch is done: its row of metrics.csv, and which epoch is the best. The run ends with this one where a

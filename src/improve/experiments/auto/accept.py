@@ -58,7 +58,8 @@ def behind_half_way(
 
 
 def difference(made: Sequence[Run], parents: Sequence[Run]) -> tuple[Paired, float]:
-    """The difference of the first seeds on the same images, and the probability that the recipe is the better one."""
+    """The difference of the first seeds on the same images, and the probability that the new configuration is the
+    better one."""
     one, other = ([missed(each) for each in runs] for runs in (made, parents))
     block: Block = (np.stack(one), np.stack(other))
     return paired_comparison(one[0], other[0]), probability_of_fewer_errors([block])
@@ -77,7 +78,8 @@ def missed(one: Run) -> Any:
 
 
 def second_seed(journal: Journal, one: Run, watcher: BudgetWatcher) -> Run:
-    """The same recipe once more, from other weights, in another order, on the same division of the images."""
+    """The same configuration trained once more, from other weights, in another order, on the same division of the
+    images."""
     spec = load_spec(one.folder / "spec.yaml", [])
     data = spec.data.model_copy(update={"split_seed": spec.split_seed})
     other = spec.model_copy(update={"seed": (spec.seed + 1) % 2**31, "data": data})

@@ -37,7 +37,7 @@ def change_key(path: str, value: Any, image: Sequence[int]) -> str:
 
 
 def plain(change: str) -> str:
-    """The same on images of either kind."""
+    """A change's key without its mark for grey or colour images."""
     return change.removesuffix(GREY).removesuffix(COLOUR)
 
 
@@ -48,7 +48,8 @@ def total_tally(tallies: Iterable[Tally]) -> Tally:
 
 @cache
 def shipped() -> dict[str, dict[str, Tally]]:
-    """By code and change; empty where the file is missing or damaged: then everything is as likely as anything."""
+    """The tallies that come with the package, by code and change; empty where the file is missing or damaged: then
+    everything is as likely as anything."""
     try:
         found = json.loads(FILE.read_text(encoding="utf-8"))
         return {code: {path: Tally(*counts) for path, counts in paths.items()} for code, paths in found.items()}

@@ -81,6 +81,8 @@ def test_of(journal: Journal, best: Run) -> Measured:
 
 
 def optimism(journal: Journal) -> float:
+    """By how much (a fraction) the best run's validation error is too good because it was picked out of all; 0 for one
+    run."""
     runs = [one for one in journal.runs() if one.status != FAILED]
     found = [one for one in candidates(runs, [one.name for one in runs]) if one]
     return luck_of_the_best(sorted(found, key=lambda one: (one.error, one.name)))[2] if len(found) > 1 else 0.0

@@ -62,7 +62,8 @@ class Tried:
             self.most[digest] = max(epochs, self.most.get(digest, 0))
 
     def __contains__(self, spec: Mapping[str, Any]) -> bool:
-        """As it is, or for longer: what has failed in 48 epochs need not be tried in the 34 that are left."""
+        """Whether this spec was tried, as it is or for longer: what has failed in 48 epochs need not be tried in the 34
+        that are left."""
         digest, epochs = but_for_epochs(spec)
         return epochs <= self.most.get(digest, 0)
 
@@ -118,7 +119,7 @@ class Journal:
 
     @property
     def seconds_per_epoch(self) -> float:
-        """Of the longest so far, to be on the safe side."""
+        """The seconds that an epoch took in the slowest run so far, to be on the safe side; 0 where none is known."""
         paces = [
             float(one.summary.seconds) / one.summary.epochs
             for one in self.runs()
@@ -144,7 +145,7 @@ class Journal:
         return self.write_all([step])[0]
 
     def write_all(self, steps: Sequence[AutoStep]) -> list[AutoStep]:
-        """On disk when this returns, in one write."""
+        """Write the steps down, all in one write that is on disk when this returns; gives them."""
         if steps:
             written = "\n".join(json.dumps(files.finite_json(asdict(step)), ensure_ascii=False) for step in steps)
             ledger.append(self.folder / FILE, written)
@@ -190,7 +191,7 @@ def step_of(value: Any) -> AutoStep | None:
 
 
 def advice_tallies(runs: Path) -> Mapping[tuple[str, str], Tally]:
-    """By code and change, what was tried in all folders beside each other."""
+    """What was tried in all folders beside each other, and how often it was kept, by code and change."""
     found: dict[tuple[str, str], Tally] = {}
     for file in sorted(runs.glob(f"*/{FILE}")):
         for step in read_journal(file.parent).decided:

@@ -17,7 +17,7 @@ from improve.experiments.auto.explore import points_to_explore
 from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal, Tried, advice_tallies, read_journal
 from improve.experiments.auto.proposals import Proposal, edited_spec, proposals, suspected_proposals
 from improve.experiments.auto.rate_check import with_tested_rate
-from improve.experiments.auto.successive_halving import affordable_candidates, successive_halving
+from improve.experiments.auto.successive_halving import affordable_count, successive_halving
 from improve.interrupt import goes_on
 from improve.runs import files, run
 from improve.runs.begin import names
@@ -38,7 +38,7 @@ class AutoWatcher(Watcher):
         """The run of this step is about to be trained."""
 
     def decided(self, journal: Journal, step: AutoStep) -> None:
-        """It is known whether this step is kept."""
+        """Told when it is known whether this step is kept."""
 
 
 NOBODY = AutoWatcher()  # watches
@@ -100,7 +100,7 @@ def next_steps(journal: Journal, budget: Budget, seed: int, watcher: BudgetWatch
     if found:
         step = proposed_step(journal, found[0])
         return journal.write_all([with_tested_rate(journal, step, spec_of(journal, step), left, watcher)])
-    wanted = affordable_candidates(left, int(best.spec["training"]["epochs"])) if budget.trials is None else 1
+    wanted = affordable_count(left, int(best.spec["training"]["epochs"])) if budget.trials is None else 1
     points = points_to_explore(best, list(journal.runs()), seed + len(journal.steps), tried, wanted) if wanted else []
     return journal.write_all([proposed_step(journal, point, place, len(points)) for place, point in enumerate(points)])
 

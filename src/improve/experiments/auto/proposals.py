@@ -68,7 +68,8 @@ def changeable(diagnosis: Diagnosis) -> list[Finding]:
 
 
 def suspected_proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
-    """The same of what is only suspected, where it is likelier than not that it comes true."""
+    """What is only suspected and can be tried with `left` epochs, where it is likelier than not that it comes true; the
+    best first."""
     assert diagnosis.run is not None
     suspicion = hypothesis_of(diagnosis)
     if suspicion is None:
@@ -78,7 +79,7 @@ def suspected_proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, 
 
 
 def possible(found: Sequence[Proposal], tried: Tried, left: int) -> list[Proposal]:
-    """Of these what can be tried, the best first."""
+    """The proposals that are new and fit into `left` epochs, the best first."""
     return sorted((one for one in found if one.epochs <= left and one.spec not in tried), key=lambda one: -one.worth)
 
 
@@ -98,11 +99,12 @@ def proposals_of(finding: Finding, run: Run, prior: AdvicePrior, left: int, real
 
 
 def left_to_people(change: Change) -> bool:
-    """It changes the images that the runs are judged by: what wins on others has won nothing."""
+    """Whether it changes the images that the runs are judged by: what wins on others has won nothing."""
     return any(path.startswith(JUDGING) for path, _ in change.edits)
 
 
 def advice_for_people(diagnosis: Diagnosis) -> list[tuple[Finding, Change]]:
+    """The changes that only a person may make, each with what was found."""
     return [
         (finding, change)
         for finding in diagnosis.findings
@@ -113,7 +115,7 @@ def advice_for_people(diagnosis: Diagnosis) -> list[tuple[Finding, Change]]:
 
 
 def affordable_edits(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], left: int) -> tuple[tuple[str, Any], ...]:
-    """The same, with as many epochs as are left where it asks for more; never fewer than the run had."""
+    """The edits, with as many epochs as are left where they ask for more; never fewer than the run had."""
     least = int(spec["training"]["epochs"])
     return tuple(
         (path, max(least, min(int(value), left)) if path == "training.epochs" else value) for path, value in edits

@@ -42,7 +42,7 @@ def cost(count: int, epochs: int) -> int:
     return sum(left * (end - begin) for left, begin, end in zip(sizes(count), begins, ends, strict=True))
 
 
-def affordable_candidates(left: int, epochs: int) -> int:
+def affordable_count(left: int, epochs: int) -> int:
     """How many candidates may be trained side by side for `left` epochs; 0: not even one."""
     return next((count for count in range(MOST, 0, -1) if cost(count, epochs) <= left), 0)
 

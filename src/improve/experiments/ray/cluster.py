@@ -33,13 +33,14 @@ def check_installed() -> None:
 
 
 def trials_with_room(cluster: Cluster, have: Mapping[str, float]) -> int:
-    """For so many trials the cluster has room."""
+    """The number of trials that the cluster has room for; 1 at least."""
     wanted = {"CPU": cluster.cpus, "GPU": cluster.gpus}
     return max(1, int(min((have.get(key, 0) / need for key, need in wanted.items() if need), default=1)))
 
 
 def trial_resources(cluster: Cluster) -> dict[str, Any]:
-    """Of one trial. A process that has held a GPU ends with its trial: TensorFlow would keep the GPU's memory."""
+    """Ray's options for one trial. A process that has held a GPU ends with its trial: TensorFlow would keep the GPU's
+    memory."""
     return {"num_cpus": cluster.cpus, "num_gpus": cluster.gpus, "max_calls": 1 if cluster.gpus else 0}
 
 

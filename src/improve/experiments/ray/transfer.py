@@ -72,6 +72,7 @@ def pack(value: Any, kept: dict[str, Any], keep: Callable[[NDArray[Any]], Any]) 
 
 
 def unpack(parcel: Packed, fetch: Callable[[Any], NDArray[Any]]) -> Any:
+    """The object that was packed; `fetch` gives the large arrays that travelled by themselves."""
     return Unpacker(parcel, fetch).load()
 
 

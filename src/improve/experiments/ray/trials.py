@@ -44,7 +44,7 @@ class RayTrials:
         self.task = self.ray.remote(**trial_resources(cluster), max_retries=AGAIN)(run_trial)
 
     def beside(self, actor: Any) -> Any:
-        """On this very node, which is there as long as this process is."""
+        """The actor, bound to this very node, which is there as long as this process is."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = self.ray.get_runtime_context().get_node_id()

@@ -33,7 +33,7 @@ class Order(NamedTuple):
 
 
 class Post:
-    """Between the nodes and the driver, an actor beside the driver: what happens there, and the verdicts from here."""
+    """An actor beside the driver that carries what happens on the nodes to it, and its verdicts back."""
 
     def __init__(self) -> None:
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -115,7 +115,7 @@ def data_of(reference: Any) -> PreparedData:
 
 @functools.cache
 def node_name() -> str:
-    """This node in words that a person can find it by."""
+    """The name of this node in words that a person can find it by."""
     import ray
 
     context = ray.get_runtime_context()

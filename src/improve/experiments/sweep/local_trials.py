@@ -142,7 +142,8 @@ class LocalTrials:
         return any(worker.name for worker in self.workers)
 
     def next_event(self) -> tuple[Worker, dict[str, Any] | None]:
-        """Of a trial in hand: what processes say that are given up already does not count."""
+        """The next event of a trial in hand, with its worker: what processes say that are given up already does not
+        count."""
         while True:
             process, event = self.heard.get()
             worker = next((one for one in self.workers if one.process is process), None)

@@ -86,7 +86,7 @@ class Plan:
         return ", ".join(f"{key}={inline(value)}" for key, value in pairs) or "the spec itself"
 
     def section(self) -> dict[str, Any]:
-        """As it stands in a spec file."""
+        """The plan as a spec file's section has it."""
         space = {knob.key: knob.words.strip() for knob in self.knobs}
         trials = {} if self.trials is None else {"trials": self.trials}
         sizes = {"cpus": self.cpus} if self.cpus != 1 else {}

@@ -137,7 +137,7 @@ def why(results: Sequence[Result]) -> str:
 
 
 def spread(parts: Sequence[Measured]) -> Spread:
-    """Of the same part of each seed's run."""
+    """The mean error over the seeds' runs on one part, with its 95 % interval."""
     errors, first = [part.error for part in parts], parts[0]
     mean, n = fmean(errors), sum(part.n for part in parts)
     if len(parts) == 1:
@@ -179,7 +179,7 @@ def edges(plan: Plan, best: Result, known: dict[str, Candidate]) -> list[Edge]:
 
 
 def in_grid(knob: Knob, groups: Sequence[Sequence[Candidate]]) -> Edge | None:
-    """As finding C4 says it."""
+    """The end of a grid at which the best value lies, as finding C4 says it; None inside."""
     found = edge_of(groups, knob.key)
     if found is None:
         return None
@@ -187,7 +187,7 @@ def in_grid(knob: Knob, groups: Sequence[Sequence[Candidate]]) -> Edge | None:
 
 
 def in_range(knob: Knob, value: float, made: Run) -> Edge | None:
-    """Within the last twentieth of a range."""
+    """The end of a range in whose last twentieth the best value lies; None inside, and where nothing lies beyond."""
     share = knob.share(value)
     if EDGE < share < 1 - EDGE:
         return None
@@ -218,5 +218,6 @@ def write_best(verdict: SweepVerdict, folder: Path) -> None:
 
 
 def spread_text(found: Spread) -> str:
+    """The error in %, its interval, and how many seeds and images it rests on."""
     over = f"{found.seeds} seeds, " if found.seeds > 1 else ""
     return f"{100 * found.error:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}] ({over}n={found.n:,})"

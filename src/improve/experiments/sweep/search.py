@@ -54,6 +54,7 @@ def check_installed(search: str) -> None:
 
 
 def search(plan: Plan) -> Search:
+    """The search that a plan asks for: adaptive, over a grid, or over random points."""
     if plan.search in ADAPTIVE:
         from improve.experiments.sweep.search_optuna import Proposed
 

@@ -87,6 +87,7 @@ def distribution(knob: Knob) -> Any:
 
 
 def value(knob: Knob, proposed: Any) -> Any:
+    """A knob's value from what Optuna proposed: for listed values their index, else the number."""
     if knob.kind == "values":
         return knob.values[int(proposed)]
     return int(proposed) if knob.kind == "int" else knob.rounded(float(proposed))

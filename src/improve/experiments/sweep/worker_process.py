@@ -28,7 +28,7 @@ from improve.spec.spec import Spec
 
 
 class Line:
-    """To the process that leads the sweep, and from it."""
+    """The line between a worker and the process that leads the sweep, in both directions."""
 
     def __init__(self, incoming: IO[str], outgoing: IO[str]):
         self.incoming, self.outgoing = incoming, outgoing
@@ -36,7 +36,8 @@ class Line:
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self) -> None:
-        """Where the other end is gone, killed perhaps, nobody wants the training in hand: what it has saved stays."""
+        """Take in what the leading process says. Where it is gone, killed perhaps, nobody wants the training in hand:
+        the process ends, and what it has saved stays."""
         for line in self.incoming:
             self.waiting.put(line)
         os._exit(0)

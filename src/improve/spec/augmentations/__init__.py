@@ -1,6 +1,6 @@
 """Shelf: augmentations. One class each; they change training batches only, never what is evaluated or exported.
 
-Neighbouring geometric parts (a shift, a rotation …) are composed into one affine map per image, so that pixels are
+Neighbouring geometric components (a shift, a rotation …) are composed into one affine map per image, so that pixels are
 interpolated once however many of them there are.
 """
 

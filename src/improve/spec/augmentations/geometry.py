@@ -44,7 +44,8 @@ def translation(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 
 def shearing(degrees: NDArray[Any]) -> NDArray[Any]:
-    """As the reference has it: not a pure shear, the y axis shrinks by the cosine as well."""
+    """The map of a shear by `degrees`, as the reference has it: not a pure one, the y axis shrinks by the cosine as
+    well."""
     turn = np.deg2rad(degrees)
     return linear(1.0, -np.sin(turn), 0.0, np.cos(turn))
 

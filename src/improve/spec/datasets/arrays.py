@@ -63,6 +63,7 @@ class Npz(OwnImages):
 
 
 def npz_facts(file: Path) -> Facts:
+    """The number of images in each part, and their shape, from the headers of an .npz file."""
     shapes = {part: header(file, f"x_{part}").shape for part in PARTS}
     height, width, channels = (*shapes["train"][1:], 1)[:3]
     counts = Counts(*(shape[0] if shape else 0 for shape in shapes.values()))
@@ -70,6 +71,8 @@ def npz_facts(file: Path) -> Facts:
 
 
 def load_npz(file: Path, classes: int | None = None, class_names: tuple[str, ...] = ()) -> Source:
+    """The images and labels of an .npz file. Without `classes` or `class_names` there are as many classes as the
+    largest label says."""
     arrays = check_arrays(read_arrays(file), file, classes or len(class_names) or None)
     count = classes or len(class_names) or max(int(arrays[f"y_{part}"].max(initial=0)) for part in PARTS) + 1
     return from_arrays(arrays, class_names or tuple(str(label) for label in range(count)), str(file))

@@ -88,6 +88,7 @@ def with_batch_norm(x: Any, name: str, **options: float) -> Any:
 
 
 def with_dropout(x: Any, rate: float | None, name: str) -> Any:
+    """Dropout after `x`; `x` itself where the rate is None or 0."""
     return keras.layers.Dropout(rate=rate, name=f"{name}_dropout")(x) if rate else x
 
 

@@ -93,7 +93,7 @@ def _bar(axes: Axes, place: int, before: float, rung: Rung, color: str) -> None:
 
 
 def _name_gap(axes: Axes, place: int, before: float, rung: Rung, color: str) -> None:
-    """Over its own stretch of the bar, on the side where there is room."""
+    """Write a gap's name over its own stretch of the bar, on the side where there is room."""
     value = 100 * rung.rate.value
     middle = (before + value) / 2 > 0.45 * axes.get_xlim()[1]
     text = f"{rung.gap} {value - before:+.1f}" + (f": {rung.verdict}" if rung.verdict else "")
@@ -153,6 +153,7 @@ def hue(number: int) -> tuple[str, str]:
 
 
 def whole_numbers(axes: Axes) -> None:
+    """Let the x axis have ticks at whole numbers only, ten steps at most."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))

@@ -118,6 +118,7 @@ def scale(axes: Axes, knob: Knob) -> None:
 
 
 def short_value(value: Any) -> str:
+    """A value in short: of a section its name, of a number six digits."""
     if isinstance(value, dict) and "name" in value:
         return str(value["name"])
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else inline(value)
@@ -174,7 +175,7 @@ def label_error(axes: Axes, place: int, errors: Any) -> None:
 
 
 def draw_seeds(file: Path, verdict: SweepVerdict) -> None:
-    """Without a setting that varies there are only seeds."""
+    """Draw the errors of the best point's seeds: what there is to see where no setting varies."""
     made = figure(3.2, 6)
     axes = made.add_axes((0.12, 0.17, 0.84, 0.7))
     axes.set_title(title(verdict), loc="left", fontsize=10)

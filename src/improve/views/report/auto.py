@@ -98,13 +98,13 @@ class AutoView:
 
     @property
     def opened(self) -> int:
-        """For how many experiments the test part was opened; at the end of a walk it is, for the best."""
+        """The number of experiments for which the test part was opened; at the end of a walk it is, for the best."""
         digest = self.best.fingerprint.get("test") if self.best and self.best.has_test else None
         return ledger.tried(self.journal.folder, "test", digest) if digest else 0
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """Of the run kept last, from which the loop would go on; None where it has no result."""
+        """The diagnosis of the run kept last, from which the loop would go on; None where it has no result."""
         try:
             return diagnose(self.journal.load(self.journal.best)) if self.journal.best else None
         except ImproveError:
@@ -117,8 +117,8 @@ class AutoView:
 
 
 def epochs_spent(view: AutoView) -> dict[str, int]:
-    """By run, how many epochs were spent in all when it ended, the range test before it counted: in the order in which
-    they were begun, or gone on with last."""
+    """How many epochs were spent in all when each run ended, by run, the range test before it counted: in the order in
+    which they were begun, or gone on with last."""
     total, found = 0, {}
     before = {step.run: step.spent for step in view.journal.steps}
     for one in sorted(view.runs.values(), key=lambda one: (str(one.summary.since), one.name)):
@@ -141,7 +141,7 @@ def step_tree(journal: Journal) -> Iterator[Place]:
 
 
 def advice_by_finding(view: AutoView) -> list[Advice]:
-    """By finding, the most tried first; what no finding had proposed comes last."""
+    """What became of the advice, by finding, the most tried first; what no finding had proposed comes last."""
     groups: dict[str, list[AutoStep]] = {}
     for step in view.tried:
         groups.setdefault(step.code, []).append(step)

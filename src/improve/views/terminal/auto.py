@@ -77,6 +77,7 @@ def tree(journal: Journal) -> Tree:
 
 
 def show_ending(journal: Journal, end: Conclusion, budget: Budget) -> None:
+    """Print the tree of a walk, what was spent, and how good its best run is."""
     out, best = console(), end.best
     out.print(tree(journal))
     part, test = best.validation, end.test

@@ -60,7 +60,8 @@ class Scale(NamedTuple):
         return round((epoch - 1) / (self.last - 1) * (self.width - 1))
 
     def y(self, value: float) -> int:
-        """Not further out than one dot: what is not on the chart is not drawn."""
+        """The dot from the top at which a value lies; not further out than one dot: what is not on the chart is not
+        drawn."""
         place = (1 - value / self.top) * (self.height - 1)
         return round(min(max(place, -1.0), float(self.height)))
 

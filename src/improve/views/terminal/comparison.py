@@ -19,6 +19,7 @@ MOST = 100  # rows on a terminal
 
 
 def show_comparison(comparison: Comparison, test: bool) -> None:
+    """Print the table of the runs, with test errors where `test`, and what was found."""
     out = console()
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns(comparison, test):

@@ -64,6 +64,7 @@ def show_problems(error: SpecError) -> None:
 
 
 def show_names(entries: dict[str, str]) -> None:
+    """Print one line per entry: its name and what it means."""
     out, width = console(), max(map(len, entries), default=0)
     for name, meaning in entries.items():
         out.print(Text.assemble((f"{name:<{width}}", "bold"), f"   {meaning}"))

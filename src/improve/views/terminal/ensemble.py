@@ -60,7 +60,7 @@ def cells(found: Score) -> list[str]:
 
 
 def verdict(seen: Paired) -> str:
-    """In points, by McNemar's test on the same images."""
+    """The difference in words: in points, by McNemar's test on the same images."""
     if not seen.disagreement:
         return "the same images are wrong"
     told = f"{100 * seen.value:+.1f} {interval(seen.low, seen.high)}, p = {seen.p:.3f}"

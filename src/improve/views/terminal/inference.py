@@ -42,6 +42,7 @@ class CountedAnswers(Iterable[Answer]):
 
 
 def print_note(text: str) -> None:
+    """Print a note on standard error; nothing for an empty one."""
     if text:
         console(stderr=True).print(Text(f"note: {text}"))
 
@@ -102,7 +103,7 @@ def ladder(found: Evaluation) -> Table:
 
 
 def shift_lines(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """In what the images differ: how they look, which classes they are of, on which the error grew."""
+    """The heads and texts of lines about how the images differ: their looks, their classes, where the error grew."""
     apart = [one for one in evaluation.looks if one.stands_out]
     for one in apart:
         sizes = f"{one.size:+.1f} sd [{one.low:+.1f}, {one.high:+.1f}]"

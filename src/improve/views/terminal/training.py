@@ -177,7 +177,7 @@ def closing_line(run: Run) -> str:
 
 
 def how_it_ended(run: Run) -> str:
-    """By itself, early, by a signal or by a loss that is no number, and after how many epochs."""
+    """How a run ended (by itself, early, by a signal, or by a loss that is no number), and after how many epochs."""
     epochs, best = run.summary.epochs, run.summary.best_epoch
     if run.status == "diverged":
         return f"the loss became NaN or infinite in epoch {epochs + 1}: stopped, what was reached is kept"
