@@ -18,7 +18,7 @@ SUMMARY = Summary(
 @pytest.mark.parametrize(
     ("metric", "value"),
     [("validation_error", 0.1), ("validation_cost", 0.2), ("train_dev_error", 0.3), ("test_error", None),
-     ("seconds_per_image", 0.004), ("model_bytes", None)],
+     ("seconds_per_image", 0.004), ("model_bytes", None), ("epochs", None)],
 )  # fmt: skip
 def test_a_metric_is_found_in_the_summary(metric, value):
     assert measured_value(SUMMARY, metric) == value

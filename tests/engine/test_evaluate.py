@@ -200,7 +200,8 @@ def test_images_that_were_trained_on_are_left_out_and_told(judged):
     found = evaluate(judged(), "photos", in_field(None, [2] * 7 + [0, 0, 0], images))
     assert (found.error.n, found.also_in) == (5, {"train": 5, "validation": 2})
     with pytest.raises(UsageError, match="trained on all 20 images of photos"):
-        evaluate(judged_again(found), "photos", in_field(None, [0] * 20, NOISE[:20]))
+        evaluate(judged_again(found), "photos", in_field(None, [0] * 20, NOISE[:20]), test=True)
+    assert ",test," not in (found.run.folder.parent / ".evaluations.csv").read_text()  # refused: nothing was opened
 
 
 def judged_again(found):

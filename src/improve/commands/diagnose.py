@@ -25,8 +25,8 @@ def diagnose(
     as_json: Json = False,
 ) -> None:
     """Why is it bad, and what to change next: the bias/variance recipe."""
+    from improve.diagnosis.diagnose import check_diagnosable, diagnose_numbers
     from improve.diagnosis.diagnose import diagnose as diagnose_run
-    from improve.diagnosis.diagnose import diagnose_numbers
     from improve.runs.run import load_run, write_diagnosis
     from improve.runs.test_part import open_test
 
@@ -38,7 +38,8 @@ def diagnose(
         diagnosis = diagnose_numbers(errors)
     else:
         loaded = load_run(run or Path())
-        diagnosis = diagnose_run(loaded, open_test(loaded) if test else None)
+        check_diagnosable(loaded)  # before anything is opened
+        diagnosis = diagnose_run(loaded, open_test(loaded) if test and loaded.has_result else None)
         write_diagnosis(loaded.folder, diagnosis.as_json())
     if as_json:
         print_json(diagnosis.as_json())

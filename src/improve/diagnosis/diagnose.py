@@ -87,14 +87,20 @@ def told(finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "changes": [{k: v for k, v in change.items() if k != "also" or v} for change in changes]}
 
 
+def check_diagnosable(run: Run) -> None:
+    """Raises ImproveError where nothing can be said of a run: no error was measured, and it did not diverge."""
+    if run.has_result or run.status == "diverged":
+        return
+    if run.status == "running":
+        raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
+    reason = run.summary.error or "it stopped before its first epoch ended"
+    raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
+
+
 def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives."""
-    if run.status == "running" and not run.has_result:
-        raise ImproveError(f"{run.folder} has no results yet", fix="it is still training, or it was killed")
+    check_diagnosable(run)
     errors = errors_of(run, test) if run.has_result else None
-    if errors is None and run.status != "diverged":
-        reason = run.summary.error or "it stopped before its first epoch ended"
-        raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
     advised = advice_log.outcome(run)
     found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
     return replace(found, advised=advised)

@@ -203,12 +203,16 @@ def load_run(folder: str | Path, history: bool = True) -> Run:
     try:
         spec, summary = read_spec(folder / "spec.yaml"), read_record(folder / "summary.json", Summary)
         rows = read_metrics(folder / "metrics.csv") if history else []
-        sealed = summary.model_copy(update={"test": None})
-        return Run(folder, spec, sealed, rows, read_environment(folder), summary.test)
+        return Run(folder, spec, sealed(summary), rows, read_environment(folder), summary.test)
     except ImproveError:
         raise
     except (OSError, ValueError) as error:
         raise ImproveError(f"the run {folder} is damaged: {error}", fix="train it again") from error
+
+
+def sealed(summary: Summary) -> Summary:
+    """The summary without the test error."""
+    return summary.model_copy(update={"test": None})
 
 
 def read_spec(file: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ UNITS = {"%": 0.01, "kb": 1e3, "mb": 1e6, "gb": 1e9, "k": 1e3, "m": 1e6, "ms": 1
 def measured_value(summary: Summary, metric: str) -> float | None:
     """The value of `metric` in a run's summary; None where it was not measured."""
     if metric in WHOLE:
-        value = getattr(summary, metric)
+        value = getattr(summary, metric) if metric in summary.model_fields_set else None
     else:
         part = next(part for part in sorted(PARTS, key=len, reverse=True) if metric.startswith(f"{part}_"))
         value = getattr(getattr(summary, part), metric.removeprefix(f"{part}_"), None)

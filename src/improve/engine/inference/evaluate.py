@@ -21,7 +21,7 @@ from improve.runs.evidence import Evidence
 from improve.runs.predictions import Predictions
 from improve.runs.run import Run, checked_name, writable
 from improve.runs.schema import LOOKS
-from improve.runs.test_part import open_test
+from improve.runs.test_part import check_test, open_test
 from improve.spec.identity import experiment_identity
 from improve.statistics.intervals import Rate
 
@@ -118,9 +118,11 @@ def evaluate(predictor: Predictor, data: str, field: Field, test: bool = False) 
     be opened without `test`, or where there is no test part to open.
     """
     run, evidence = predictor.run, evidence_of(predictor)
-    errors = errors_of(run, open_test(run) if test else None)
+    if test:
+        check_test(run)
     field, also_in = new_images(field, evidence, data, test)
     wrong = predictor.probabilities(field.images).argmax(axis=1) != field.labels
+    errors = errors_of(run, open_test(run) if test else None)
     error, part = Rate(float(wrong.mean()), len(wrong)), "test" if test else "validation"
     recorded = (errors.test if test else None) or errors.validation
     looks = image_statistics(field.images, field.labels, len(field.class_names))

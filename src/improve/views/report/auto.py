@@ -121,7 +121,7 @@ def epochs_spent(view: AutoView) -> dict[str, int]:
     which they were begun, or gone on with last."""
     total, found = 0, {}
     before = {step.run: step.spent for step in view.journal.steps}
-    for one in sorted(view.runs.values(), key=lambda one: (str(one.summary.since), one.name)):
+    for one in sorted(view.runs.values(), key=lambda one: (str(one.summary.since or ""), one.name)):
         total += int(one.summary.epochs) + before.get(one.name, 0)
         found[one.name] = total
     return found

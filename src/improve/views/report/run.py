@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.errors import ImproveError, UsageError
-from improve.runs.run import Run, load_run, read_environment, read_metrics, read_record, read_spec
+from improve.runs.run import Run, load_run, read_environment, read_metrics, read_record, read_spec, sealed
 from improve.runs.schema import Environment, Summary
 from improve.runs.test_part import open_test
 from improve.spec.reading import yaml
@@ -111,12 +111,14 @@ def run_view(folder: Path, label: str, test: bool, again: bool = False) -> RunVi
 
 def salvaged(folder: Path) -> Run:
     """What can be read of a damaged run: each file for itself."""
+    summary = _or(lambda: read_record(folder / "summary.json", Summary), Summary())
     return Run(
         folder,
         _or(lambda: read_spec(folder / "spec.yaml"), {}),
-        _or(lambda: read_record(folder / "summary.json", Summary), Summary()),
+        sealed(summary),
         _or(lambda: read_metrics(folder / "metrics.csv"), []),
         _or(lambda: read_environment(folder), Environment()),
+        summary.test,
     )
 
 
