@@ -190,7 +190,7 @@ def test_files_are_read_as_those_of_the_target_are_which_the_run_is_judged_by():
     source = {"name": "folder", "path": "web", "size": 8, "resize": "stretch"}
     target = {"source": {"name": "folder", "path": "app", "size": 8, "resize": "crop"}}
     spec = Spec.model_validate({"data": {"source": source, "target": target}})
-    assert look_of(spec, BIRDS).recipe.resize == "crop"
+    assert look_of(spec, BIRDS).decoding.resize == "crop"
 
 
 def test_a_run_whose_images_had_one_size_refuses_others_and_one_on_arrays_stretches_them(tmp_path):

@@ -70,7 +70,7 @@ def read_field(name: str, spec: Spec, form: Form, tick: Tick = no_tick) -> Field
 def from_folder(folder: Path, form: Form, look: Look, tick: Tick) -> Field:
     listing = labelled_images(folder)
     # without names: no class has to have an image that can be read
-    kept = cached_images(folder, listing._replace(class_names=()), *look.recipe, "skip", tick)
+    kept = cached_images(folder, listing._replace(class_names=()), *look.decoding, "skip", tick)
     bad = tuple((name.encode(errors="backslashreplace").decode(), reason) for name, reason in kept.bad)
     return Field(as_images(kept.images), *matched(kept.labels, listing.class_names, form), str(folder), bad)
 

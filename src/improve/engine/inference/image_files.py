@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Look(NamedTuple):
     """How files become the pixels of a run. `rule`: where that is said, for the reader; empty: in the spec."""
 
-    recipe: Decoding
+    decoding: Decoding
     shape: tuple[int, int, int]
     rule: str = ""
 
@@ -33,7 +33,7 @@ class Look(NamedTuple):
         if not regular(file):
             raise BadImage("not a file")
         _, data = stamped_bytes(file)
-        image = read_image(data, *self.recipe)
+        image = read_image(data, *self.decoding)
         if image.shape != self.shape:
             height, width = image.shape[:2]
             raise BadImage(f"{width}×{height} pixels, not {self.shape[1]}×{self.shape[0]} as the run's images are")
@@ -65,8 +65,8 @@ def look_of(spec: Spec | None, form: Form) -> Look:
     if isinstance(source, Folder):
         return Look(Decoding(source.size, source.color, source.resize), form.shape)
     height, width, channels = form.shape
-    recipe = Decoding((height, width), "grey" if channels == 1 else "rgb", "stretch")
-    return Look(recipe, form.shape, f"images of another size than {width}×{height} pixels are stretched to it")
+    decoding = Decoding((height, width), "grey" if channels == 1 else "rgb", "stretch")
+    return Look(decoding, form.shape, f"images of another size than {width}×{height} pixels are stretched to it")
 
 
 def files_of(paths: Iterable[Path]) -> tuple[list[str], int]:
