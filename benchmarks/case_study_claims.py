@@ -150,7 +150,7 @@ def overfitted(runs: Path) -> Claim:
     promised = optimism(tried, best.summary.validation.n)
     says = (
         f"the best of {len(tried)} errs on {percent(error(best))} of {best.summary.validation.n} validation "
-        f"images, on {percent(error(best, 'test'))} of {best.sealed_test.n:,} test images; all of them on "
+        f"images, on {percent(error(best, 'test'))} of {rate(best, 'test').n:,} test images; all of them on "
         f"{percent(mean[0])} and {percent(mean[1])} on average: how hard these {best.summary.validation.n} "
         f"happen to be. Over {DRAWS:,} draws of so many test images, the best by them promises {100 * promised:.1f} "
         "points too much on average, by the choice among trials alone"

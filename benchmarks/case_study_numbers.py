@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from improve.runs.run import Run, load_run
+from improve.runs.schema import Measured
+from improve.runs.test_part import open_test
 from improve.spec.datasets.peacetopia.labellers import LABELLERS, labelled
 from improve.spec.datasets.peacetopia.skies import skies
 from improve.spec.datasets.peacetopia.source import Peacetopia
@@ -28,12 +30,18 @@ def points(low: float, high: float) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def measured(run: Run, part: str = "validation") -> Measured:
+    found = open_test(run) if part == "test" else run.summary.part(part)
+    assert found is not None
+    return found
+
+
 def error(run: Run, part: str = "validation") -> float:
-    return float(run.summary.part(part).error)
+    return measured(run, part).error
 
 
 def rate(run: Run, part: str = "validation") -> Rate:
-    return Rate(error(run, part), run.summary.part(part).n)
+    return Rate(error(run, part), measured(run, part).n)
 
 
 def wrong(run: Run, part: str = "validation") -> Any:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from case_study_numbers import measured
 from improve.diagnosis.comparison.ensembles import Report, ensemble_report
 from improve.engine.training.members import begin
 from improve.runs.ensemble import Score, ensemble, members
@@ -102,7 +103,7 @@ def of_cycles(snapshots: Run, alone: list[Run]) -> list[str]:
     found = ensemble_report(snapshots, test=True)
     rows = table(found)
     for name, one in zip(("best epoch of the same run", "one cosine, best epoch"), alone, strict=True):
-        rows.append([name, *(cell for part in ("validation", "test") for cell in cells(one.summary.part(part)))])
+        rows.append([name, *(cell for part in ("validation", "test") for cell in cells(measured(one, part).as_json()))])
     seen = wrongly(snapshots, alone[1])
     return [
         f"### {CYCLES} snapshots of one run of {alone[0].summary.epochs} epochs",

@@ -5,6 +5,7 @@ python benchmarks/faults/golden.py
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def keep(source: Path, target: Path) -> None:
     if spec["model"]["name"] == "python":
         spec["model"] |= {"target": f"nets.py:{spec['model']['target'].rpartition(':')[2]}"}
     files.write_text(target / "spec.yaml", yamlfile.write(spec))
-    about = found.environment | {"data": found.environment.data | {"found": data}, "platform": "Linux"}
+    about = json.loads((source / "environment.json").read_text(encoding="utf-8"))
+    about |= {"data": about["data"] | {"found": data}, "platform": "Linux"}
     files.write_json(target / "environment.json", about)
 
 
