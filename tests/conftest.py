@@ -89,6 +89,14 @@ def walk(make_run):
 
 
 @pytest.fixture
+def drawn_once(monkeypatch):
+    """The figures of pages are drawn once in a test run where their numbers are the same."""
+    from drawn_figures import draw_each_once
+
+    draw_each_once(monkeypatch)
+
+
+@pytest.fixture
 def improve(monkeypatch, capfd):
     """Run the command as the shell does; gives exit code, standard output and standard error."""
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,11 +37,23 @@ NAMED_ONLY_IN = {
 }
 
 
+class Module(NamedTuple):
+    """Its dotted name below `improve`, and the dotted names that it imports: anywhere, and when it is imported."""
+
+    name: str
+    imports: list[str]
+    at_import: list[str]
+
+
+@pytest.fixture(scope="module")
 def modules():
-    """Dotted name below `improve`, and syntax tree, of every module."""
+    found = []
     for file in sorted(PACKAGE.rglob("*.py")):
         parts = file.relative_to(PACKAGE).with_suffix("").parts
-        yield ".".join(part for part in parts if part != "__init__"), ast.parse(file.read_text())
+        tree = ast.parse(file.read_text())
+        name = ".".join(part for part in parts if part != "__init__")
+        found.append(Module(name, list(imported(ast.walk(tree))), list(imported(tree.body))))
+    return found
 
 
 def imported(nodes):
@@ -58,30 +71,30 @@ def place(name, order):
 
 
 @pytest.mark.parametrize("order", [WINGS, *ROOMS], ids=lambda order: order[-1])
-def test_imports_point_one_way(order):
+def test_imports_point_one_way(modules, order):
     upwards = []
-    for module, tree in modules():
-        here = place(f"improve.{module}", order)
-        if module != "__main__" and (order == WINGS or here >= 0):  # what lies at the root imports no wing
-            upwards += [f"{module} imports {name}" for name in imported(ast.walk(tree)) if place(name, order) > here]
+    for module in modules:
+        here = place(f"improve.{module.name}", order)
+        if module.name != "__main__" and (order == WINGS or here >= 0):  # what lies at the root imports no wing
+            upwards += [f"{module.name} imports {name}" for name in module.imports if place(name, order) > here]
     assert upwards == []
 
 
-def test_no_module_imports_itself_by_a_detour():
-    graph = {module: {name.removeprefix("improve.") for name in imported(ast.walk(tree))} for module, tree in modules()}
+def test_no_module_imports_itself_by_a_detour(modules):
+    graph = {module.name: {name.removeprefix("improve.") for name in module.imports} for module in modules}
     graph = {module: {name if name in graph else name.rpartition(".")[0] for name in names} & graph.keys()
              for module, names in graph.items()}  # fmt: skip
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_heavy_packages_are_named_where_they_belong_and_never_at_import():
+def test_heavy_packages_are_named_where_they_belong_and_never_at_import(modules):
     misplaced = []
-    for module, tree in modules():
-        loaded = {name.partition(".")[0] for name in imported(tree.body)} & HEAVY
-        named = {name.removeprefix("improve.lazy.").partition(".")[0] for name in imported(ast.walk(tree))}
+    for module in modules:
+        loaded = {name.partition(".")[0] for name in module.at_import} & HEAVY
+        named = {name.removeprefix("improve.lazy.").partition(".")[0] for name in module.imports}
         astray = [package for package in named & NAMED_ONLY_IN.keys()
-                  if not f"{module}.".startswith(tuple(f"{wing}." for wing in NAMED_ONLY_IN[package]))]  # fmt: skip
-        misplaced += [f"{module} imports {package}" for package in (*loaded, *astray)]
+                  if not f"{module.name}.".startswith(tuple(f"{wing}." for wing in NAMED_ONLY_IN[package]))]  # fmt: skip
+        misplaced += [f"{module.name} imports {package}" for package in (*loaded, *astray)]
     assert misplaced == []
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +40,7 @@ def main() -> None:
     """The command `improve`: whatever a person can mend ends in one clear message."""
     try:
         with interruptible():
-            app()
+            _command()()
     except ImproveError as error:
         from improve.views.terminal.console import show_error
 
@@ -51,6 +52,12 @@ def main() -> None:
     except BrokenPipeError:  # somebody piped us into `head`
         sys.stderr.close()
         sys.exit(0)
+
+
+@cache
+def _command() -> Any:
+    """What Typer makes of the functions; that takes as long as many a command."""
+    return typer.main.get_command(app)
 
 
 def _version(wanted: bool) -> None:

@@ -530,8 +530,11 @@ def test_a_judge_that_was_right_before_a_kill_is_not_asked_to_train_again(planne
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
-def test_the_picture_is_drawn_for_any_number_of_settings(planned, swept, place, count):
+def test_the_picture_is_drawn_for_any_number_of_settings(planned, swept, place, count, monkeypatch):
     from improve.views.figures.sweep import draw_sweep
+
+    monkeypatch.setattr("improve.experiments.sweep.importance.TREES", 20)
+    monkeypatch.setattr("improve.experiments.sweep.importance.REPEATS", 2)
 
     words = [RATES, "optimizer.beta_1=0.9,0.8", "model.hidden=[8],[16]", "regularization.dropout=0,0.5",
              "regularization.l2=0,1e-4", "model.activation=relu,tanh", "training.batch_size=32,64"]  # fmt: skip

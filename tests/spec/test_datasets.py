@@ -37,6 +37,14 @@ def test_the_digits_are_the_real_ones_scaled_to_bytes():
     assert Digits().facts()[:2] == ((1797, 0, 0), (8, 8, 1))
 
 
+def test_the_digits_are_the_same_whether_their_file_is_read_or_scikit_learn_is_asked(monkeypatch):
+    read = Digits().load()
+    monkeypatch.setattr("improve.spec.datasets.arrays.find_spec", lambda name: None)
+    asked = Digits().load()
+    assert np.array_equal(asked.pools[0], read.pools[0])
+    assert np.array_equal(asked.labels, read.labels)
+
+
 def test_an_npz_file_is_read_and_described(npz):
     source, facts = npz().load(), npz().facts()
     assert (source.pools[0].shape, source.class_names) == ((20, 8, 8, 3), ("0", "1", "2", "3"))

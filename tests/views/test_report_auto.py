@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from drawn_figures import drawn
 from hostile import HOSTILE, hostile_walk
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import conclusion_of
@@ -27,6 +28,8 @@ from improve.views.report.run_section import section
 from improve.views.terminal.auto import show_ending
 from page import LOADS, Page
 from run_folder import MLP, wrong_on
+
+pytestmark = pytest.mark.usefixtures("drawn_once")
 
 
 def page_of(story, test=False):
@@ -59,6 +62,7 @@ def test_the_page_is_whole_and_loads_nothing(walk):
     named = {value for _, attributes in page.tags for value in [attributes.get("aria-labelledby")] if value}
     assert places | named | set(re.findall(r"url\(#([^)]*)\)", written)) <= set(ids)
     assert [svg["aria-label"][:20] for svg in page.all("svg")][:2] == ["Validation error by ", "Errors of the start "]
+    drawn.cache_clear()
     assert written == report([walk.folder])
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
@@ -61,7 +62,7 @@ def summaries(shelf: str) -> dict[str, str]:
 def explain(name: str) -> str:
     """What a component, a finding or a term means; all of them where a name has several meanings."""
     wanted = _plain(name)
-    found = [text for names, text in _entries() if wanted in names]
+    found = [text() for names, text in _entries() if wanted in names]
     if found:
         return "\n\n".join(found)
     close = nearest(wanted, (entry for names, _ in _entries() for entry in names), 3)
@@ -73,17 +74,23 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("_", " ").replace("-", " ")
 
 
-def _entries() -> Iterator[tuple[set[str], str]]:
-    """Everything that can be explained: its names, and the text."""
+def _entries() -> Iterator[tuple[set[str], Callable[[], str]]]:
+    """Everything that can be explained: its names, and what gives the text."""
     for term, meaning in TERMS.items():
-        yield {_plain(term)}, f"{term}\n\n{meaning}"
+        yield {_plain(term)}, partial("{}\n\n{}".format, term, meaning)
     for rule in RULES:
-        text = f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{track_record(rule.code)}".rstrip()
-        yield {_plain(rule.code), _plain(rule.name)}, text
+        yield {_plain(rule.code), _plain(rule.name)}, partial(_rule_text, rule)
     for shelf, components in SHELVES.items():
         for component in components:
-            text = f"{component.key()}  ({shelf})\n\n{inspect.getdoc(component)}\n\n{options(component)}".rstrip()
-            yield {_plain(component.key())}, text
+            yield {_plain(component.key())}, partial(_component_text, shelf, component)
+
+
+def _rule_text(rule: type[Rule]) -> str:
+    return f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{track_record(rule.code)}".rstrip()
+
+
+def _component_text(shelf: str, component: type[Component]) -> str:
+    return f"{component.key()}  ({shelf})\n\n{inspect.getdoc(component)}\n\n{options(component)}".rstrip()
 
 
 def options(component: type[Component]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -28,12 +29,24 @@ class Digits(SourceComponent):
         return Facts(Counts(1797, 0, 0), (8, 8, 1), 10)
 
     def load(self, tick: Tick = no_tick) -> Source:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-        labels = bunch.target.astype(np.int64)
+        rows = digits_rows()
+        images = np.rint(rows[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+        labels = rows[:, 64].astype(np.int64)
         return Source((images,), labels, Counts(len(labels), 0, 0), tuple("0123456789"), "scikit-learn")
+
+
+def digits_rows() -> NDArray[Any]:
+    """scikit-learn's digits, (1797, 65): 64 pixels from 0 to 16, and the label. Its file is read without the package,
+    whose import takes a second."""
+    package = find_spec("sklearn")
+    if package and package.origin:
+        file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.column_stack([bunch.data, bunch.target])
 
 
 class Npz(OwnImages):
