@@ -29,7 +29,7 @@ from improve.spec.reading.template import complete_yaml
 from improve.spec.spec import Spec
 from improve.views.terminal.console import show_error
 
-QUICK = int(os.environ.get("EXAMPLES", "25"))  # of each property; .ci/run tries 200
+QUICK = int(os.environ.get("EXAMPLES", "10"))  # of each property; .ci/run tries 200
 SLOW = 10_000
 BOUND = timedelta(seconds=20)  # for one example, on a machine that is busy with other things as well
 PLACE = re.compile(r".+:[1-9]\d*:[1-9]\d*", re.DOTALL)
