@@ -7,7 +7,6 @@ optimizer's `apply`. That works on every Keras backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.engine.model.layers import is_kernel
@@ -177,23 +176,3 @@ def joined_steps(parts: list[Steps]) -> Steps:
     """The passes of one epoch, one after another."""
     loss, penalty, norm, clipped = (np.concatenate([part[column] for part in parts]) for column in range(4))
     return Steps(loss, penalty, norm, clipped, parts[-1].kernels)
-
-
-def step_callback(on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> Any:
-    """Tells `on_step` how many steps are done; ends the pass when `breaks_off` of that says so, or when the loss is no
-    longer finite.
-
-    It looks at the loss of the step before: that one is surely computed, so the device is never waited for.
-    """
-
-    class EveryStep(keras.callbacks.Callback):  # type: ignore[misc]
-        before: Any = None
-
-        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-            before, self.before = self.before, (logs or {}).get("loss")
-            infinite = before is not None and not np.isfinite(float(before))
-            on_step(batch + 1)
-            if infinite or breaks_off(batch + 1):
-                self.model.stop_training = True
-
-    return EveryStep()

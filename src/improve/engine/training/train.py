@@ -17,7 +17,7 @@ from improve.diagnosis.findings.rule import Case
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
 from improve.engine.model.build import assemble, deliverable_model
-from improve.engine.model.instrument import step_callback, steps_of
+from improve.engine.model.instrument import steps_of
 from improve.engine.model.measure import averaged_weights, measure
 from improve.engine.model.timeline import Timeline, timeline
 from improve.engine.model.weights import begin_from, state_of, state_sha256
@@ -29,6 +29,7 @@ from improve.engine.training.environment import environment_of
 from improve.engine.training.history import History, measure_test_part
 from improve.engine.training.probes import Probes
 from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
+from improve.engine.training.step_loop import StepLoop
 from improve.engine.training.watcher import NOBODY, Announcement, Watcher
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
@@ -49,7 +50,7 @@ class Work:
     data: PreparedData
     folder: Path
     model: Any
-    batches: Any
+    loop: StepLoop
     history: History
     probes: Probes
     checkpoints: Checkpoints
@@ -151,8 +152,8 @@ def build_work(
     checkpoints = Checkpoints(folder, model, history, data, tables)
     checkpoints.summary = {"parameters": model.count_params(), **owner}
     announcement = Announcement(model.count_params(), environment["device"], line.steps_per_epoch)
-    curves, batches = Curves(folder, history, checkpoints), training_batches(spec, data)
-    return Work(spec, data, folder, model, batches, history, probes, checkpoints, curves, announcement)
+    curves, loop = Curves(folder, history, checkpoints), StepLoop(model, training_batches(spec, data))
+    return Work(spec, data, folder, model, loop, history, probes, checkpoints, curves, announcement)
 
 
 def make_deterministic() -> None:
@@ -214,7 +215,7 @@ def fit(work: Work, interrupt: Interrupt, watcher: Watcher) -> str:
 
 def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
     """What is left of the epoch in hand; returns the run's status where the run ends with it."""
-    history, batches, size = work.history, work.batches, work.history.timeline.steps_per_epoch
+    history, batches, size = work.history, work.loop.batches, work.history.timeline.steps_per_epoch
     while history.done < size:
         batches.epoch, batches.first = history.epoch, history.done
         began, first = time.monotonic(), history.done
@@ -227,13 +228,12 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
             interrupt.begun = True
             on_step(history.done + done)
 
-        every_step = step_callback(told, breaks_off)
-        work.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[every_step])
+        broken_off = work.loop.run_pass(told, breaks_off)
         history.add_pass(steps_of(work.model, first), time.monotonic() - began)
         if not history.finite:
             history.record_steps()
             return "diverged"
-        if history.done < size and work.model.stop_training:  # broken off
+        if history.done < size and broken_off:
             if interrupt.requested:
                 return "stopped"
             work.checkpoints.save()
