@@ -18,6 +18,7 @@ from improve.engine.model.instrument import Steps
 from improve.engine.model.layers import depends_on_mode, is_kernel, layer_summary, look_inside, mixes_images
 from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
+from improve.engine.training.step_loop import single_step
 from improve.lazy import keras, np
 from improve.runs import files, tables
 from improve.spec.regularization import Regularization
@@ -202,8 +203,10 @@ def memorize(spec: Spec, data: PreparedData) -> dict[str, Any]:
     labels = labels[:, 1:] if spec.data.source.one_output else labels
     images, reached, step = few.images[:], float("inf"), 0
     limit = MEMORIZED * float(np.log(len(data.class_names)))
+    take_step = single_step(copy, (images, labels))
     began = time.monotonic()
     while step < STEPS and not reached < limit and time.monotonic() - began < SECONDS:
-        reached, step = float(copy.train_on_batch(images, labels)), step + 1
+        copy.reset_metrics()
+        reached, step = float(take_step((images, labels))["loss"]), step + 1
     settled = reached < limit or step == STEPS
     return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit if settled else None}

@@ -22,8 +22,7 @@ class StepLoop:
 
     def __init__(self, model: Any, batches: Any):
         self.model, self.batches = model, batches
-        direct = replicas.on_tensorflow() and model._distribute_strategy is None and not model.run_eagerly
-        self.step = compiled_step(model, batches[0]) if direct else None
+        self.step = compiled_step(model, batches[0]) if goes_direct(model) else None
 
     def run_pass(self, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
         """Train on the batches that are left; whether the pass was broken off: where `breaks_off` of the steps that
@@ -62,6 +61,18 @@ def fit(model: Any, batches: Any, ended: StepEnded) -> bool:
 
     model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[EveryStep()])
     return bool(model.stop_training)
+
+
+def goes_direct(model: Any) -> bool:
+    """Whether a step of the model can be one TensorFlow function: not in copies, not operation by operation."""
+    return replicas.on_tensorflow() and model._distribute_strategy is None and not model.run_eagerly
+
+
+def single_step(model: Any, batch: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any]:
+    """What trains on one batch like this one; gives Keras's logs."""
+    if goes_direct(model):
+        return compiled_step(model, batch)  # type: ignore[no-any-return]
+    return lambda given: model.train_on_batch(*given, return_dict=True)
 
 
 def compiled_step(model: Any, batch: tuple[Any, ...]) -> Any:
