@@ -13,7 +13,7 @@ from typing import Any
 
 from improve.cli import main
 
-PRELOADED = ("keras", "sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg",
+PRELOADED = ("keras", "matplotlib.figure", "matplotlib.backends.backend_agg",
              "improve.engine.training.members", "improve.engine.training.resume", "processes")  # fmt: skip
 
 

@@ -385,7 +385,7 @@ def test_a_cache_that_somebody_else_may_have_filled_is_not_trusted(photos, tmp_p
         cache.symlink_to(tmp_path / "real")
     elif why == "belongs to another user":
         me = os.geteuid()
-        monkeypatch.setattr(imagecache.os, "geteuid", lambda: me + 1)
+        monkeypatch.setattr("improve.user_cache.os.geteuid", lambda: me + 1)
     else:
         cache.chmod(0o770)
     with pytest.raises(UsageError, match=why) as error:

@@ -16,11 +16,15 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from improve.errors import UsageError
+from improve.user_cache import cache_folder, own
 
 # What TensorFlow 2.21 prints from C++ while it loads, whatever TF_CPP_MIN_LOG_LEVEL says: absl is not set up yet.
 # The last one is LiteRT's.
@@ -63,11 +67,101 @@ def load_keras() -> None:
     # It changes the numbers, so environment.json records it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if backend == "jax":
+        keep_compiled_programs()
     atexit.register(gc.freeze)  # without it Python takes TensorFlow's graphs apart at its end: 3 s for a ResNet
     with without_banner(), uncollected():
-        importlib.import_module("keras")
+        with OPTIONAL_PACKAGES:
+            importlib.import_module("keras")
         if backend == "tensorflow":
             importlib.import_module("tensorflow").config.list_physical_devices()
+        else:
+            leave_tensorflow_alone()
+
+
+def keep_compiled_programs() -> None:
+    """JAX finds again what it has compiled for this user and this processor, in any run before: half of a short run's
+    time. Where nothing can be written, or the environment names a folder, that holds. Raises UsageError where others
+    may write to the folder: a program from there is carried out."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    cache = own(cache_folder())
+    with contextlib.suppress(OSError):
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache / f"jax-{processor_digest()}")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def processor_digest() -> str:
+    """Machines that share a home folder may have different processors."""
+    import hashlib
+    import platform
+
+    told = platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        told += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+class OptionalPackages(MetaPathFinder):
+    """Hides from Keras, while it is imported, what takes two seconds and serves only its wrappers for scikit-learn,
+    its plots and data frames. What is loaded already, and what others import, is not hidden."""
+
+    names = ("matplotlib", "pandas", "scipy", "sklearn")
+    hidden_from = ("keras", "tensorflow")
+
+    def __init__(self) -> None:
+        self.wanted = False  # by whoever brings code of their own
+        self.hidden: tuple[str, ...] = ()
+        self.askers: list[str] = []
+        self.thread = 0
+
+    def __enter__(self) -> None:
+        self.hidden = () if self.wanted else tuple(name for name in self.names if name not in sys.modules)
+        self.thread = threading.get_ident()
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *error: object) -> None:
+        sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] not in self.hidden or threading.get_ident() != self.thread:
+            return
+        asker = importer()
+        if asker.startswith(self.hidden_from):
+            self.askers.append(asker)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def show(self) -> None:
+        """Keras's modules that were told of no such package are imported anew."""
+        self.wanted, askers, self.askers = True, self.askers, []
+        for name in dict.fromkeys((*askers, "keras.wrappers")) if askers else ():
+            if name.startswith("keras.") and name in sys.modules:
+                importlib.reload(sys.modules[name])
+
+
+def leave_tensorflow_alone() -> None:
+    """On another backend Keras imports TensorFlow, where that is installed, to seed it and to save a model: half a
+    gigabyte for nothing. Now it is there once somebody else has loaded it."""
+    stand_in = importlib.import_module("keras.src.utils.module_utils").tensorflow
+    stand_in.__class__ = type("OnceLoaded", (type(stand_in),), {"available": property(tensorflow_is_loaded)})
+
+
+def tensorflow_is_loaded(stand_in: Any) -> bool:
+    return "tensorflow" in sys.modules
+
+
+def importer() -> str:
+    """The name of the module whose import statement is being carried out."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "importlib":
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
+
+
+OPTIONAL_PACKAGES = OptionalPackages()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """The private names of Keras that the engine leans on, each with what breaks without it: a new one fails here first."""
 
+import sys
+
 import pytest
 
 from improve.lazy import keras
@@ -38,3 +40,9 @@ def test_layers_tell_their_parts_and_their_random_generators(model):
     layers = list(model._flatten_layers())
     assert {layer.name for layer in model.layers} <= {layer.name for layer in layers}
     assert [len(layer._seed_generators) for layer in layers if isinstance(layer, keras.layers.Dropout)] == [1]
+
+
+def test_whether_tensorflow_is_there_is_asked_where_lazy_answers_it():
+    from keras.src.utils.module_utils import tensorflow
+
+    assert tensorflow.available is ("tensorflow" in sys.modules)

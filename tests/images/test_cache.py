@@ -22,6 +22,7 @@ from improve.images import decode as imagearray
 from improve.images import index
 from improve.images.cache import cached_images
 from improve.images.folder import listing
+from improve.user_cache import cache_folder
 
 COLORS = {"cat": (200, 0, 0), "dog": (0, 0, 200)}
 
@@ -116,7 +117,7 @@ def test_files_that_were_only_touched_are_read_but_not_decoded(folder, settled, 
 def test_a_file_changed_at_once_is_noticed_though_its_size_and_times_stay(folder, monkeypatch):
     """The clock of the file system is coarse: stat may say the same before and after, so such files are not listed."""
     read(folder)
-    stamps = json.loads(next(imagecache.cache_folder().glob("index-*.json")).read_text())
+    stamps = json.loads(next(cache_folder().glob("index-*.json")).read_text())
     assert stamps == {}
 
 

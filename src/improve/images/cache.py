@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import shutil
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from improve.images.file import Color, Resize, Size
 from improve.images.folder import Listing
 from improve.images.index import MB, Line, bytes_digest, index_lines, index_of, read_index
 from improve.lazy import np
+from improve.user_cache import cache_folder, own
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,30 +70,6 @@ def cached_images(
     if entry is None:
         raise UsageError(f"what was written to {cache} cannot be read again", fix="set IMPROVE_CACHE to another folder")
     return _chosen(folder, listing, *entry, on_bad_image)
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept."""
-    mine, users = os.environ.get("IMPROVE_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(mine).expanduser() if mine else (Path(users) if users else Path.home() / ".cache") / "improve"
-
-
-def own(cache: Path) -> Path:
-    """The folder, if it is there yet. Raises UsageError where somebody else may put images into it."""
-    try:
-        found = cache.lstat()
-    except OSError:
-        return cache
-    if stat.S_ISLNK(found.st_mode):
-        why = f"is a link to {os.readlink(cache)}"
-    elif hasattr(os, "geteuid") and found.st_uid != os.geteuid():
-        why = "belongs to another user"
-    elif hasattr(os, "geteuid") and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        why = "can be written to by others"
-    else:
-        return cache
-    fix = "set IMPROVE_CACHE to a folder that is yours alone (chmod 700)"
-    raise UsageError(f"the cache {cache} {why}: the images in it cannot be trusted", fix=fix)
 
 
 def _chosen(folder: Path, listing: Listing, images: NDArray[np.uint8], bad: Bad, on_bad_image: str) -> Cached:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from improve.errors import ImproveError, UsageError, did_you_mean
+from improve.lazy import OPTIONAL_PACKAGES
 
 FORM = re.compile(r"[A-Za-z0-9_][\w.-]*\.py:[A-Za-z_]\w*")
 
@@ -98,6 +99,7 @@ def _loaded(file: Path, name: str) -> Callable[..., Any]:
     if spec is None or spec.loader is None:
         raise UsageError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    OPTIONAL_PACKAGES.show()
     spec.loader.exec_module(module)
     function: Callable[..., Any] = getattr(module, name)
     return function
