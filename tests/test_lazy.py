@@ -14,7 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from improve.errors import UsageError
-from improve.lazy import LazyModule, OptionalPackages, keep_compiled_programs, processor_digest, uncollected
+from improve.lazy import (
+    LazyModule,
+    OptionalPackages,
+    keep_compiled_programs,
+    processor_digest,
+    uncollected,
+)
 
 
 @pytest.fixture(autouse=True)
