@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# two processes of tests; those of a file, which share their runs, stay in one
+# processes of tests; those of a file, which share their runs, stay in one. Those of experiments wait a lot: first, and
+# beside two others
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
+THREE := $(TWO:2=3)
 DEV := ruff mypy pytest pytest-xdist hypothesis jsonschema statsmodels types-PyYAML types-jsonschema
 
 .PHONY: run test check lint types slow format bench case-study clean
@@ -26,7 +28,7 @@ run: $(VENV)/.ready  ## set up, train on real digits, say what is wrong
 
 test: $(VENV)/.extras  ## set up, quick tests and short trainings
 	$(BIN)/python -m pytest -m "not trains and not slow and not browser and not gpu" $(TWO)
-	$(BIN)/python -m pytest -m "trains and not slow and not browser and not gpu" $(TWO)
+	$(BIN)/python -m pytest -m "trains and not slow and not browser and not gpu" $(THREE) tests/experiments tests
 
 check: lint types test  ## what CI asks for
 

@@ -20,6 +20,7 @@ TWO = """\
 import json, os, signal, sys
 from improve import cli
 from improve.engine.training import train
+from improve.engine.training.step_loop import StepLoop
 from improve.lazy import keras
 
 if keras.backend.backend() == "tensorflow":  # for JAX, XLA_FLAGS say it
@@ -28,16 +29,16 @@ if keras.backend.backend() == "tensorflow":  # for JAX, XLA_FLAGS say it
     tensorflow.config.set_logical_device_configuration(tensorflow.config.list_physical_devices("CPU")[0], two)
 train.LONG = -1.0  # after Ctrl+C no epoch is finished first
 
-stop, step_callback = 0, train.step_callback
+stop, run_pass = 0, StepLoop.run_pass
 
-def callback(on_step, breaks_off):
+def stopped_pass(loop, left, on_step, breaks_off):
     def told(done):
         on_step(done)
         if done == stop:
             signal.raise_signal(signal.SIGINT)
-    return step_callback(told, breaks_off)
+    return run_pass(loop, left, told, breaks_off)
 
-train.step_callback = callback
+StepLoop.run_pass = stopped_pass
 for command in json.loads(sys.argv[1]):
     stop = command.get("stop", 0)
     sys.argv = ["improve", *command["words"]]
@@ -94,10 +95,12 @@ def runs(tmp_path_factory):
         words = ["train", str(folder / f"{spec}.yaml"), f"training.devices={asked}", *more]
         return {"words": [*words, "--runs", str(folder), "--name", name, "--quiet"], **stop}
 
-    commands = [train(spec, f"{spec}_{asked}", asked) for spec in ("plain", "rich") for asked in ("one", "all")]
+    commands = [train("plain", "plain_all", "all"), train("plain", "plain_one", "one", "evidence=light")]
+    commands += [train("rich", f"rich_{asked}", asked, "evidence=light") for asked in ("one", "all")]
     dropout = "regularization.dropout=0.5"
-    commands += [train("plain", "dropout_one", "one", dropout), train("plain", "dropout_2", 2, dropout)]
-    commands += [train("plain", "stopped", 2, dropout, stop=4)]
+    light = dropout, "evidence=light"
+    commands += [train("plain", "dropout_one", "one", *light), train("plain", "dropout_2", 2, *light)]
+    commands += [train("plain", "stopped", 2, *light, stop=4)]
     commands += [{"words": ["resume", str(folder / "stopped"), "--quiet"]}]
     commands += [train("plain", "three", 3), train("plain", "starved", 2, "training.batch_size=199")]
     codes, said = improve_on_two(*commands)

@@ -203,10 +203,9 @@ def memorize(spec: Spec, data: PreparedData) -> dict[str, Any]:
     labels = labels[:, 1:] if spec.data.source.one_output else labels
     images, reached, step = few.images[:], float("inf"), 0
     limit = MEMORIZED * float(np.log(len(data.class_names)))
-    take_step = single_step(copy, (images, labels))
+    loss_of_step = single_step(copy, (images, labels))
     began = time.monotonic()
     while step < STEPS and not reached < limit and time.monotonic() - began < SECONDS:
-        copy.reset_metrics()
-        reached, step = float(take_step((images, labels))["loss"]), step + 1
+        reached, step = loss_of_step((images, labels)), step + 1
     settled = reached < limit or step == STEPS
     return {"examples": len(few), "steps": step, "loss": reached, "memorized": reached < limit if settled else None}
