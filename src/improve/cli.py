@@ -40,7 +40,7 @@ def main() -> None:
     """The command `improve`: whatever a person can mend ends in one clear message."""
     try:
         with interruptible():
-            _command()()
+            _command(sys.argv[1] if len(sys.argv) > 1 else "")()
     except ImproveError as error:
         from improve.views.terminal.console import show_error
 
@@ -55,9 +55,18 @@ def main() -> None:
 
 
 @cache
-def _command() -> Any:
-    """What Typer makes of the functions; that takes as long as many a command."""
-    return typer.main.get_command(app)
+def _command(name: str) -> Any:
+    """What Typer makes of the functions: of the one that is called so, or of all, which takes as long as a command."""
+    commands = app.registered_commands
+    app.registered_commands = [command for command in commands if _name(command) == name] or commands
+    try:
+        return typer.main.get_command(app)
+    finally:
+        app.registered_commands = commands
+
+
+def _name(command: Any) -> str:
+    return str(command.name or command.callback.__name__)
 
 
 def _version(wanted: bool) -> None:

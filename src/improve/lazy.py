@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -105,8 +104,9 @@ def processor_digest() -> str:
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-class OptionalPackages(MetaPathFinder):
-    """Hides from Keras, while it is imported, what takes two seconds and serves only its wrappers for scikit-learn,
+class OptionalPackages:
+    """A finder of modules that hides from Keras, while it is imported, what takes two seconds and serves only its
+    wrappers for scikit-learn,
     its plots and data frames. What is loaded already, and what others import, is not hidden."""
 
     names = ("matplotlib", "pandas", "scipy", "sklearn")

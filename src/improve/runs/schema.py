@@ -30,7 +30,7 @@ Some = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Recorded(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, extra="allow", defer_build=True)
 
 
 Kind = TypeVar("Kind", bound=Recorded)

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 class Section(BaseModel):
     """A stretch of the spec: frozen, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
 
 class Component(Section):
