@@ -31,12 +31,12 @@ train.LONG = -1.0  # after Ctrl+C no epoch is finished first
 
 stop, run_pass = 0, StepLoop.run_pass
 
-def stopped_pass(loop, left, on_step, breaks_off):
+def stopped_pass(loop, on_step, breaks_off):
     def told(done):
         on_step(done)
         if done == stop:
             signal.raise_signal(signal.SIGINT)
-    return run_pass(loop, left, told, breaks_off)
+    return run_pass(loop, told, breaks_off)
 
 StepLoop.run_pass = stopped_pass
 for command in json.loads(sys.argv[1]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,20 @@ def depends_on_mode(model: Any) -> bool:
 def mixes_images(model: Any) -> bool:
     """Whether what it makes of an image depends on the others of the batch, while it trains."""
     return any(isinstance(leaf, keras.layers.BatchNormalization) for leaf in leaves(model))
+
+
+def multiply_adds(model: Any) -> float:
+    """What the kernels of a model take for one image, forwards; infinite where a layer does not tell its output."""
+    total = 0.0
+    for layer in model._flatten_layers(include_self=False):
+        kernels = [weight for weight in layer._trainable_variables if is_kernel(weight)]
+        if kernels:
+            try:
+                positions = math.prod(layer.output.shape[1:-1])
+            except (AttributeError, TypeError, ValueError):
+                return math.inf
+            total += positions * sum(math.prod(kernel.shape) for kernel in kernels)
+    return total
 
 
 def layer_summary(model: Any) -> dict[str, Any]:

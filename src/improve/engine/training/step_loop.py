@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from improve.engine.model import replicas
+from improve.engine.model.layers import multiply_adds
 from improve.lazy import keras, np
 
 Arrays = tuple[Any, ...]
 
-SHORT = 0.002  # seconds; of steps that take less, several are taken in one call
-CALL = 0.02  # seconds that such a call may take: between calls a run is stopped and saved
+SMALL = 1e7  # multiply-adds of a batch, forwards: a step takes about two milliseconds on two cores
+CALL = 0.02  # seconds that a call of several steps may take: between calls a run is stopped and saved
 MOST = 64  # steps in a call
 
 
@@ -22,30 +23,35 @@ class StepLoop:
     """Trains `model` on `batches`, a PyDataset whose `first` says where a pass begins.
 
     `fit` costs 60 to 100 CPU-ms a call and two a step on TensorFlow (benchmarks/RESULTS.md). There a compiled
-    `train_step` takes each batch instead; where steps are short and many, a loop of it takes several. The numbers are
-    the same to the last bit. Other backends and several devices have Keras's own loop.
+    `train_step` takes each batch instead; of a small network, a compiled loop takes several, as long as that is short.
+    The state of the run is the same to the last bit. In the log of the steps the loop may round another way, so the
+    network and the size of its batches decide for the whole run, not the clock. Other backends and several devices have
+    Keras's own loop.
     """
 
     def __init__(self, model: Any, batches: Any):
         self.model, self.batches = model, batches
-        self.step: Any = compiled_step(model, batches[0]) if goes_direct(model) else None
+        self.step: Any = None
         self.steps: Any = None
-        self.compiling, self.seconds = 0.0, SHORT  # that the first step took, and the last one
-        self.left = 0  # steps of the run
+        self.seconds = CALL  # that a step took
+        if goes_direct(model):
+            batch = batches[0]
+            if multiply_adds(model) * len(batch[0]) <= SMALL:
+                self.steps = compiled_steps(model, batch)
+            else:
+                self.step = compiled_step(model, batch)
 
-    def run_pass(self, left: int, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
-        """Train on the batches of this pass, of the `left` ones of the run; whether it was broken off: where
-        `breaks_off` of the steps that are done says so, or the loss is no longer finite. `on_step` is told how many
-        are done after each."""
-        if self.step is None:
+    def run_pass(self, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
+        """Train on the batches of this pass; whether it was broken off: where `breaks_off` of the steps that are done
+        says so, or the loss is no longer finite. `on_step` is told how many are done after each."""
+        if not (self.step or self.steps):
             return fit(self.model, self.batches, on_step, breaks_off)
         self.model.reset_metrics()
-        self.left, done, losses = left, 0, (np.float32(0), np.float32(0))
-        for count, batch in one_ahead(self.batches, self.steps_in_a_call):
+        done, losses = 0, (np.float32(0), np.float32(0))
+        for batch in one_ahead(self.batches, self.steps_in_a_call if self.steps else None):
             began = time.perf_counter()
-            taken, losses, finite = self.call(count, batch, losses)
+            taken, losses, finite = self.call(batch, losses)
             self.seconds = (time.perf_counter() - began) / max(taken, 1)
-            self.compiling = self.compiling or self.seconds
             for step in range(done + 1, done + taken + 1):
                 on_step(step)
             done += taken
@@ -53,19 +59,17 @@ class StepLoop:
                 return True
         return False
 
-    def call(self, count: int, batch: Arrays, losses: Arrays) -> tuple[int, Arrays, bool]:
-        """Take `count` steps after the two that had these losses; gives how many were taken, the losses of the last
-        two, and whether to go on. The loss of a single step is not waited for: the one before is surely computed."""
-        if count == 1:
+    def call(self, batch: Arrays, losses: Arrays) -> tuple[int, Arrays, bool]:
+        """Take the steps of a batch or of stacked ones, after two steps that had these losses; gives how many were
+        taken, the losses of the last two, and whether to go on. A single step is not waited for: what is looked at is
+        the loss before, which is surely computed."""
+        if self.step:
             return 1, (losses[1], self.step(batch)["loss"]), math.isfinite(float(losses[1]))
-        self.steps = self.steps or compiled_steps(self.model, batch)
         taken, before, last = self.steps(batch, *losses)
         return int(taken), (before, last), math.isfinite(float(before))
 
     def steps_in_a_call(self) -> int:
-        """More than one where a step is short and the run long enough to win back what compiling a loop takes."""
-        pays = self.steps or self.seconds * self.left / 2 > self.compiling
-        return max(1, min(MOST, int(CALL / self.seconds))) if self.seconds < SHORT and pays else 1
+        return max(1, min(MOST, int(CALL / self.seconds)))
 
 
 def fit(model: Any, batches: Any, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
@@ -112,10 +116,10 @@ def compiled_step(model: Any, batch: Arrays) -> Any:
     return tensorflow.function(model.train_step, input_signature=[like], jit_compile=model.jit_compile, autograph=False)
 
 
-def compiled_steps(model: Any, stacks: Arrays) -> Any:
-    """The model's `train_step`, time and again, as one TensorFlow function: of the batches of some steps, stacked like
-    these, and the losses of the last two steps before; gives how many steps it took and the losses of the last two. A
-    loss that is not finite ends it one step later, as in `fit`."""
+def compiled_steps(model: Any, batch: Arrays) -> Any:
+    """The model's `train_step`, time and again, as one TensorFlow function: of stacked batches like this one, and the
+    losses of the last two steps before; gives how many steps it took and the losses of the last two. A loss that is
+    not finite ends it one step later, as in `fit`."""
     import tensorflow
 
     def steps(stacks: Arrays, before: Any, last: Any) -> Any:
@@ -130,27 +134,27 @@ def compiled_steps(model: Any, stacks: Arrays) -> Any:
 
         return tensorflow.while_loop(goes_on, step, (tensorflow.constant(0), before, last), parallel_iterations=1)
 
-    like = tuple(tensorflow.TensorSpec((None, None, *array.shape[2:]), array.dtype) for array in stacks)
+    like = tuple(tensorflow.TensorSpec((None, None, *array.shape[1:]), array.dtype) for array in batch)
     signature = [like, tensorflow.TensorSpec((), "float32"), tensorflow.TensorSpec((), "float32")]
     return tensorflow.function(steps, input_signature=signature, jit_compile=model.jit_compile, autograph=False)
 
 
-def one_ahead(batches: Any, count: Callable[[], int]) -> Iterator[tuple[int, Arrays]]:
-    """The batches in order: one as it is, or several of one size, stacked, with their number, which is `count` at most.
-    While some are trained on, a thread prepares the next. What it raises is raised here."""
+def one_ahead(batches: Any, count: Callable[[], int] | None) -> Iterator[Arrays]:
+    """The batches in order; with `count`, stacked: at most so many together, all of one size. While some are trained
+    on, a thread prepares the next. What it raises is raised here."""
     left = batches.num_batches
 
-    def prepared(place: int, count: int) -> tuple[int, Arrays]:
-        taken = [batches[following] for following in range(place, min(place + count, left))]
+    def prepared(place: int, most: int) -> tuple[int, Arrays]:
+        taken = [batches[following] for following in range(place, min(place + most, left))]
         if len(taken[-1][0]) < len(taken[0][0]):  # the last batch of an epoch
             taken.pop()
-        return len(taken), tuple(map(np.stack, zip(*taken, strict=True))) if len(taken) > 1 else taken[0]
+        return len(taken), tuple(map(np.stack, zip(*taken, strict=True))) if count else taken[0]
 
     with ThreadPoolExecutor(1) as thread:
-        following, place = thread.submit(prepared, 0, count()), 0
+        following, place = thread.submit(prepared, 0, count() if count else 1), 0
         while place < left:
             taken, arrays = following.result()
             place += taken
             if place < left:
-                following = thread.submit(prepared, place, count())
-            yield taken, arrays
+                following = thread.submit(prepared, place, count() if count else 1)
+            yield arrays

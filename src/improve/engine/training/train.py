@@ -228,7 +228,7 @@ def one_pass(work: Work, interrupt: Interrupt, on_step: Any) -> str:
             interrupt.begun = True
             on_step(history.done + done)
 
-        broken_off = work.loop.run_pass(work.spec.training.epochs * size - history.step, told, breaks_off)
+        broken_off = work.loop.run_pass(told, breaks_off)
         history.add_pass(steps_of(work.model, first), time.monotonic() - began)
         if not history.finite:
             history.record_steps()
