@@ -17,7 +17,7 @@ from typing import Any
 
 from case_study_numbers import measured
 from improve.diagnosis.comparison.ensembles import Report, ensemble_report
-from improve.engine.training.members import begin
+from improve.engine.training.members import train_run
 from improve.runs.ensemble import Score, ensemble, members
 from improve.runs.run import Run, load_run
 from improve.spec.spec import Spec
@@ -50,9 +50,9 @@ def parse() -> argparse.Namespace:
 
 
 def section(arguments: argparse.Namespace, runs: Path) -> str:
-    together = load_run(begin(of_members(arguments), "lenets", runs))
+    together = load_run(train_run(of_members(arguments), "lenets", runs))
     chosen = load_run(ensemble(members(together)[0], runs, "lenets_greedy", greedy=True))
-    snapped, plain = (load_run(begin(spec, name, runs)) for name, spec in of_snapshots(arguments))
+    snapped, plain = (load_run(train_run(spec, name, runs)) for name, spec in of_snapshots(arguments))
     snapshots = load_run(runs / snapped.summary.snapshots)
     told = (
         f"LeNet on {arguments.images:,} images of CIFAR-10, half of them train, a quarter validates, a quarter tests; "

@@ -27,9 +27,10 @@ from improve.images import cache as imagecache
 from improve.images import npz as npzfile
 from improve.images.folder import listing
 from improve.runs import ledger
+from improve.runs.begin import checked_name, create
 from improve.runs.files import write_arrays
 from improve.runs.lock import folder_lock
-from improve.runs.run import checked_name, create, write_summary
+from improve.runs.run import write_summary
 from improve.spec.datasets.arrays import Npz
 from improve.spec.datasets.known import read_idx
 from improve.spec.reading import yaml as yamlfile

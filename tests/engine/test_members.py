@@ -12,7 +12,7 @@ import processes
 from conftest import Silent
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.training import checkpoint as keeping
-from improve.engine.training.members import begin, go_on
+from improve.engine.training.members import go_on, train_run
 from improve.engine.training.resources import OutOfMemoryError
 from improve.engine.training.resume import resume
 from improve.engine.training.train import train
@@ -80,7 +80,7 @@ def content(folder):
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     (folder / "spec.yaml").write_text(SMALL)
-    return begin(load_spec(folder / "spec.yaml"), "e", folder / "runs", Quiet())
+    return train_run(load_spec(folder / "spec.yaml"), "e", folder / "runs", Quiet())
 
 
 @pytest.mark.backend
@@ -105,14 +105,14 @@ def test_the_spec_of_a_member_trains_it_again_alone(whole, tmp_path):
 
 def test_the_first_member_is_the_run_that_one_network_would_be(whole, spec, tmp_path):
     training = spec.training.model_copy(update={"members": 1})
-    alone = begin(spec.model_copy(update={"training": training}), "alone", tmp_path / "runs", Quiet())
+    alone = train_run(spec.model_copy(update={"training": training}), "alone", tmp_path / "runs", Quiet())
     assert load_run(alone).summary.state_sha256 == load_run(whole / "members" / "seed0").summary.state_sha256
     assert load_run(alone).fingerprint == load_run(whole).fingerprint
 
 
 @pytest.mark.parametrize("at", [(1, 1), pytest.param((2, 2), marks=pytest.mark.backend)])
 def test_stopped_at_any_member_it_goes_on_to_the_identical_end(whole, spec, tmp_path, at_once, at):
-    folder = begin(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
+    folder = train_run(spec, "e", tmp_path / "runs", Stops(*at, sent=signal.SIGTERM))
     found = load_run(folder)
     assert (found.status, found.summary.signal, found.summary.done) == ("stopped", "SIGTERM", at[0] - 1)
     with pytest.raises(ImproveError, match="has no results"):
@@ -167,7 +167,7 @@ def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp
     with monkeypatch.context() as patch:
         patch.setattr("improve.engine.training.train.fit", without)
         with pytest.raises(OutOfMemoryError) as error:
-            begin(spec, "e", tmp_path / "runs", Quiet())
+            train_run(spec, "e", tmp_path / "runs", Quiet())
     assert error.value.folder == tmp_path / "runs" / "e"
     folder = go_on(error.value.folder, error.value.overrides, Quiet())
     first, second = (load_run(place) for place in members(load_run(folder))[0][:2])
@@ -176,7 +176,7 @@ def test_where_memory_runs_out_the_member_goes_on_with_smaller_batches(spec, tmp
 
 
 def test_members_cannot_change_on_the_way(spec, tmp_path, at_once):
-    folder = begin(spec, "e", tmp_path / "runs", Stops(2, 1))
+    folder = train_run(spec, "e", tmp_path / "runs", Stops(2, 1))
     with pytest.raises(UsageError, match="they would not be alike"):
         go_on(folder, ["optimizer.learning_rate=0.1"], Quiet())
     with pytest.raises(UsageError, match=r"training.members cannot change on the way"):
@@ -191,12 +191,12 @@ def test_what_diverges_is_left_out_and_named(write_spec, tmp_path, monkeypatch):
 
     monkeypatch.setattr("improve.engine.training.train.fit", diverging)
     three = load_spec(write_spec(SMALL), ["training.members=3", "training.epochs=1"])
-    made = load_run(begin(three, "e", tmp_path / "runs", Quiet()))
+    made = load_run(train_run(three, "e", tmp_path / "runs", Quiet()))
     assert (made.status, made.summary.diverged) == ("finished", ["seed1"])
     assert made.summary.members == ["e/members/seed0", "e/members/seed2"]
     monkeypatch.setattr("improve.engine.training.train.fit", lambda *work: "diverged")
     with pytest.raises(ImproveError, match="3 of 3 members diverged"):
-        begin(three, "e", tmp_path / "runs", Quiet())
+        train_run(three, "e", tmp_path / "runs", Quiet())
 
 
 @pytest.fixture(scope="module")

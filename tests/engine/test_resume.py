@@ -21,7 +21,7 @@ from improve.engine.training.resume import resume
 from improve.engine.training.train import train
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff
-from improve.runs import run
+from improve.runs import begin, run
 from improve.spec.reading.load import load_spec
 
 pytestmark = pytest.mark.trains
@@ -226,10 +226,10 @@ def test_kill_9_at_a_named_point_and_the_run_goes_on_to_the_identical_end(
 
 def test_killed_before_anything_was_saved_it_begins_once_more(spec, whole, tmp_path):
     (tmp_path / "runs").mkdir()
-    folder = run.create(tmp_path / "runs", "r", spec)
+    folder = begin.create(tmp_path / "runs", "r", spec)
     assert content(resume(folder, [], Silent())) == whole
     with pytest.raises(UsageError, match="had not begun"):
-        resume(run.create(tmp_path / "runs", "s", spec), ["training.epochs=7"], Silent())
+        resume(begin.create(tmp_path / "runs", "s", spec), ["training.epochs=7"], Silent())
 
 
 def test_a_damaged_state_is_named_and_the_one_before_is_used(spec, data, whole, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from improve.experiments.sweep.result import BEST, sweep_verdict
 from improve.experiments.sweep.search import search
 from improve.experiments.sweep.sweep import Sweep, sweep
 from improve.interrupt import BrokenOff
-from improve.runs import run
+from improve.runs import begin, run
 from improve.spec.reading import yaml as yamlfile
 from improve.spec.reading.search_space_syntax import from_override
 from improve.spec.reading.template import json_schema
@@ -127,7 +127,7 @@ def test_names_that_could_leave_the_folder_or_grow_too_long_do_not(planned):
     paths = [f"[{', '.join(['8'] * count)}]" for count in (90, 91)]
     found = names(made := planned(f"model.hidden={','.join(paths)}"), grid(made))
     assert len(set(found)) == 2
-    assert all(run.NAME.fullmatch(f"{name}-seed0") for name in found)
+    assert all(begin.NAME.fullmatch(f"{name}-seed0") for name in found)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from itertools import islice
 
 import pytest
 
-from improve.runs.begin import folders, free_name, names, new_folder, remove_husk
-from improve.runs.run import create
+from improve.runs.begin import create, folders, free_name, names, new_folder, remove_husk
 from improve.spec.spec import Spec
 
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import FIXTURES
 from improve.engine.training import checkpoint as keeping
 from improve.errors import ImproveError, UsageError
+from improve.runs import begin, lock, run
 from improve.runs import generations as store
-from improve.runs import lock, run
 from improve.spec.spec import Spec
 
 FIXTURE = FIXTURES / "state_v1"
@@ -209,7 +209,7 @@ def test_a_second_process_is_refused_and_told_who_is_at_it(tmp_path):
 
 
 def test_kill_9_frees_the_lock_and_the_run_says_that_it_stopped(tmp_path):
-    folder = run.create(tmp_path, "r", Spec())
+    folder = begin.create(tmp_path, "r", Spec())
 
     def work():
         with lock.folder_lock(folder):
@@ -227,7 +227,7 @@ def test_twenty_processes_that_name_runs_at_once_get_twenty_names(tmp_path):
     def work():
         time.sleep(max(0.0, start - time.time()))
         for _ in range(5):
-            run.create(tmp_path, "same", Spec())
+            begin.create(tmp_path, "same", Spec())
 
     children = []
     for _ in range(20):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from improve.errors import ImproveError, UsageError
-from improve.runs import files, run
+from improve.runs import begin, files, run
 from improve.spec.spec import Spec
 
 
@@ -16,17 +16,19 @@ from improve.spec.spec import Spec
 )
 def test_a_name_that_could_leave_the_runs_folder_is_refused(name):
     with pytest.raises(UsageError, match="cannot name a run"):
-        run.checked_name(name)
+        begin.checked_name(name)
 
 
 def test_a_taken_name_is_counted_up(tmp_path):
-    names = [run.create(tmp_path, "lenet", Spec()).name for _ in range(3)]
+    names = [begin.create(tmp_path, "lenet", Spec()).name for _ in range(3)]
     assert names == ["lenet", "lenet-2", "lenet-3"]
 
 
 def test_twenty_runs_named_at_once_get_twenty_folders(tmp_path):
     made = []
-    threads = [threading.Thread(target=lambda: made.append(run.create(tmp_path, "x", Spec()).name)) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: made.append(begin.create(tmp_path, "x", Spec()).name)) for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -37,7 +39,7 @@ def test_twenty_runs_named_at_once_get_twenty_folders(tmp_path):
 def test_a_runs_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="nothing can be written") as caught:
-        run.writable(tmp_path / "file" / "runs")
+        begin.writable(tmp_path / "file" / "runs")
     assert "--runs" in caught.value.fix
 
 

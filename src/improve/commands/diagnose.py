@@ -75,7 +75,7 @@ def next_spec(run: RunFolder, output: Output = None) -> None:
 
 def bring_own_code(run: Run, folder: Path) -> None:
     """Put the file of the user's own model beside the next spec; only one that lies in the run itself."""
-    from improve.runs.run import bring_code
+    from improve.runs.begin import bring_code
     from improve.spec.user_code import file_and_function, located_target
 
     file, _ = file_and_function(located_target(run.spec["model"]["target"], run.folder))

@@ -33,7 +33,7 @@ def learning_curve(
 
     experiment = load_spec(spec, overrides, code=not no_code)
     from improve.experiments.learning_curve import learning_curve as measure_curve
-    from improve.runs.run import checked_name
+    from improve.runs.begin import checked_name
     from improve.views.figures.experiments import draw_learning_curve
     from improve.views.terminal.experiments import TerminalCurveWatcher, show_curve
 
@@ -57,7 +57,7 @@ def learning_rate(
 
     experiment = load_spec(spec, overrides, code=not no_code)
     from improve.experiments.lr_range import rate_range
-    from improve.runs.run import checked_name
+    from improve.runs.begin import checked_name
     from improve.views.figures.experiments import draw_rate_range
     from improve.views.terminal.experiments import TerminalRateWatcher, show_rates
 

@@ -94,7 +94,7 @@ def evaluate(
     from improve.engine.inference.evaluate import evaluate as evaluate_predictor
     from improve.engine.inference.evaluate import write_evaluation
     from improve.engine.inference.field_data import read_field
-    from improve.runs.run import checked_name
+    from improve.runs.begin import checked_name
     from improve.views.terminal.inference import show_evaluation
     from improve.views.terminal.training import TerminalWatcher
 

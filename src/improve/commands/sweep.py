@@ -63,7 +63,7 @@ def sweep(
     """Try many settings: a folder of runs, the best of them, and how sure that is."""
     from improve.experiments.sweep.plan import check, plan
     from improve.experiments.sweep.search import check_installed
-    from improve.runs.run import checked_name
+    from improve.runs.begin import checked_name
 
     planned = plan(spec, space or [], not no_code, search, trials, seeds)
     folder = runs / checked_name(name or f"{spec.stem}_sweep")

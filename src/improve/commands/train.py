@@ -55,11 +55,11 @@ def train(
 
     experiment = load_spec(spec, overrides, code=not no_code)
     from improve.engine.trackers.tracker import trackers_for
-    from improve.engine.training.members import begin
+    from improve.engine.training.members import train_run
 
     trackers = trackers_for(tensorboard, mlflow)
     train_and_show(
-        lambda watcher: begin(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet
+        lambda watcher: train_run(experiment, name or spec.stem, runs, watcher, weights), trackers, as_json, quiet
     )
 
 

@@ -109,7 +109,7 @@ def learning_curve(spec: Spec, folder: Path, seeds: int, watcher: CurveWatcher =
     Raises UsageError where there are too few images.
     """
     members, left_out = plan(spec, seeds)
-    folder = run.writable(folder)
+    folder = begin.writable(folder)
     points = tuple(trained_points(members, folder, watcher))
     diverged = [f"{Path(point.folder).name}: it diverged" for point in points if point.error is None]
     curve = conclude(points, curve_identity(spec.complete()), (*left_out, *diverged))

@@ -21,7 +21,7 @@ from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.watcher import Watcher
 from improve.interrupt import goes_on
 from improve.lazy import np
-from improve.runs import files, run
+from improve.runs import begin, files
 from improve.spec.identity import identity
 from improve.spec.schedules import Constant
 from improve.spec.spec import Spec
@@ -97,7 +97,7 @@ NOBODY = RateWatcher()  # watches
 
 def rate_range(spec: Spec, folder: Path, seeds: int, watcher: RateWatcher = NOBODY) -> RateRange:
     """Test each seed that is not tested yet in `folder`, and write lr_range.json there."""
-    folder = run.writable(folder)
+    folder = begin.writable(folder)
     sweeps = tuple(rate_sweeps(spec, folder, seeds, watcher))
     found = conclude(sweeps, spec)
     files.write_json(folder / "lr_range.json", found.as_json())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.errors import ImproveError, UsageError, visible
 from improve.lazy import np
-from improve.runs import files, ledger, run
+from improve.runs import begin, files, ledger, run
 from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
@@ -58,15 +58,15 @@ def ensemble(folders: Sequence[Path], runs: Path, name: str, greedy: bool = Fals
 
     Raises UsageError, with nothing left behind, where they were not measured on the same images.
     """
-    name, candidates = run.checked_name(name), [run.load_run(folder) for folder in folders]
+    name, candidates = begin.checked_name(name), [run.load_run(folder) for folder in folders]
     parts = gather(candidates)
     if test and "test" not in parts:
         raise UsageError("these runs have no test part in common", fix="leave --test out")
     weights = selected(parts["validation"]) if greedy else [1 / len(candidates)] * len(candidates)
     best = best_of(parts["validation"])
     spec = as_members(candidates[best], sum(weight > 0 for weight in weights))
-    runs = run.writable(runs)
-    folder = run.create(runs, name, spec, members=[entry(one.folder, runs) for one in candidates])
+    runs = begin.writable(runs)
+    folder = begin.create(runs, name, spec, members=[entry(one.folder, runs) for one in candidates])
     best_name = visible(candidates[best].name)
     head = f"# an ensemble of {len(candidates)} runs; this is the spec of the best of them, {best_name}\n"
     files.write_text(folder / "spec.yaml", head + (folder / "spec.yaml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The run folder: start, write, load. The whole contract with the disk."""
+"""The run folder: write, load. The whole contract with the disk."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import contextlib
 import csv
 import json
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,21 +15,17 @@ from typing import Any
 from improve.errors import ImproveError, SpecError, UsageError
 from improve.interrupt import BrokenOff
 from improve.runs import files, lock
-from improve.runs.begin import new_folder
 from improve.runs.evidence import Evidence, bounded_number
 from improve.runs.neighbourhood import Neighbourhood, read_neighbourhood
 from improve.runs.schema import Environment, Kind, Measured, Status, Summary, parsed_record
 from improve.spec.reading import yaml
 from improve.spec.reading.validate import spec_of_tree
-from improve.spec.spec import Spec
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: every spec.yaml of a run has these, whatever version wrote it
 SECTIONS = (
     "seed", "data", "model", "regularization", "optimizer", "schedule", "augmentation", "training", "diagnosis",
     "evidence",
 )  # fmt: skip
-DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no files under Windows
 
 
 @dataclass(frozen=True)
@@ -109,54 +102,6 @@ class Run:
         if self.summary.validation is None:
             raise ImproveError(f"{self.folder} has no results yet", fix=f"improve resume {self.folder}")
         return self.summary.validation
-
-
-def writable(runs: Path) -> Path:
-    """Make sure that `runs` is a folder in which something can be written; made if missing."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=runs):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"nothing can be written to the runs folder {runs}: {reason}", fix="choose another one with --runs"
-        ) from error
-    return runs
-
-
-def checked_name(name: str) -> str:
-    """The name itself. Raises UsageError where it cannot name a run's folder on every system."""
-    if not NAME.fullmatch(name) or ".." in name or DEVICE.fullmatch(name) or name.endswith("."):
-        raise UsageError(
-            f"{name!r} cannot name a run",
-            fix="use up to 100 letters, digits, '.', '_' and '-', a letter or digit first",
-        )
-    return name
-
-
-def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **begun: Any) -> Path:
-    """A new folder for a run: `name`, or name-2, -3 … if that is taken. `weights`: the run that it starts from;
-    `begun`: what else stands in its summary from the beginning."""
-    folder = new_folder(runs, name)
-    (folder / "predictions").mkdir()
-    (folder / "state").mkdir()
-    (folder / "evidence").mkdir()
-    files.write_text(folder / "spec.yaml", yaml.write(spec.complete()))
-    if spec.model.code:
-        bring_code(spec.model.code, folder)
-    begun |= {"status": "running", "name": folder.name}
-    write_summary(folder, begun | ({"from": str(weights.absolute())} if weights else {}))
-    return folder
-
-
-def bring_code(file: Path, folder: Path) -> None:
-    """Put the user's own file beside a spec that names it."""
-    wanted = folder / file.name
-    if wanted.is_file() and wanted.read_bytes() != file.read_bytes():
-        raise UsageError(f"{wanted} is another file than {file}", fix="write to another folder, or remove it")
-    if not wanted.exists():
-        shutil.copyfile(file, wanted)
 
 
 def write_diagnosis(folder: Path, diagnosis: Mapping[str, Any]) -> None:

@@ -17,9 +17,10 @@ from improve.engine.inference.predictor import Predictor
 from improve.errors import UsageError
 from improve.lazy import np
 from improve.runs import files, ledger
+from improve.runs.begin import checked_name, writable
 from improve.runs.evidence import Evidence
 from improve.runs.predictions import Predictions
-from improve.runs.run import Run, checked_name, writable
+from improve.runs.run import Run
 from improve.runs.schema import LOOKS
 from improve.runs.test_part import check_test, open_test
 from improve.spec.identity import experiment_identity

@@ -18,7 +18,7 @@ from improve.engine.training.resources import OutOfMemoryError
 from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.interrupt import BrokenOff, interruptible
-from improve.runs import ensemble, run
+from improve.runs import begin, ensemble, run
 from improve.runs.begin import remove_husk
 from improve.runs.lock import folder_lock
 from improve.spec.reading.load import load_spec
@@ -28,14 +28,14 @@ FOLDER = "members"  # in the ensemble's
 SAME_UPDATES = ("training.batch_size", "optimizer.gradient_accumulation_steps")  # what too little memory may change
 
 
-def begin(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights: Path | None = None) -> Path:
+def train_run(spec: Spec, name: str, runs: Path, watcher: Watcher = NOBODY, weights: Path | None = None) -> Path:
     """Train `spec`: one network as `train.train` does, or all its members, into a new folder under `runs`."""
     if spec.training.members == 1:
         return train.train(spec, name, runs, watcher, weights)
-    name, runs = run.checked_name(name), run.writable(runs)
+    name, runs = begin.checked_name(name), begin.writable(runs)
     data = prepare(spec, watcher.reading)
     devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
-    folder = run.create(runs, name, spec, weights)
+    folder = begin.create(runs, name, spec, weights)
     with folder_lock(folder), recording_failures(folder):
         train_members(spec, folder, data, watcher, weights, [])
     return folder
@@ -118,7 +118,7 @@ def trained_member(
     folder = runs / f"seed{spec.seed}"
     remove_husk(folder, spec)
     if not folder.exists():
-        train.start(spec, data, run.create(runs, folder.name, spec, weights), watcher, weights)
+        train.start(spec, data, begin.create(runs, folder.name, spec, weights), watcher, weights)
     elif not run.load_run(folder).is_done:
         resume.resume(folder, overrides, watcher, "out of memory" if overrides else "")
     return run.load_run(folder)

@@ -18,7 +18,7 @@ from improve.engine.model.weights import restore, weights_of
 from improve.engine.training.checkpoint import best_weights, only_weights
 from improve.engine.training.history import History, measure_test_part, part_summary
 from improve.errors import ImproveError
-from improve.runs import ensemble, files, generations, run
+from improve.runs import begin, ensemble, files, generations, run
 from improve.spec.reading import yaml
 from improve.spec.spec import Spec
 
@@ -62,7 +62,7 @@ def fill(half: Path, folder: Path, model: Any, history: History, measured: dict[
     head = f"# the weights after epoch {epoch} of this run\n"
     files.write_text(half / "spec.yaml", head + yaml.write(alone.complete()))
     if spec.model.code:
-        run.bring_code(spec.model.code, half)
+        begin.bring_code(spec.model.code, half)
     shutil.copyfile(folder / "environment.json", half / "environment.json")
     for name, part in parts.items():
         arrays = {"id": part.ids, "label": part.labels, "probability": measured[name].probability}
@@ -86,7 +86,7 @@ def conclude(folder: Path, model: Any, history: History, data: PreparedData, sec
             restore(model, best_weights(one))
             run.update_summary(one, {"test": measure_test_part(model, data, one)})
     found = [run.load_run(one) for one in kept]
-    made = earlier_ensemble(folder) or run.create(
+    made = earlier_ensemble(folder) or begin.create(
         folder.parent, f"{folder.name}-snapshots", history.spec, snapshots_of=folder.name, members=[]
     )
     files.write_text(made / "spec.yaml", yaml.write(history.spec.complete()))

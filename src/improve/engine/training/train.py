@@ -34,7 +34,7 @@ from improve.engine.training.watcher import NOBODY, Announcement, Watcher
 from improve.errors import UsageError
 from improve.interrupt import BrokenOff, Interrupt, interruptible
 from improve.lazy import keras
-from improve.runs import files, ledger, run
+from improve.runs import begin, files, ledger, run
 from improve.runs.lock import folder_lock
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
@@ -73,17 +73,17 @@ def train(
     """
     if spec.training.members > 1:
         raise UsageError(f"this trains one network, not {spec.training.members}", fix="training.members=1")
-    name = run.checked_name(name)
-    runs = run.writable(runs)
+    name = begin.checked_name(name)
+    runs = begin.writable(runs)
     data = data or prepare(spec, watcher.reading)
     devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
-    folder = run.create(runs, name, spec, weights)
+    folder = begin.create(runs, name, spec, weights)
     start(spec, data, folder, watcher, weights)
     return folder
 
 
 def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
-    """Train in a folder that `run.create` has made."""
+    """Train in a folder that `begin.create` has made."""
     with folder_lock(folder) as owner, recording_failures(folder, spec) as interrupt:
         train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 

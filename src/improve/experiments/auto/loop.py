@@ -19,7 +19,7 @@ from improve.experiments.auto.proposals import Proposal, edited_spec, proposals,
 from improve.experiments.auto.rate_check import with_tested_rate
 from improve.experiments.auto.successive_halving import affordable_count, successive_halving
 from improve.interrupt import goes_on
-from improve.runs import files, run
+from improve.runs import begin, files
 from improve.runs.begin import names
 from improve.runs.lock import folder_lock
 from improve.runs.run import Run
@@ -46,7 +46,7 @@ NOBODY = AutoWatcher()  # watches
 
 def auto(spec: Spec, name: str, runs: Path, budget: Budget, watcher: AutoWatcher = NOBODY) -> Journal:
     """Improve `spec` into a folder under `runs`; one that was begun with this spec goes on."""
-    folder = folder_for(spec, run.checked_name(name), run.writable(runs))
+    folder = folder_for(spec, begin.checked_name(name), begin.writable(runs))
     with folder_lock(folder), goes_on(f"the same command goes on from here: {folder}"):
         journal = read_journal(folder)
         limited = BudgetWatcher(watcher, budget, journal)
@@ -79,7 +79,7 @@ def folder_for(spec: Spec, name: str, runs: Path) -> Path:
             folder.mkdir()
             files.write_text(folder / "start.yaml", text)
             if spec.model.code:
-                run.bring_code(spec.model.code, folder)
+                begin.bring_code(spec.model.code, folder)
             return folder
         except FileExistsError:
             if (folder / "start.yaml").is_file() and (folder / "start.yaml").read_text(encoding="utf-8") == text:

@@ -16,7 +16,7 @@ from improve.experiments.ray.cluster import SAME, Cluster, connect, first_line, 
 from improve.experiments.ray.transfer import pack, remove_arriving, unpack_folder
 from improve.experiments.ray.worker import Order, Post, installed_versions, node_name, run_trial
 from improve.experiments.sweep.trials import Judge, Outcome, SweepWatcher
-from improve.runs import ledger, run
+from improve.runs import begin, ledger, run
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
@@ -107,7 +107,7 @@ class RayTrials:
         return ImproveError(**event) if contents is None else self.received(name, contents)
 
     def received(self, name: str, contents: Mapping[str, bytes | None]) -> Path:
-        folder = self.runs / run.checked_name(name)
+        folder = self.runs / begin.checked_name(name)
         unpack_folder(contents, folder)
         made = run.load_run(folder)
         if made.summary.validation is not None:

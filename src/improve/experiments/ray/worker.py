@@ -16,7 +16,7 @@ from improve.engine.training.environment import versions
 from improve.engine.training.watcher import Watcher
 from improve.experiments.ray.transfer import pack_folder, unpack
 from improve.experiments.sweep.worker_process import outcome_event, spec_from, train_trial
-from improve.runs.run import checked_name
+from improve.runs.begin import checked_name
 
 
 class Order(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 from improve.errors import ImproveError, UsageError
 from improve.experiments.sweep.plan import Plan
-from improve.runs import files, run
+from improve.runs import begin, files
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import differences
 from improve.spec.reading.search_space_syntax import SECTION
@@ -30,7 +30,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
     if before:
         check_same(before, asked, folder)
     if plan.base.model.code:
-        run.bring_code(plan.base.model.code, folder)
+        begin.bring_code(plan.base.model.code, folder)
     head = f"# what `improve sweep` was asked, {plan.file.name} under it; it can be swept again as it is\n"
     files.write_text(folder / FILE, head + yaml.write(asked))
 

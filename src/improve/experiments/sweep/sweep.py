@@ -19,7 +19,7 @@ from improve.experiments.sweep.plan import Plan, Trial
 from improve.experiments.sweep.search import Search, search
 from improve.experiments.sweep.trials import NOBODY, SweepWatcher, Trials
 from improve.interrupt import SIGNALS, BrokenOff
-from improve.runs import run
+from improve.runs import begin, run
 from improve.runs.begin import free_name, same_code
 from improve.runs.lock import folder_lock
 from improve.runs.run import Run
@@ -70,7 +70,7 @@ def sweep(
     Raises UsageError, with nothing started, where the folder holds something else.
     """
     asked = search(plan)
-    folder = run.writable(folder)
+    folder = begin.writable(folder)
     with folder_lock(folder):
         write_plan(plan, folder)
         place = trials(folder, watcher)

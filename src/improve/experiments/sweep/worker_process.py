@@ -22,8 +22,7 @@ from improve.engine.training.train import train
 from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError
 from improve.interrupt import BrokenOff, interruptible
-from improve.runs.begin import remove_husk
-from improve.runs.run import checked_name
+from improve.runs.begin import checked_name, remove_husk
 from improve.spec.spec import Spec
 
 
