@@ -132,7 +132,7 @@ def test_what_cannot_be_compared_image_by_image_is_not(make_run, damage):
 
 def test_predictions_are_read_only_where_others_have_the_same_images(make_run, monkeypatch):
     read = []
-    monkeypatch.setattr("improve.diagnosis.comparison.compare._missed", lambda run, ids: read.append(run.name))
+    monkeypatch.setattr("improve.diagnosis.comparison.candidate._missed", lambda run, ids: read.append(run.name))
     runs = [make_run("a", fingerprint="x"), make_run("b", fingerprint="y"), make_run("c", fingerprint="x")]
     compare([run.folder for run in runs])
     assert read == ["a", "c"]

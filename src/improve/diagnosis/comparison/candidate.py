@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from improve.lazy import np
+from improve.runs.run import Run
 from improve.spec.identity import EXPERIMENT
 from improve.spec.reading.flatten import given_settings
 from improve.statistics.intervals import Rate, difference
@@ -98,3 +100,40 @@ def noise_among_equals(best: Candidate, equals: Sequence[Candidate]) -> float:
     """Standard deviation of one run's error among equals, without what the same images do to all of them alike."""
     pairs = [seen.disagreement for run in equals if run is not best and (seen := run.against(best))]
     return math.sqrt(fmean(pairs) / 2 / best.n) if pairs else binomial_noise(best)
+
+
+def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | None]:
+    """The runs as the findings see them; None for one without results. Predictions are read only where there are
+    others on the same images."""
+    measured = [run for run in runs if run.summary.validation]
+    shared = Counter(fingerprint(run) for run in measured)
+    ids: dict[str | None, Any] = {}
+    found: list[Candidate | None] = []
+    for name, run in zip(names, runs, strict=True):
+        part = run.summary.validation
+        missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
+        found.append(
+            Candidate(name, spec_with_members(run), part.error, part.n, fingerprint(run), missed) if part else None
+        )
+    return found
+
+
+def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
+    """Which validation images (n,) the run gets wrong, by id; None where that cannot be read or the ids are others."""
+    seen = run.evidence.best("validation")
+    if seen is None:
+        return None
+    own, missed = seen.wrong_by_id
+    return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
+
+
+def fingerprint(run: Run) -> str | None:
+    """The digest of the run's validation images; None in a run that has not told."""
+    value = run.environment.data.fingerprint.get("validation")
+    return None if value is None else str(value)
+
+
+def spec_with_members(run: Run) -> dict[str, Any]:
+    """The spec; of an ensemble with how many answer together, where the spec does not say."""
+    members = len(run.summary.members or ())
+    return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec

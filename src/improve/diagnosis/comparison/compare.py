@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve.diagnosis.comparison import criteria
-from improve.diagnosis.comparison.candidate import Candidate, Unpaired, unpaired_comparison
+from improve.diagnosis.comparison.candidate import (
+    Candidate,
+    Unpaired,
+    candidates,
+    fingerprint,
+    spec_with_members,
+    unpaired_comparison,
+)
 from improve.diagnosis.comparison.configurations import (
     Against,
     Configuration,
@@ -20,7 +26,6 @@ from improve.diagnosis.comparison.pairwise import Family, Pair, families
 from improve.diagnosis.comparison.rules import comparison_findings, luck_of_the_best
 from improve.diagnosis.findings.rule import Finding
 from improve.errors import ImproveError, UsageError
-from improve.lazy import np
 from improve.runs.run import Run, load_run
 from improve.runs.schema import Measured
 from improve.runs.test_part import open_test
@@ -217,12 +222,6 @@ def n_of(run: Run) -> int | None:
     return run.summary.validation.n if run.summary.validation else None
 
 
-def spec_with_members(run: Run) -> dict[str, Any]:
-    """The spec; of an ensemble with how many answer together, where the spec does not say."""
-    members = len(run.summary.members or ())
-    return {**run.spec, "members": members} if members and run.spec["training"]["members"] == 1 else run.spec
-
-
 def run_labels(folders: Sequence[Path]) -> list[str]:
     """The names of the folders, with as much of what they lie in as tells them apart."""
     paths = [folder.absolute() for folder in folders]
@@ -231,37 +230,6 @@ def run_labels(folders: Sequence[Path]) -> list[str]:
         if len(set(found)) == len(set(paths)):
             return found
     return [str(path) for path in paths]
-
-
-def fingerprint(run: Run) -> str | None:
-    """The digest of the run's validation images; None in a run that has not told."""
-    value = run.environment.data.fingerprint.get("validation")
-    return None if value is None else str(value)
-
-
-def candidates(runs: Sequence[Run], names: Sequence[str]) -> list[Candidate | None]:
-    """The runs as the findings see them; None for one without results. Predictions are read only where there are
-    others on the same images."""
-    measured = [run for run in runs if run.summary.validation]
-    shared = Counter(fingerprint(run) for run in measured)
-    ids: dict[str | None, Any] = {}
-    found: list[Candidate | None] = []
-    for name, run in zip(names, runs, strict=True):
-        part = run.summary.validation
-        missed = _missed(run, ids) if part and fingerprint(run) and shared[fingerprint(run)] > 1 else None
-        found.append(
-            Candidate(name, spec_with_members(run), part.error, part.n, fingerprint(run), missed) if part else None
-        )
-    return found
-
-
-def _missed(run: Run, ids: dict[str | None, Any]) -> Any:
-    """Which validation images (n,) the run gets wrong, by id; None where that cannot be read or the ids are others."""
-    seen = run.evidence.best("validation")
-    if seen is None:
-        return None
-    own, missed = seen.wrong_by_id
-    return missed if np.array_equal(ids.setdefault(fingerprint(run), own), own) else None
 
 
 def row(

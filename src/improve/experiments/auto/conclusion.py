@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from improve.diagnosis.comparison.compare import candidates
+from improve.diagnosis.comparison.candidate import candidates
 from improve.diagnosis.comparison.rules import luck_of_the_best
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Change, Finding

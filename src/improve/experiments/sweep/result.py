@@ -10,8 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from improve.diagnosis.comparison.candidate import Candidate
-from improve.diagnosis.comparison.compare import candidates
+from improve.diagnosis.comparison.candidate import Candidate, candidates
 from improve.diagnosis.comparison.rules import edge_of, luck_of_the_best, next_value
 from improve.errors import ImproveError, visible
 from improve.experiments.sweep.importance import Importance, importance
