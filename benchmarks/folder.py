@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from runner_tax import busy_seconds
+from child import busy_seconds
 from runner_tax_report import BUSY, cpu, markdown, spread
 
 WAYS = ("improve", "improve, again", "keras", "keras + cache()")

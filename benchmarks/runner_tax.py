@@ -2,48 +2,69 @@
 
     python benchmarks/runner_tax.py [--rounds 5] [--epochs 3] [--images 20000] [--cifar FOLDER] [--quick]
 
-The ways (benchmarks/ways/) train LeNet on the same images: improve; keras+onednn, the script with
-TF_ENABLE_ONEDNN_OPTS=1; keras, the same script with the flag at 0, which is TensorFlow's default on CPUs without
-AVX-512 VNNI; pytorch, an eager loop. They take turns, each time in a fresh process, and every ratio is taken within a
-round. The first epoch (tracing, warm-up) is left out.
+The ways (benchmarks/ways/) train a network on the same images: improve; keras+onednn, the script with
+TF_ENABLE_ONEDNN_OPTS=1; of LeNet also keras, the same script with the flag at 0, which is TensorFlow's default on CPUs
+without AVX-512 VNNI, and pytorch, an eager loop. They take turns, each time in a fresh process, and every ratio is
+taken within a round. The first epoch (tracing, warm-up) is left out. Then quickstart.yaml as a whole process against
+scripts that train the same network on the same digits, and the commands that do not train.
 
-Prints a section of Markdown and puts it into benchmarks/RESULTS.md (--quick only prints). About 12 minutes on two
+Prints a section of Markdown and puts it into benchmarks/RESULTS.md (--quick only prints). About 20 minutes on two
 cores that have nothing else to do. Linux only: the load beside the benchmark is read from /proc.
 
 PyTorch is no dependency of improve: it is installed into benchmarks/.venv-torch, unless --torch-python names an
-interpreter that has it. To get PyTorch's smaller CPU build, set pip's index before the first run.
+interpreter that has it (none: leave it out). To get PyTorch's smaller CPU build, set pip's index before the first run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import runner_tax_report as report
+from child import ChildError, run
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "ways"
 QUICKSTART = HERE.parent / "configs" / "quickstart.yaml"
 TORCH = "torch==2.13.0"
-DATA_SETS = {"fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+
+
+class Case(NamedTuple):
+    """A network on a data set. `goal`: of improve's CPU time for training, against that of the Keras script."""
+
+    title: str
+    data_set: str
+    goal: float
+    model: str = "lenet"
+    batch: int = 128
+    images: int = 1_000_000  # at most
+
+
+CASES = (
+    Case("LeNet on Fashion-MNIST", "fashion_mnist", 1.02),
+    Case("LeNet on CIFAR-10", "cifar10", 1.02),
+    Case("MiniVGGNet on CIFAR-10", "cifar10", 1.0, "minivggnet", images=4000),
+    Case("ResNet (3, 3, 3) on CIFAR-10", "cifar10", 1.0, "{name: resnet, stages: [3, 3, 3]}", images=2000),
+    Case("mlp on Fashion-MNIST", "fashion_mnist", 0.4, "{name: mlp, hidden: [64]}", batch=32),
+)
 LIGHT = (
     "--help", "list", "check quickstart.yaml", "show quickstart.yaml", "compare runs/a runs/b", "diagnose runs/a",
+    "report runs/a",
 )  # fmt: skip
 SPEC = """\
 data: {{source: {{name: npz, path: {images}, classes: 10}}, split: {{validation: 10%}}, normalize: rescale}}
-model: {{name: lenet}}
+model: {model}
 optimizer: {{name: sgd, learning_rate: 0.01, momentum: 0.9}}
-training: {{epochs: {epochs}, batch_size: 128}}
+training: {{epochs: {epochs}, batch_size: {batch}}}
 """
 
 
@@ -56,16 +77,7 @@ class Options(NamedTuple):
     images: int
     repeats: int  # of each light command
     cifar: Path | None
-    torch_python: Path
-
-
-class Usage(NamedTuple):
-    """What a whole process took; `others` is the CPU that other processes used meanwhile, in cores."""
-
-    wall: float  # seconds
-    cpu: float  # seconds, user and system
-    memory: float  # peak resident set, MB
-    others: float
+    torch_python: Path | None
 
 
 def main() -> None:
@@ -73,9 +85,10 @@ def main() -> None:
     options = chosen(arguments)
     with tempfile.TemporaryDirectory(prefix="runner-tax-") as name:
         work = Path(name)
-        tables = [measure(data_set, options, work) for data_set in DATA_SETS]
+        tables = [measure(case, options, work) for case in CASES]
+        whole = quickstart(options, work)
         commands = light_commands(work, options.repeats)
-    section = report.section(vars(arguments), tables, commands)
+    section = report.section(vars(arguments), tables, whole, commands)
     print(section)
     if arguments.output is not None:
         report.put(arguments.output, section)
@@ -107,6 +120,8 @@ def argument_parser() -> argparse.ArgumentParser:
 
 def chosen(arguments: argparse.Namespace) -> Options:
     torch_python = arguments.torch_python.absolute() if arguments.torch_python else installed_torch()
+    if torch_python.name == "none":
+        torch_python = None
     cifar = arguments.cifar.resolve() if arguments.cifar else None
     repeats = 3 if arguments.quick else 7
     return Options(arguments.rounds, arguments.epochs, arguments.images, repeats, cifar, torch_python)
@@ -124,43 +139,74 @@ def installed_torch() -> Path:
     return python
 
 
-def measure(data_set: str, options: Options, work: Path) -> report.Table:
-    """All rounds on one data set; an empty table with the reason where its images cannot be had."""
-    images = work / f"{data_set}.npz"
-    export = [sys.executable, SCRIPTS / "export.py", data_set, options.images, images]
+def measure(case: Case, options: Options, work: Path) -> report.Table:
+    """All rounds of one case; an empty table with the reason where its images cannot be had."""
+    images = work / f"{case.data_set}.npz"
+    export = [sys.executable, SCRIPTS / "export.py", case.data_set, min(options.images, case.images), images]
     found = {"IMPROVE_DATA": str(options.cifar)} if options.cifar else {}
     try:
         run(export, found, work)
     except ChildError as error:
-        return report.Table(DATA_SETS[data_set], {}, f"not measured: {error}")
-    spec = work / f"{data_set}.yaml"
-    spec.write_text(SPEC.format(images=json.dumps(str(images)), epochs=options.epochs), encoding="utf-8")
-    return report.Table(DATA_SETS[data_set], rounds(ways(images, spec, options), options, work))
+        return report.Table(case.title, case.goal, {}, f"not measured: {error}")
+    spec = work / "case.yaml"
+    told = {"images": json.dumps(str(images)), "epochs": options.epochs, "model": case.model, "batch": case.batch}
+    spec.write_text(SPEC.format(**told), encoding="utf-8")
+    found = rounds(ways(case, images, spec, options), options, work)
+    check_same_work(found)
+    return report.Table(case.title, case.goal, found)
 
 
-def ways(images: Path, spec: Path, options: Options) -> dict[str, Command]:
+def ways(case: Case, images: Path, spec: Path, options: Options) -> dict[str, Command]:
     """How each way is started; the file for its figures is still to be added."""
-    script = [sys.executable, SCRIPTS / "keras_script.py", images, options.epochs]
-    return {
+    script = [sys.executable, SCRIPTS / "keras_script.py", images, options.epochs, case.model, case.batch]
+    found: dict[str, Command] = {
         "improve": ([sys.executable, SCRIPTS / "improve_driver.py", spec, spec.with_suffix("")], {}),
         "keras+onednn": (script, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
-        "keras": (script, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
-        "pytorch": ([options.torch_python, SCRIPTS / "torch_loop.py", images, options.epochs], {}),
     }
+    if case.model == "lenet":
+        found["keras"] = script, {"TF_ENABLE_ONEDNN_OPTS": "0"}
+        if options.torch_python:
+            found["pytorch"] = [options.torch_python, SCRIPTS / "torch_loop.py", images, options.epochs], {}
+    return found
+
+
+def quickstart(options: Options, work: Path) -> dict[str, list[report.Figures]]:
+    """The whole process of quickstart.yaml, and of scripts that train its network on its digits."""
+    digits = work / "digits.npz"
+    run([sys.executable, SCRIPTS / "export.py", "digits", 1_000_000, digits], {}, work)
+    compared: dict[str, Command] = {
+        "improve": ([*improve(), "train", QUICKSTART, "--runs", work / "quick", "--quiet"], {}),
+        "keras": ([sys.executable, SCRIPTS / "quickstart_keras.py", digits], {}),
+    }
+    if options.torch_python:
+        compared["pytorch"] = [options.torch_python, SCRIPTS / "quickstart_torch.py", digits], {}
+    turns = in_turns(list(compared), options.rounds)
+    results: dict[str, list[report.Figures]] = {way: [] for way in compared}
+    for way in turns:
+        results[way].append(run(*compared[way], work)._asdict())
+    return results
+
+
+def improve() -> list[object]:
+    found = shutil.which("improve", path=str(Path(sys.executable).parent))
+    return [found] if found else [sys.executable, "-m", "improve"]
 
 
 def rounds(compared: dict[str, Command], options: Options, work: Path) -> dict[str, list[report.Figures]]:
-    """Every way once per round; each round starts with another one, so that none is always the first."""
+    """Every way once per round."""
     results: dict[str, list[report.Figures]] = {way: [] for way in compared}
-    names = list(compared)
-    for number in range(options.rounds):
-        first = number % len(names)
-        for way in names[first:] + names[:first]:
-            command, environment = compared[way]
-            results[way].append(once(command, environment, work))
-            say(f"round {number + 1}/{options.rounds}: {way}: {results[way][-1]['training']:.2f} s per epoch")
-    check_same_work(results)
+    for way in in_turns(list(compared), options.rounds):
+        command, environment = compared[way]
+        results[way].append(once(command, environment, work))
+        say(f"round {len(results[way])}/{options.rounds}: {way}: {results[way][-1]['training']:.2f} s per epoch")
     return results
+
+
+def in_turns(names: list[str], rounds: int) -> Iterator[str]:
+    """Each name once per round; each round starts with another one, so that none is always the first."""
+    for number in range(rounds):
+        first = number % len(names)
+        yield from names[first:] + names[:first]
 
 
 def once(command: list[object], environment: dict[str, str], work: Path) -> report.Figures:
@@ -183,11 +229,9 @@ def check_same_work(results: dict[str, list[report.Figures]]) -> None:
 
 def light_commands(work: Path, repeats: int) -> dict[str, list[report.Figures]]:
     """The commands that should answer at once, in turns, after one warm-up each; empty Python is the measure."""
-    found = shutil.which("improve", path=str(Path(sys.executable).parent))
-    improve: list[object] = [found] if found else [sys.executable, "-m", "improve"]
-    tiny_runs(improve, work)
-    commands = {report.BASELINE: [sys.executable, "-c", "pass"]}
-    commands |= {f"improve {words}": [*improve, *words.split()] for words in LIGHT}
+    tiny_runs(improve(), work)
+    commands: dict[str, list[object]] = {report.BASELINE: [sys.executable, "-c", "pass"]}
+    commands |= {f"improve {words}": [*improve(), *words.split()] for words in LIGHT}
     results: dict[str, list[report.Figures]] = {name: [] for name in commands}
     for number in range(repeats + 1):
         for name, command in commands.items():
@@ -202,50 +246,6 @@ def tiny_runs(improve: list[object], work: Path) -> None:
     shutil.copy(QUICKSTART, work)
     run([*improve, "train", QUICKSTART.name, "training.epochs=2", "--name", "a", "--quiet"], {}, work)
     shutil.copytree(work / "runs" / "a", work / "runs" / "b")
-
-
-class ChildError(Exception):
-    """A process failed; the message ends in the last line that it printed."""
-
-
-def run(command: list[object], environment: dict[str, str], work: Path) -> Usage:
-    """Run to the end in `work`."""
-    words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as log:
-        usage, code = waited_for(words, clean_environment() | environment, work, log)
-        if code:
-            log.seek(0)
-            raise ChildError(last_line(log.read()) or f"{' '.join(words)} failed with exit code {code}")
-    return usage
-
-
-def waited_for(words: list[str], environment: dict[str, str], work: Path, log: IO[bytes]) -> tuple[Usage, int]:
-    """What it took, and its exit code. This process must stay small: a child's peak memory starts from its parent's."""
-    busy, began = busy_seconds(), time.perf_counter()
-    process = subprocess.Popen(words, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    _, status, used = os.wait4(process.pid, 0)
-    wall, busy = time.perf_counter() - began, busy_seconds() - busy
-    process.returncode = os.waitstatus_to_exitcode(status)
-    cpu = used.ru_utime + used.ru_stime
-    return Usage(wall, cpu, used.ru_maxrss * 1024 / 1e6, max(0.0, busy - cpu) / wall), process.returncode
-
-
-def last_line(printed: bytes) -> str:
-    return printed.decode(errors="replace").strip().rpartition("\n")[2]
-
-
-def clean_environment() -> dict[str, str]:
-    """As people have it: TensorFlow with its flags not set (its notes kept short), and Python keeping its bytecode."""
-    unset = ("TF_ENABLE_ONEDNN_OPTS", "PYTHONDONTWRITEBYTECODE")
-    kept = {key: value for key, value in os.environ.items() if key not in unset}
-    return kept | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
-
-
-def busy_seconds() -> float:
-    """CPU-seconds of the whole machine since it started, time stolen by its host included."""
-    user, nice, system, _, _, *interrupts_and_stolen = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
-    ticks = sum(map(int, (user, nice, system, *interrupts_and_stolen)))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def say(text: str) -> None:

@@ -7,9 +7,10 @@ import sys
 import numpy as np
 
 from improve.errors import ImproveError
+from improve.spec.datasets.arrays import Digits
 from improve.spec.datasets.known import Cifar10, FashionMnist
 
-SOURCES = {"fashion_mnist": FashionMnist, "cifar10": Cifar10}
+SOURCES = {"digits": Digits, "fashion_mnist": FashionMnist, "cifar10": Cifar10}
 
 
 def export(name: str, count: int, file: str) -> None:

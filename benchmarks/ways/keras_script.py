@@ -1,4 +1,7 @@
-"""keras_script.py IMAGES.npz EPOCHS OUT.json: LeNet as a person writes it with Keras, and a stopwatch."""
+"""keras_script.py IMAGES.npz EPOCHS MODEL BATCH OUT.json: training as a person writes it with Keras, and a stopwatch.
+
+MODEL is `lenet`, written out here, or a model as a spec has it: then the network is the very one of improve.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from typing import Any
 import keras
 import numpy as np
 from stopwatch import Stopwatch
-
-BATCH = 128
 
 
 def load(file: str) -> tuple[Any, Any, Any, Any]:
@@ -36,6 +37,16 @@ def lenet(shape: tuple[int, ...]) -> Any:
     )
 
 
+def of_improve(model: str, shape: tuple[int, ...]) -> Any:
+    """The network that a spec with this `model` asks for, with a softmax at its end."""
+    import yaml
+
+    from improve.spec.spec import Spec
+
+    spec, images = Spec.model_validate({"model": yaml.safe_load(model)}), keras.Input(shape)
+    return keras.Model(images, keras.layers.Softmax()(spec.model.build(images, 10, spec.regularization)))
+
+
 class Timing(keras.callbacks.Callback):
     """Keras validates between on_test_begin and on_epoch_end."""
 
@@ -53,14 +64,15 @@ class Timing(keras.callbacks.Callback):
         self.watch.end()
 
 
-def main(file: str, epochs: int, out: str) -> None:
+def main(file: str, epochs: int, network: str, batch: int, out: str) -> None:
     x, y, xv, yv = load(file)
-    model, timing = lenet(x.shape[1:]), Timing()
+    model = lenet(x.shape[1:]) if network == "lenet" else of_improve(network, x.shape[1:])
+    timing = Timing()
     sgd = keras.optimizers.SGD(0.01, momentum=0.9)
     model.compile(loss="sparse_categorical_crossentropy", optimizer=sgd, metrics=["accuracy"])
-    seen = model.fit(x, y, batch_size=BATCH, epochs=epochs, validation_data=(xv, yv), callbacks=[timing])
+    seen = model.fit(x, y, batch_size=batch, epochs=epochs, validation_data=(xv, yv), callbacks=[timing])
     error = 1 - seen.history["val_accuracy"][-1]
-    timing.watch.save(out, images=len(x), steps=-(-len(x) // BATCH), error=error, onednn=onednn())
+    timing.watch.save(out, images=len(x), steps=-(-len(x) // batch), error=error, onednn=onednn())
 
 
 def onednn() -> bool | None:
@@ -73,4 +85,4 @@ def onednn() -> bool | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5])
