@@ -17,6 +17,7 @@ Arrays = tuple[Any, ...]
 SMALL = 1e7  # multiply-adds of a batch, forwards: a step takes about two milliseconds on two cores
 CALL = 0.02  # seconds that a call of several steps may take: between calls a run is stopped and saved
 MOST = 64  # steps in a call
+ROOM = 2**26  # bytes that the images of a call may take
 
 
 class StepLoop:
@@ -33,9 +34,10 @@ class StepLoop:
         self.model, self.batches = model, batches
         self.step: Any = None
         self.steps: Any = None
-        self.seconds = CALL  # that a step took
+        self.seconds, self.most = CALL, MOST  # seconds that a step took; steps in a call
         if goes_direct(model):
             batch = batches[0]
+            self.most = max(1, min(MOST, ROOM // max(1, batch[0].nbytes)))
             if multiply_adds(model) * len(batch[0]) <= SMALL:
                 self.steps = compiled_steps(model, batch)
             else:
@@ -69,7 +71,7 @@ class StepLoop:
         return int(taken), (before, last), math.isfinite(float(before))
 
     def steps_in_a_call(self) -> int:
-        return max(1, min(MOST, int(CALL / self.seconds)))
+        return max(1, min(self.most, int(CALL / self.seconds)))
 
 
 def fit(model: Any, batches: Any, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
