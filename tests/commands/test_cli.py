@@ -1,6 +1,7 @@
 """What people type and see."""
 
 import json
+import sys
 
 import pytest
 
@@ -206,3 +207,24 @@ def test_markup_in_a_name_is_printed_as_it_is(improve, make_run):
 
 def test_the_version_is_printed(improve):
     assert improve("--version")[:2] == (0, "improve 0.1.0\n")
+
+
+def test_help_leaves_no_stand_in_behind(improve, monkeypatch):
+    for name in ("typer.rich_utils", "rich.markdown", "rich.traceback"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert improve("--help")[0] == 0
+    assert not {"rich.markdown", "rich.traceback"} & set(sys.modules)
+    from rich.markdown import Markdown
+
+    assert Markdown("a").markup == "a"
+
+
+def test_only_the_command_that_is_asked_for_is_built_and_all_of_them_where_none_is(improve):
+    from improve.cli import _command
+
+    assert list(_command("check").commands) == ["check"]
+    everything = list(_command("--help").commands)
+    assert len(everything) > 20
+    assert list(_command("chekc").commands) == everything
+    code, _, err = improve("chekc")
+    assert (code, "Did you mean 'check'?" in err) == (2, True)
