@@ -20,6 +20,7 @@ from improve.lazy import (
     keep_compiled_programs,
     processor_digest,
     uncollected,
+    usable_backend,
 )
 
 
@@ -148,3 +149,36 @@ def test_where_nothing_can_be_written_nothing_is_kept(unset):
     unset.chmod(0o600)
     keep_compiled_programs()
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("name", "installed", "what", "fix"),
+    [
+        (
+            "jax",
+            {"tensorflow"},
+            "to run on jax, which is not installed",
+            "pip install jax, or KERAS_BACKEND=tensorflow",
+        ),
+        (None, {"jax"}, "to run on tensorflow, which is not", "or tensorflow-cpu), or KERAS_BACKEND=jax, which is"),
+        ("", set(), "Keras is to run on tensorflow, which is not installed", "pip install tensorflow"),
+        ("numpy", {"numpy"}, "nothing can be trained on KERAS_BACKEND=numpy", "one of tensorflow, jax, torch"),
+        ("tensorflw", {"tensorflow"}, "did you mean 'tensorflow'?", "unset, it is tensorflow"),
+    ],
+)
+def test_a_backend_that_cannot_be_had_is_told_with_one_that_can(monkeypatch, name, installed, what, fix):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if name is not None:
+        monkeypatch.setenv("KERAS_BACKEND", name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: package in installed or None)
+    with pytest.raises(UsageError) as error:
+        usable_backend()
+    assert what in error.value.what
+    assert fix in error.value.fix
+
+
+def test_nothing_is_left_behind_where_the_backend_cannot_be_had(improve, write_spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    code, _, err = improve("train", write_spec("data: {source: digits}\nmodel: mlp\n"), "--runs", tmp_path / "runs")
+    assert (code, "nothing can be trained on KERAS_BACKEND=numpy" in err) == (2, True)
+    assert list((tmp_path / "runs").iterdir()) == []

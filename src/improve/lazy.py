@@ -22,8 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from improve.errors import UsageError
-from improve.user_cache import cache_folder, own
+from improve.errors import UsageError, did_you_mean
+from improve.user_cache import cache_folder, checked_cache
 
 # What TensorFlow 2.21 prints from C++ while it loads, whatever TF_CPP_MIN_LOG_LEVEL says: absl is not set up yet.
 # The last one is LiteRT's.
@@ -31,6 +31,9 @@ BANNER = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]0000 |E0000 .*cuda|To enable the following instr"
     rb"|INFO: Created TensorFlow Lite)"
 )
+
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class LazyModule(ModuleType):
@@ -55,13 +58,24 @@ class LazyKeras(LazyModule):
         return sys.modules["keras"]
 
 
-def load_keras() -> None:
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if importlib.util.find_spec(backend) is None:  # by module: tensorflow-cpu and tf-nightly serve as well
+def usable_backend() -> str:
+    """The backend that Keras is to run on. Raises UsageError where nothing can be trained on it, or it is not there."""
+    name = os.environ.get("KERAS_BACKEND") or "tensorflow"  # set to nothing it is as if not set
+    if name not in BACKENDS:
         raise UsageError(
-            f"Keras is set to run on {backend}, which is not installed",
-            fix="pip install tensorflow (or tensorflow-cpu), or choose another backend: KERAS_BACKEND=jax",
+            f"nothing can be trained on KERAS_BACKEND={name}{did_you_mean(name, BACKENDS)}",
+            fix=f"one of {', '.join(BACKENDS)}; unset, it is tensorflow",
         )
+    if importlib.util.find_spec(name) is None:  # by module: tensorflow-cpu and tf-nightly serve as well
+        others = [other for other in BACKENDS if importlib.util.find_spec(other)]
+        fix = f"pip install {name}{' (or tensorflow-cpu)' if name == 'tensorflow' else ''}"
+        fix += f", or KERAS_BACKEND={others[0]}, which is there" if others else ""
+        raise UsageError(f"Keras is to run on {name}, which is not installed", fix=fix)
+    return name
+
+
+def load_keras() -> None:
+    backend = os.environ["KERAS_BACKEND"] = usable_backend()
     # Off by default on CPUs without AVX-512 VNNI; on, LeNet takes half the time (benchmarks/RESULTS.md).
     # It changes the numbers, so environment.json records it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -79,14 +93,15 @@ def load_keras() -> None:
 
 
 def keep_compiled_programs() -> None:
-    """JAX finds again what it has compiled for this user and this processor, in any run before: half of a short run's
-    time. Where nothing can be written, or the environment names a folder, that holds. Raises UsageError where others
-    may write to the folder: a program from there is carried out."""
+    """JAX finds again what an earlier run has compiled for this user on this processor: half of a short run's time. A
+    folder that the environment names is left as it is; where nothing can be written, nothing is kept. Raises UsageError
+    where others may write to the folder: a program from there is carried out."""
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    cache = own(cache_folder())
+    cache = checked_cache(cache_folder())
     with contextlib.suppress(OSError):
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if cache.is_dir() and os.access(cache, os.W_OK):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache / f"jax-{processor_digest()}")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
@@ -135,16 +150,18 @@ class OptionalPackages:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     def show(self) -> None:
-        """Keras's modules that were told of no such package are imported anew."""
+        """Import anew the modules of Keras that took a hidden package for missing; hide nothing from now on."""
         self.wanted, askers, self.askers = True, self.askers, []
-        for name in dict.fromkeys((*askers, "keras.wrappers")) if askers else ():
+        if askers:
+            askers.append("keras.wrappers")  # it hands on classes of one of them
+        for name in dict.fromkeys(askers):
             if name.startswith("keras.") and name in sys.modules:
                 importlib.reload(sys.modules[name])
 
 
 def leave_tensorflow_alone() -> None:
     """On another backend Keras imports TensorFlow, where that is installed, to seed it and to save a model: half a
-    gigabyte for nothing. Now it is there once somebody else has loaded it."""
+    gigabyte for nothing. From here on Keras takes it for missing until somebody else has imported it."""
     stand_in = importlib.import_module("keras.src.utils.module_utils").tensorflow
     stand_in.__class__ = type("OnceLoaded", (type(stand_in),), {"available": property(tensorflow_is_loaded)})
 
@@ -154,7 +171,7 @@ def tensorflow_is_loaded(stand_in: Any) -> bool:
 
 
 def importer() -> str:
-    """The name of the module whose import statement is being carried out."""
+    """The name of the module whose import statement has led to this finder."""
     frame = sys._getframe(2)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "importlib":
         frame = frame.f_back

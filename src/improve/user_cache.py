@@ -11,12 +11,12 @@ from improve.errors import UsageError
 
 def cache_folder() -> Path:
     """$IMPROVE_CACHE, $XDG_CACHE_HOME/improve or ~/.cache/improve."""
-    mine, users = os.environ.get("IMPROVE_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(mine).expanduser() if mine else (Path(users) if users else Path.home() / ".cache") / "improve"
+    chosen, caches = os.environ.get("IMPROVE_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return Path(chosen).expanduser() if chosen else (Path(caches) if caches else Path.home() / ".cache") / "improve"
 
 
-def own(cache: Path) -> Path:
-    """The folder, if it is there yet. Raises UsageError where somebody else may put something into it."""
+def checked_cache(cache: Path) -> Path:
+    """The folder itself. Raises UsageError where it is there and somebody else may put something into it."""
     try:
         found = cache.lstat()
     except OSError:

@@ -305,3 +305,11 @@ def test_an_ensemble_is_another_recipe_than_the_run_whose_snapshots_it_averages(
 def test_the_seed_of_the_split_makes_no_other_recipe(make_run):
     runs = [make_run("a"), make_run("b", spec={"seed": 1, "data": {"split_seed": 0}})]
     assert [len(one.recipe.runs) for one in compare([run.folder for run in runs]).recipes] == [2]
+
+
+def test_the_page_of_an_earlier_report_is_not_told_as_skipped(improve, make_run):
+    runs = make_run("a").folder.parent
+    (runs / "report.html").write_text("")
+    (runs / "notes.txt").write_text("")
+    told = improve("compare", *sorted(runs.iterdir()))[1]
+    assert ("notes.txt" in told, "report.html" in told) == (True, False)

@@ -30,7 +30,7 @@ augmentation: [shift]
 training: {epochs: 4, batch_size: 16, class_weights: balanced}
 evidence: light
 """
-FIVE_IN_A_CALL = {"CALL": 1e9, "MOST": 5}
+FIVE_IN_A_CALL = {"CALL_SECONDS": 1e9, "CALL_STEPS": 5}
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def calls(monkeypatch):
 
 @pytest.mark.parametrize("setting", ["seed=0", "optimizer.gradient_accumulation_steps=2", "training.sampling=balanced"])
 def test_one_step_a_call_or_five_or_keras_own_loop_end_in_the_same_bits(trained, monkeypatch, calls, setting):
-    one = trained("one", setting, MOST=1)
+    one = trained("one", setting, CALL_STEPS=1)
     assert calls == [1] * 52
     calls.clear()
     assert content(trained("five", setting, **FIVE_IN_A_CALL)) == content(one)
     assert calls == [1, 1, 5, 5, 1] + [5, 5, 2, 1] * 3  # the first has told no time when the second is prepared
     calls.clear()
-    assert reached(trained("no_loop", setting, SMALL=0)) == reached(one)
+    assert reached(trained("no_loop", setting, SMALL_BATCH=0)) == reached(one)
     assert calls == [1] * 52
     monkeypatch.setattr(step_loop, "goes_direct", lambda model: False)
     assert reached(trained("keras", setting)) == reached(one)
@@ -92,7 +92,7 @@ def test_one_step_a_call_or_five_or_keras_own_loop_end_in_the_same_bits(trained,
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_the_same_step(trained, monkeypatch):
     wild = "optimizer={name: sgd, learning_rate: 1e+30}", "regularization.l2=0"
-    ways = {"one": {"MOST": 1}, "five": FIVE_IN_A_CALL, "no_loop": {"SMALL": 0}}
+    ways = {"one": {"CALL_STEPS": 1}, "five": FIVE_IN_A_CALL, "no_loop": {"SMALL_BATCH": 0}}
     folders = [trained(name, *wild, **constants) for name, constants in ways.items()]
     monkeypatch.setattr(step_loop, "goes_direct", lambda model: False)
     found = [run.load_run(folder) for folder in (*folders, trained("keras", *wild))]

@@ -4,7 +4,8 @@ from itertools import islice
 
 import pytest
 
-from improve.runs.begin import create, folders, free_name, names, new_folder, remove_husk
+from improve.errors import UsageError
+from improve.runs.begin import bring_code, create, folders, free_name, names, new_folder, remove_husk
 from improve.spec.spec import Spec
 
 
@@ -38,6 +39,30 @@ def test_what_holds_more_than_that_stays(tmp_path, held):
     (folder / held).write_text("")
     remove_husk(folder, Spec())
     assert folder.exists()
+
+
+def test_what_was_made_for_another_spec_stays(tmp_path):
+    folder = create(tmp_path, "r", Spec())
+    (folder / "summary.json").unlink()
+    remove_husk(folder, Spec(seed=1))
+    assert folder.exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "spec.yaml").write_text("my: own\n")
+    remove_husk(tmp_path / "mine", Spec())
+    assert (tmp_path / "mine" / "spec.yaml").exists()
+
+
+def test_a_name_of_digits_is_not_taken_for_the_number_of_another(tmp_path):
+    for name in ("5", "5-2", "52", "5-x", "5-"):
+        (tmp_path / name).mkdir()
+    assert [path.name for path in folders(tmp_path, "5")] == ["5", "5-2"]
+
+
+def test_a_folder_in_the_place_of_the_users_code_is_refused(tmp_path):
+    (tmp_path / "mine.py").write_text("def build(): ...")
+    (tmp_path / "run" / "mine.py").mkdir(parents=True)
+    with pytest.raises(UsageError, match="is another file than"):
+        bring_code(tmp_path / "mine.py", tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from improve.commands.options import Json, print_json
+from improve.commands.report import page_file
 
 if TYPE_CHECKING:
     from improve.diagnosis.comparison.compare import Comparison
@@ -32,7 +33,8 @@ def compare(
     """Put runs side by side: only the settings that differ, and what they brought."""
     from improve.diagnosis.comparison.compare import compare as compare_runs
 
-    comparison = compare_runs(runs, sort, where or (), test)
+    page = page_file(runs)  # of an earlier improve report
+    comparison = compare_runs([run for run in runs if run != page], sort, where or (), test)
     if as_json:
         print_json(comparison.as_json(test))
     elif as_csv:

@@ -24,7 +24,7 @@ from improve.images.file import Color, Resize, Size
 from improve.images.folder import Listing
 from improve.images.index import MB, Line, bytes_digest, index_lines, index_of, read_index
 from improve.lazy import np
-from improve.user_cache import cache_folder, own
+from improve.user_cache import cache_folder, checked_cache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def cached_images(
     `tick(done, total)` counts the decoded files, a few times a second. Raises UsageError for images that cannot be
     read (unless they are skipped), images of different sizes where no size is given, and a cache without room.
     """
-    cache, decoding, began = own(cache_folder()), Decoding(size, color, resize), time.time_ns()
+    cache, decoding, began = checked_cache(cache_folder()), Decoding(size, color, resize), time.time_ns()
     index_file = cache / f"index-{bytes_digest(os.fsencode(folder.resolve()))}.json"
     index = read_index(index_file)
     lines = None if index is None else index_lines(folder, listing.files, index)
@@ -120,7 +120,7 @@ def _room(cache: Path, needed: int) -> Iterator[None]:
     fix = "make room or set IMPROVE_CACHE to a folder on a larger disk; a smaller size: needs less"
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(own(cache)).free
+        free = shutil.disk_usage(checked_cache(cache)).free
         if needed > free:
             raise UsageError(
                 f"the images need {needed / MB:,.0f} MB in {cache}, which has {free / MB:,.0f} MB", fix=fix

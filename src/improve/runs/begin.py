@@ -64,10 +64,10 @@ def create(runs: Path, name: str, spec: Spec, weights: Path | None = None, **beg
 def bring_code(file: Path, folder: Path) -> None:
     """Put the user's own file beside a spec that names it."""
     wanted = folder / file.name
-    if wanted.is_file() and wanted.read_bytes() != file.read_bytes():
-        raise UsageError(f"{wanted} is another file than {file}", fix="write to another folder, or remove it")
     if not wanted.exists():
         shutil.copyfile(file, wanted)
+    elif not wanted.is_file() or wanted.read_bytes() != file.read_bytes():
+        raise UsageError(f"{wanted} is another file than {file}", fix="write to another folder, or remove it")
 
 
 def names(name: str) -> Iterator[str]:
@@ -93,17 +93,20 @@ def new_folder(runs: Path, name: str) -> Path:
 
 def folders(runs: Path, name: str) -> list[Path]:
     """What is there under one of `names`, sorted."""
-    found = sorted(runs.glob(f"{name}*"))
-    return [path for path in found if path.name == name or path.name.removeprefix(f"{name}-").isdecimal()]
+    numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
+    return sorted(path for path in runs.glob(f"{name}*") if numbered.fullmatch(path.name))
 
 
 def remove_husk(folder: Path, spec: Spec) -> None:
-    """Remove a run folder that was being made when its process was killed: nothing was trained in it yet."""
+    """Remove a run folder that was being made, for this spec, when its process was killed: nothing was trained in it
+    yet. Whoever asks holds the lock of the folder around it, so that nobody else is making it now."""
     if not folder.is_dir() or folder.is_symlink():
         return
     made = MADE_FIRST | ({spec.model.code.name} if spec.model.code else set())
     held = {path.name for path in folder.iterdir() if not path.name.endswith(".tmp")}
-    if held <= made and not any(folder.glob("*/*")):
+    written = folder / "spec.yaml"
+    own = not written.exists() or written.read_text(encoding="utf-8", errors="replace") == yaml.write(spec.complete())
+    if held <= made and own and not any(folder.glob("*/*")):
         shutil.rmtree(folder)
 
 

@@ -131,9 +131,10 @@ def update_summary(folder: Path, more: Mapping[str, Any]) -> None:
 
 def write_failure(folder: Path, error: BaseException) -> None:
     """What was reached stays; where not even that can be written, the error that comes is the better message."""
-    told: dict[str, Any] = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     if isinstance(error, BrokenOff):
-        told |= {"status": "stopped", "signal": error.signal.name}
+        told = {"status": "stopped", "signal": error.signal.name}
+    else:
+        told = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     with contextlib.suppress(OSError, ValueError):
         update_summary(folder, told)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from improve.engine.model.replicas import on_tensorflow
 from improve.errors import UsageError
-from improve.lazy import keras
+from improve.lazy import keras, usable_backend
 
 KINDS = "GPU", "CPU"
 
@@ -55,8 +55,9 @@ def devices_there() -> list[str]:
 
 
 def check(asked: str | int, batch_size: int, examples: int) -> None:
-    """Raises UsageError where there are not so many devices, or one would be left without an image: TensorFlow gives
-    each the same number, rounded up, and the last one what remains."""
+    """Raises UsageError where Keras's backend or so many devices are not there, or one device would be left without an
+    image: TensorFlow gives each the same number, rounded up, and the last one what remains."""
+    usable_backend()
     copies = count(asked)
     if copies > 1 and on_tensorflow() and not shared(batch_size, examples, copies):
         fits = [size for size in range(1, examples + 1) if shared(size, examples, copies)]

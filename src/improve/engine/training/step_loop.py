@@ -14,43 +14,44 @@ from improve.lazy import keras, np
 
 Arrays = tuple[Any, ...]
 
-SMALL = 1e7  # multiply-adds of a batch, forwards: a step takes about two milliseconds on two cores
-CALL = 0.02  # seconds that a call of several steps may take: between calls a run is stopped and saved
-MOST = 64  # steps in a call
-ROOM = 2**26  # bytes that the images of a call may take
+SMALL_BATCH = 1e7  # multiply-adds, forwards: a step takes about two milliseconds on two cores
+CALL_SECONDS = 0.02  # that a call of several steps may take: between calls a run is stopped and saved
+CALL_STEPS = 64  # at most
+CALL_BYTES = 2**26  # of images, at most
 
 
 class StepLoop:
     """Trains `model` on `batches`, a PyDataset whose `first` says where a pass begins.
 
-    `fit` costs 60 to 100 CPU-ms a call and two a step on TensorFlow (benchmarks/RESULTS.md). There a compiled
-    `train_step` takes each batch instead; of a small network, a compiled loop takes several, as long as that is short.
-    The state of the run is the same to the last bit. In the log of the steps the loop may round another way, so the
-    network and the size of its batches decide for the whole run, not the clock. Other backends and several devices have
-    Keras's own loop.
+    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step (benchmarks/RESULTS.md). So on one device a compiled
+    `train_step` takes each batch; where steps are short, a compiled loop of it takes several batches in one call. The
+    state of the run is the same to the last bit. The loop may round the log of the steps another way, so whether there
+    is one follows from the network and the size of its batches, never from the clock, which only says how many steps a
+    call takes. Other backends and several devices have Keras's own loop.
     """
 
     def __init__(self, model: Any, batches: Any):
         self.model, self.batches = model, batches
-        self.step: Any = None
-        self.steps: Any = None
-        self.seconds, self.most = CALL, MOST  # seconds that a step took; steps in a call
+        self.take_one: Any = None
+        self.take_several: Any = None
+        self.seconds = CALL_SECONDS  # that a step takes: until one was taken, none is short
+        self.most = CALL_STEPS
         if goes_direct(model):
             batch = batches[0]
-            self.most = max(1, min(MOST, ROOM // max(1, batch[0].nbytes)))
-            if multiply_adds(model) * len(batch[0]) <= SMALL:
-                self.steps = compiled_steps(model, batch)
+            self.most = max(1, min(CALL_STEPS, CALL_BYTES // max(1, batch[0].nbytes)))
+            if multiply_adds(model) * len(batch[0]) <= SMALL_BATCH:
+                self.take_several = compiled_steps(model, batch)
             else:
-                self.step = compiled_step(model, batch)
+                self.take_one = compiled_step(model, batch)
 
     def run_pass(self, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
-        """Train on the batches of this pass; whether it was broken off: where `breaks_off` of the steps that are done
-        says so, or the loss is no longer finite. `on_step` is told how many are done after each."""
-        if not (self.step or self.steps):
+        """Train on the batches of this pass. True where it ended before the last one: `breaks_off(steps done)` said so,
+        or the loss was no longer finite. `on_step(steps done)` is called for every step, once its call is over."""
+        if not (self.take_one or self.take_several):
             return fit(self.model, self.batches, on_step, breaks_off)
         self.model.reset_metrics()
         done, losses = 0, (np.float32(0), np.float32(0))
-        for batch in one_ahead(self.batches, self.steps_in_a_call if self.steps else None):
+        for batch in one_ahead(self.batches, self.steps_in_a_call if self.take_several else None):
             began = time.perf_counter()
             taken, losses, finite = self.call(batch, losses)
             self.seconds = (time.perf_counter() - began) / max(taken, 1)
@@ -62,16 +63,16 @@ class StepLoop:
         return False
 
     def call(self, batch: Arrays, losses: Arrays) -> tuple[int, Arrays, bool]:
-        """Take the steps of a batch or of stacked ones, after two steps that had these losses; gives how many were
-        taken, the losses of the last two, and whether to go on. A single step is not waited for: what is looked at is
-        the loss before, which is surely computed."""
-        if self.step:
-            return 1, (losses[1], self.step(batch)["loss"]), math.isfinite(float(losses[1]))
-        taken, before, last = self.steps(batch, *losses)
+        """Take one step, or one for each of the stacked batches. `losses` are those of the last two steps before. Gives
+        how many steps were taken, the losses of the last two, and whether the loss was finite until the last but one: a
+        single step is not waited for, the one before it is surely computed."""
+        if self.take_one:
+            return 1, (losses[1], self.take_one(batch)["loss"]), math.isfinite(float(losses[1]))
+        taken, before, last = self.take_several(batch, *losses)
         return int(taken), (before, last), math.isfinite(float(before))
 
     def steps_in_a_call(self) -> int:
-        return max(1, min(self.most, int(CALL / self.seconds)))
+        return max(1, min(self.most, int(CALL_SECONDS / self.seconds)))
 
 
 def fit(model: Any, batches: Any, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
@@ -119,9 +120,9 @@ def compiled_step(model: Any, batch: Arrays) -> Any:
 
 
 def compiled_steps(model: Any, batch: Arrays) -> Any:
-    """The model's `train_step`, time and again, as one TensorFlow function: of stacked batches like this one, and the
-    losses of the last two steps before; gives how many steps it took and the losses of the last two. A loss that is
-    not finite ends it one step later, as in `fit`."""
+    """A loop of the model's `train_step` as one TensorFlow function. Its arguments: batches like this one, stacked, and
+    the losses of the last two steps before. Its values: how many steps it took, and the losses of the last two. One step
+    after a loss that is not finite it ends, as `fit` does."""
     import tensorflow
 
     def steps(stacks: Arrays, before: Any, last: Any) -> Any:
@@ -142,21 +143,21 @@ def compiled_steps(model: Any, batch: Arrays) -> Any:
 
 
 def one_ahead(batches: Any, count: Callable[[], int] | None) -> Iterator[Arrays]:
-    """The batches in order; with `count`, stacked: at most so many together, all of one size. While some are trained
+    """The batches in order; with `count`, stacked: at most `count()` together, all of one size. While some are trained
     on, a thread prepares the next. What it raises is raised here."""
-    left = batches.num_batches
+    left, most = batches.num_batches, count or (lambda: 1)
 
-    def prepared(place: int, most: int) -> tuple[int, Arrays]:
-        taken = [batches[following] for following in range(place, min(place + most, left))]
+    def prepared(place: int, size: int) -> tuple[int, Arrays]:
+        taken = [batches[following] for following in range(place, min(place + size, left))]
         if len(taken[-1][0]) < len(taken[0][0]):  # the last batch of an epoch
             taken.pop()
         return len(taken), tuple(map(np.stack, zip(*taken, strict=True))) if count else taken[0]
 
     with ThreadPoolExecutor(1) as thread:
-        following, place = thread.submit(prepared, 0, count() if count else 1), 0
+        following, place = thread.submit(prepared, 0, most()), 0
         while place < left:
             taken, arrays = following.result()
             place += taken
             if place < left:
-                following = thread.submit(prepared, place, count() if count else 1)
+                following = thread.submit(prepared, place, most())
             yield arrays
