@@ -23,8 +23,8 @@ CALL_BYTES = 2**26  # of images, at most
 class StepLoop:
     """Trains `model` on `batches`, a PyDataset whose `first` says where a pass begins.
 
-    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step (benchmarks/RESULTS.md). So on one device a compiled
-    `train_step` takes each batch; where steps are short, a compiled loop of it takes several batches in one call. The
+    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step. So on one device a compiled `train_step` takes each
+    batch; where steps are short, a compiled loop of it takes several batches in one call (benchmarks/RESULTS.md). The
     state of the run is the same to the last bit. The loop may round the log of the steps another way, so whether there
     is one follows from the network and the size of its batches, never from the clock, which only says how many steps a
     call takes. Other backends and several devices have Keras's own loop.
@@ -121,8 +121,8 @@ def compiled_step(model: Any, batch: Arrays) -> Any:
 
 def compiled_steps(model: Any, batch: Arrays) -> Any:
     """A loop of the model's `train_step` as one TensorFlow function. Its arguments: batches like this one, stacked, and
-    the losses of the last two steps before. Its values: how many steps it took, and the losses of the last two. One step
-    after a loss that is not finite it ends, as `fit` does."""
+    the losses of the last two steps before. Its values: how many steps it took, and the losses of the last two. It ends
+    one step after a loss that is not finite, as `fit` does."""
     import tensorflow
 
     def steps(stacks: Arrays, before: Any, last: Any) -> Any:
