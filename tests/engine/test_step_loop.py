@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -142,6 +143,43 @@ def failing(calls):
         calls.append(batch)
         if len(calls) > 6:
             raise ValueError("the seventh batch cannot be had")
+        return batch
+
+    return augment
+
+
+@pytest.mark.parametrize("constants", [{"CALL_STEPS": 1}, {"SMALL_BATCH": 0}])
+def test_nobody_waits_for_a_batch_that_is_not_wanted_any_more(trained, monkeypatch, at_once, constants):
+    prepared = threading.Event()
+
+    class Presses(Silent):
+        def step(self, epoch, step):
+            if step == 6:
+                signal.raise_signal(signal.SIGINT)
+
+    real = step_loop.StepLoop.run_pass
+
+    def run_pass(*arguments):
+        broken_off = real(*arguments)
+        waited.append(prepared.is_set())
+        prepared.set()
+        return broken_off
+
+    waited = []
+    monkeypatch.setattr(step_loop.StepLoop, "run_pass", run_pass)
+    monkeypatch.setattr("improve.engine.training.batches.augment", slow_from(8, prepared))
+    assert run.load_run(trained("r", watcher=Presses(), **constants)).status == "stopped"
+    assert waited == [False]
+
+
+def slow_from(number, event):
+    """An augmentation that, from this batch on, takes until the event is set."""
+    calls = []
+
+    def augment(parts, batch, random, pixels):
+        calls.append(batch)
+        if len(calls) >= number:
+            event.wait(20)
         return batch
 
     return augment

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 from improve.engine.model import replicas
@@ -23,8 +24,8 @@ CALL_BYTES = 2**26  # of images, at most
 class StepLoop:
     """Trains `model` on `batches`, a PyDataset whose `first` says where a pass begins.
 
-    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step. So on one device a compiled `train_step` takes each
-    batch; where steps are short, a compiled loop of it takes several batches in one call (benchmarks/RESULTS.md). The
+    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step. So on one device a compiled `train_step` takes
+    each batch; where steps are short, a compiled loop of it takes several in one call (benchmarks/RESULTS.md). The
     state of the run is the same to the last bit. The loop may round the log of the steps another way, so whether there
     is one follows from the network and the size of its batches, never from the clock, which only says how many steps a
     call takes. Other backends and several devices have Keras's own loop.
@@ -39,7 +40,8 @@ class StepLoop:
         if goes_direct(model):
             batch = batches[0]
             self.most = max(1, min(CALL_STEPS, CALL_BYTES // max(1, batch[0].nbytes)))
-            if multiply_adds(model) * len(batch[0]) <= SMALL_BATCH:
+            # XLA, which compiles on a GPU, would do so anew for every number of steps
+            if multiply_adds(model) * len(batch[0]) <= SMALL_BATCH and not model.jit_compile:
                 self.take_several = compiled_steps(model, batch)
             else:
                 self.take_one = compiled_step(model, batch)
@@ -50,16 +52,17 @@ class StepLoop:
         if not (self.take_one or self.take_several):
             return fit(self.model, self.batches, on_step, breaks_off)
         self.model.reset_metrics()
-        done, losses = 0, (np.float32(0), np.float32(0))
-        for batch in one_ahead(self.batches, self.steps_in_a_call if self.take_several else None):
-            began = time.perf_counter()
-            taken, losses, finite = self.call(batch, losses)
-            self.seconds = (time.perf_counter() - began) / max(taken, 1)
-            for step in range(done + 1, done + taken + 1):
-                on_step(step)
-            done += taken
-            if breaks_off(done) or not finite:
-                return True
+        done, losses, ended = 0, (np.float32(0), np.float32(0)), time.perf_counter()
+        with closing(one_ahead(self.batches, self.steps_in_a_call if self.take_several else None)) as ahead:
+            for batch in ahead:
+                taken, losses, finite = self.call(batch, losses)
+                began, ended = ended, time.perf_counter()
+                self.seconds = (ended - began) / max(taken, 1)
+                for step in range(done + 1, done + taken + 1):
+                    on_step(step)
+                done += taken
+                if breaks_off(done) or not finite:
+                    return True
         return False
 
     def call(self, batch: Arrays, losses: Arrays) -> tuple[int, Arrays, bool]:
@@ -142,7 +145,7 @@ def compiled_steps(model: Any, batch: Arrays) -> Any:
     return tensorflow.function(steps, input_signature=signature, jit_compile=model.jit_compile, autograph=False)
 
 
-def one_ahead(batches: Any, count: Callable[[], int] | None) -> Iterator[Arrays]:
+def one_ahead(batches: Any, count: Callable[[], int] | None) -> Generator[Arrays, None, None]:
     """The batches in order; with `count`, stacked: at most `count()` together, all of one size. While some are trained
     on, a thread prepares the next. What it raises is raised here."""
     left, most = batches.num_batches, count or (lambda: 1)
@@ -153,7 +156,8 @@ def one_ahead(batches: Any, count: Callable[[], int] | None) -> Iterator[Arrays]
             taken.pop()
         return len(taken), tuple(map(np.stack, zip(*taken, strict=True))) if count else taken[0]
 
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         following, place = thread.submit(prepared, 0, most()), 0
         while place < left:
             taken, arrays = following.result()
@@ -161,3 +165,5 @@ def one_ahead(batches: Any, count: Callable[[], int] | None) -> Iterator[Arrays]
             if place < left:
                 following = thread.submit(prepared, place, most())
             yield arrays
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)  # nobody waits for a batch that is not wanted any more
