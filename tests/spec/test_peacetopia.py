@@ -36,20 +36,20 @@ def test_the_first_skies_of_a_larger_set_are_those_of_a_smaller_one():
 
 
 def test_no_sky_is_drawn_twice_in_any_part_or_domain():
-    sets = [drawn(300, domain, part=part).images for domain in LOOKS for part in range(3)]
+    sets = [drawn(600, domain, part=part).images for domain in LOOKS for part in range(3)]
     digests = {hashlib.blake2b(image.tobytes()).digest() for images in sets for image in images}
-    assert len(digests) == 6 * 300
+    assert len(digests) == 6 * 600
 
 
 def test_another_share_of_birds_changes_the_birds_and_leaves_the_rest_of_the_draw():
-    half, few = drawn(2000), drawn(2000, birds=0.1)
-    assert within(half.labels.mean(), 0.5, 2000)
-    assert within(few.labels.mean(), 0.1, 2000)
+    half, few = drawn(5000), drawn(5000, birds=0.1)
+    assert within(half.labels.mean(), 0.5, 5000)
+    assert within(few.labels.mean(), 0.1, 5000)
     assert not (few.labels & ~half.labels).any()
 
 
 def test_hidden_birds_and_those_of_the_new_species_come_in_their_shares_and_only_where_a_bird_is():
-    found = drawn(2000, hidden=0.2, new=0.3)
+    found = drawn(5000, hidden=0.2, new=0.3)
     birds = found.labels == 1
     assert within(found.hidden[birds].mean(), 0.2, birds.sum())
     assert within(found.new[birds].mean(), 0.3, birds.sum())
