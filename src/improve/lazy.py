@@ -121,8 +121,8 @@ def processor_digest() -> str:
 
 class OptionalPackages:
     """A finder of modules that hides from Keras, while it is imported, what takes two seconds and serves only its
-    wrappers for scikit-learn,
-    its plots and data frames. What is loaded already, and what others import, is not hidden."""
+    wrappers for scikit-learn, its plots and data frames. What is loaded already, and what others import, is not
+    hidden."""
 
     names = ("matplotlib", "pandas", "scipy", "sklearn")
     hidden_from = ("keras", "tensorflow")

@@ -1,12 +1,14 @@
 """The run folder."""
 
 import json
+import signal
 import threading
 
 import numpy as np
 import pytest
 
 from improve.errors import ImproveError, UsageError
+from improve.interrupt import BrokenOff
 from improve.runs import begin, files, run
 from improve.spec.spec import Spec
 
@@ -75,3 +77,12 @@ def test_arrays_are_written_whole(tmp_path):
 def test_half_a_pair_of_surrogates_in_a_damaged_summary_is_written_as_it_was_read(tmp_path):
     files.write_json(tmp_path / "x.json", json.loads('{"status": "\\ud800"}'))
     assert json.loads((tmp_path / "x.json").read_text()) == {"status": "\ud800"}
+
+
+def test_a_run_that_is_broken_off_does_not_tell_an_earlier_failure(make_run):
+    folder = make_run("r").folder
+    run.write_failure(folder, ValueError("no room"))
+    assert run.load_run(folder).summary.error == "ValueError: no room"
+    run.write_failure(folder, BrokenOff(signal.SIGINT))
+    found = run.load_run(folder).summary
+    assert (found.status, found.error) == ("stopped", None)

@@ -131,10 +131,9 @@ def update_summary(folder: Path, more: Mapping[str, Any]) -> None:
 
 def write_failure(folder: Path, error: BaseException) -> None:
     """What was reached stays; where not even that can be written, the error that comes is the better message."""
-    if isinstance(error, BrokenOff):
-        told = {"status": "stopped", "signal": error.signal.name}
-    else:
-        told = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    told: dict[str, Any] = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    if isinstance(error, BrokenOff):  # no failure, whatever an earlier one was
+        told = {"status": "stopped", "error": None, "signal": error.signal.name}
     with contextlib.suppress(OSError, ValueError):
         update_summary(folder, told)
 
