@@ -76,26 +76,32 @@ def calls(monkeypatch):
     return counts
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("setting", ["seed=0", "optimizer.gradient_accumulation_steps=2", "training.sampling=balanced"])
-def test_one_step_a_call_or_five_or_keras_own_loop_end_in_the_same_bits(trained, monkeypatch, calls, setting):
+def test_the_compiled_step_and_keras_own_loop_end_in_the_same_bits(trained, monkeypatch, calls, setting):
+    direct = trained("direct", setting, SMALL_BATCH=0)
+    assert calls == [1] * 52
+    monkeypatch.setattr(step_loop, "is_one_function", lambda model: False)
+    assert content(trained("keras", setting)) == content(direct)
+    assert calls == [1] * 52
+
+
+@pytest.mark.parametrize("setting", ["seed=0", "optimizer.gradient_accumulation_steps=2", "training.sampling=balanced"])
+def test_one_step_a_call_or_five_end_in_the_same_bits(trained, calls, setting):
     one = trained("one", setting, CALL_STEPS=1)
     assert calls == [1] * 52
     calls.clear()
     assert content(trained("five", setting, **FIVE_IN_A_CALL)) == content(one)
     assert calls == [1, 1, 5, 5, 1] + [5, 5, 2, 1] * 3  # the first has told no time when the second is prepared
-    calls.clear()
     assert reached(trained("no_loop", setting, SMALL_BATCH=0)) == reached(one)
-    assert calls == [1] * 52
-    monkeypatch.setattr(step_loop, "goes_direct", lambda model: False)
-    assert reached(trained("keras", setting)) == reached(one)
-    assert calls == [1] * 52
 
 
+@pytest.mark.backend
 def test_a_loss_that_is_not_finite_ends_the_run_at_the_same_step(trained, monkeypatch):
     wild = "optimizer={name: sgd, learning_rate: 1e+30}", "regularization.l2=0"
     ways = {"one": {"CALL_STEPS": 1}, "five": FIVE_IN_A_CALL, "no_loop": {"SMALL_BATCH": 0}}
     folders = [trained(name, *wild, **constants) for name, constants in ways.items()]
-    monkeypatch.setattr(step_loop, "goes_direct", lambda model: False)
+    monkeypatch.setattr(step_loop, "is_one_function", lambda model: False)
     found = [run.load_run(folder) for folder in (*folders, trained("keras", *wild))]
     assert {one.status for one in found} == {"diverged"}
     assert len({one.summary.state_sha256 for one in found}) == 1
@@ -116,6 +122,7 @@ def test_ctrl_c_ends_it_after_the_call_in_hand_and_it_goes_on_to_the_same_end(tr
     assert content(resume(folder, [], Silent())) == whole
 
 
+@pytest.mark.backend
 def test_kill_9_between_two_calls_and_it_goes_on_to_the_same_end(trained, write_spec, tmp_path):
     whole = content(trained("whole", **FIVE_IN_A_CALL))
     settings = {f"improve.engine.training.step_loop:{name}": value for name, value in FIVE_IN_A_CALL.items()}
@@ -148,6 +155,7 @@ def failing(calls):
     return augment
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("constants", [{"CALL_STEPS": 1}, {"SMALL_BATCH": 0}])
 def test_nobody_waits_for_a_batch_that_is_not_wanted_any_more(trained, monkeypatch, at_once, constants):
     prepared = threading.Event()

@@ -1,4 +1,4 @@
-"""One pass over batches, step by step: on one TensorFlow device without what `fit` does around each step."""
+"""One pass over batches, step by step: on one device without what `fit` does around each step."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 
-from improve.engine.model import replicas
 from improve.engine.model.layers import multiply_adds
+from improve.engine.training.compiled_step import Arrays, compiled_step, compiled_steps, is_one_function
 from improve.lazy import keras, np
-
-Arrays = tuple[Any, ...]
 
 SMALL_BATCH = 1e7  # multiply-adds, forwards: a step takes about two milliseconds on two cores
 CALL_SECONDS = 0.02  # that a call of several steps may take: between calls a run is stopped and saved
@@ -24,11 +22,11 @@ CALL_BYTES = 2**26  # of images, at most
 class StepLoop:
     """Trains `model` on `batches`, a PyDataset whose `first` says where a pass begins.
 
-    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step. So on one device a compiled `train_step` takes
-    each batch; where steps are short, a compiled loop of it takes several in one call (benchmarks/RESULTS.md). The
-    state of the run is the same to the last bit. The loop may round the log of the steps another way, so whether there
-    is one follows from the network and the size of its batches, never from the clock, which only says how many steps a
-    call takes. Other backends and several devices have Keras's own loop.
+    On TensorFlow `fit` costs 60 to 100 CPU-ms a call and two a step. So on one device, and on JAX, a compiled
+    `train_step` takes each batch; on TensorFlow, where steps are short, a compiled loop of it takes several in one call
+    (benchmarks/RESULTS.md). The state of the run is the same to the last bit. The loop may round the log of the steps
+    another way, so whether there is one follows from the network and the size of its batches, never from the clock,
+    which only says how many steps a call takes. Several devices and PyTorch have Keras's own loop.
     """
 
     def __init__(self, model: Any, batches: Any):
@@ -37,10 +35,10 @@ class StepLoop:
         self.take_several: Any = None
         self.seconds = CALL_SECONDS  # that a step takes: until one was taken, none is short
         self.most = CALL_STEPS
-        if goes_direct(model):
+        if is_one_function(model):
             batch = batches[0]
             self.most = max(1, min(CALL_STEPS, CALL_BYTES // max(1, batch[0].nbytes)))
-            # XLA, which compiles on a GPU, would do so anew for every number of steps
+            # XLA, which compiles on JAX and on a GPU, would do so anew for every number of steps
             if multiply_adds(model) * len(batch[0]) <= SMALL_BATCH and not model.jit_compile:
                 self.take_several = compiled_steps(model, batch)
             else:
@@ -53,7 +51,8 @@ class StepLoop:
             return fit(self.model, self.batches, on_step, breaks_off)
         self.model.reset_metrics()
         done, losses, ended = 0, (np.float32(0), np.float32(0)), time.perf_counter()
-        with closing(one_ahead(self.batches, self.steps_in_a_call if self.take_several else None)) as ahead:
+        begun = self.take_one.begun() if self.take_one else nullcontext()
+        with closing(one_ahead(self.batches, self.steps_in_a_call if self.take_several else None)) as ahead, begun:
             for batch in ahead:
                 taken, losses, finite = self.call(batch, losses)
                 began, ended = ended, time.perf_counter()
@@ -96,53 +95,18 @@ def fit(model: Any, batches: Any, on_step: Callable[[int], None], breaks_off: Ca
     return bool(model.stop_training)
 
 
-def goes_direct(model: Any) -> bool:
-    """Whether a step of the model can be one TensorFlow function: not in copies, not operation by operation."""
-    return replicas.on_tensorflow() and model._distribute_strategy is None and not model.run_eagerly
-
-
 def single_step(model: Any, batch: Arrays) -> Callable[[Arrays], float]:
     """What trains on one batch like this one and gives its loss."""
-    if not goes_direct(model):
+    if not is_one_function(model):
         return lambda given: float(model.train_on_batch(*given))
     step = compiled_step(model, batch)
 
     def loss_of(given: Arrays) -> float:
         model.reset_metrics()
-        return float(step(given)["loss"])
+        with step.begun():
+            return float(step(given)["loss"])
 
     return loss_of
-
-
-def compiled_step(model: Any, batch: Arrays) -> Any:
-    """The model's `train_step` as one TensorFlow function of a batch like this one, of any size."""
-    import tensorflow
-
-    like = tuple(tensorflow.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batch)
-    return tensorflow.function(model.train_step, input_signature=[like], jit_compile=model.jit_compile, autograph=False)
-
-
-def compiled_steps(model: Any, batch: Arrays) -> Any:
-    """A loop of the model's `train_step` as one TensorFlow function. Its arguments: batches like this one, stacked, and
-    the losses of the last two steps before. Its values: how many steps it took, and the losses of the last two. It ends
-    one step after a loss that is not finite, as `fit` does."""
-    import tensorflow
-
-    def steps(stacks: Arrays, before: Any, last: Any) -> Any:
-        count = tensorflow.shape(stacks[0])[0]
-
-        def goes_on(place: Any, before: Any, last: Any) -> Any:
-            return tensorflow.logical_and(place < count, tensorflow.math.is_finite(before))
-
-        def step(place: Any, before: Any, last: Any) -> Any:
-            logs = model.train_step(tuple(tensorflow.gather(stack, place) for stack in stacks))
-            return place + 1, last, logs["loss"]
-
-        return tensorflow.while_loop(goes_on, step, (tensorflow.constant(0), before, last), parallel_iterations=1)
-
-    like = tuple(tensorflow.TensorSpec((None, None, *array.shape[1:]), array.dtype) for array in batch)
-    signature = [like, tensorflow.TensorSpec((), "float32"), tensorflow.TensorSpec((), "float32")]
-    return tensorflow.function(steps, input_signature=signature, jit_compile=model.jit_compile, autograph=False)
 
 
 def one_ahead(batches: Any, count: Callable[[], int] | None) -> Generator[Arrays, None, None]:
