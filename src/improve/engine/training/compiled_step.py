@@ -60,8 +60,8 @@ class JaxStep(CompiledStep):
     @contextmanager
     def begun(self) -> Iterator[None]:
         model = self.model
-        variables = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
-        variables = *variables, model.metrics_variables
+        variables: tuple[list[Any], ...] = (model.trainable_variables, model.non_trainable_variables)
+        variables += (model.optimizer.variables, model.metrics_variables)
         self.state = tuple([variable.value for variable in group] for group in variables)
         try:
             yield
