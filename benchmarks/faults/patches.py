@@ -30,7 +30,8 @@ def diagnosed(case: Case, folder: Path) -> Diagnosis | None:
 @cache
 def diagnosed_once(folder: Path, test: bool) -> Diagnosis | None:
     try:
-        return diagnose(run.load_run(folder), test=test)
+        found = run.load_run(folder)
+        return diagnose(found, found.sealed_test if test else None)  # the suite's own data: no look is written down
     except ImproveError:
         return None
 
