@@ -1,0 +1,75 @@
+"""What a diagnosis reads of a world's runs, in one small file that is kept with the code."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from suite import Case
+from world import World
+
+PACKED = Path(__file__).parent / "packed"
+FILES = (
+    "spec.yaml", "metrics.csv", "steps.csv", "summary.json", "environment.json", "changes.json",
+    "predictions/train.npz", "predictions/validation.npz", "predictions/train_dev.npz", "predictions/test.npz",
+    "evidence/start.json", "evidence/layers.csv", "evidence/kernels.csv", "evidence/epochs.csv", "evidence/images.npz",
+)  # fmt: skip
+DIGITS = 3  # of a probability that are kept
+
+
+def pack(world: World, cases: Iterable[Case], seconds: float) -> None:
+    """Write the runs of `cases`, and what the world is."""
+    PACKED.mkdir(exist_ok=True)
+    target = PACKED / f"{world.name}.tar.xz"
+    about = {"source": world.source, "classes": world.pool.classes, "shape": world.shape, "seconds": round(seconds)}
+    with tarfile.open(target.with_suffix(".part"), "w:xz", preset=9) as archive:
+        rows = {case.name: {"group": case.group, "kinds": case.kinds, "seed": case.seed} for case in cases}
+        add(archive, "world.json", json.dumps({**about, "cases": rows}, indent=1).encode())
+        for file in FILES:  # alike files side by side: they take a third less
+            for name in rows:
+                path = world.runs / name / file
+                if path.is_file():
+                    add(archive, f"{name}/{file}", content(path))
+    target.with_suffix(".part").replace(target)
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def content(path: Path) -> bytes:
+    """The file; arrays without compression of their own, and probabilities to three digits."""
+    if path.suffix != ".npz":
+        return path.read_bytes()
+    with np.load(path, allow_pickle=False) as arrays:
+        kept = {name: rounded(arrays[name]) for name in arrays.files}
+    buffer = io.BytesIO()
+    np.savez(buffer, **kept)
+    return buffer.getvalue()
+
+
+def rounded(array: Any) -> Any:
+    if array.dtype != np.float32 or not array.size:
+        return array
+    size = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(array), 1e-12))))
+    return (np.rint(array * size) / size).astype(np.float16 if np.abs(array).max() <= 1 else np.float32)
+
+
+@contextmanager
+def unpacked(file: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+    """What a pack says of its world, and a folder with its runs, for as long as the block lasts."""
+    with TemporaryDirectory() as folder:
+        with tarfile.open(file) as archive:
+            archive.extractall(folder, filter="data")
+        yield json.loads((Path(folder) / "world.json").read_text(encoding="utf-8")), Path(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,199 @@
+"""A world: images, a network, an optimizer and a length of training, drawn from one number."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from sources import SOURCES, Pool
+
+RUNS = Path(__file__).parent / "runs"
+NETS = Path(__file__).parent / "nets.py"
+FIRST = 20261130  # a world is drawn from this and its own number
+RESERVE = 2000  # images at most that stand for all others: the test part
+OPTIMIZERS = ("adam", "sgd", "adamw", "nadam", "rmsprop", "momentum", "adagrad", "adamax")
+NETWORKS = ("mlp", "cnn", "own_cnn", "own_dense", "own_residual", "lenet5", "resnet")
+ACTIVATIONS = ("relu", "relu", "relu", "elu", "tanh", "leaky_relu", "gelu")
+SCHEDULES: tuple[dict[str, Any], ...] = (
+    {"name": "constant"},
+    {"name": "constant"},
+    {"name": "cosine"},
+    {"name": "linear"},
+    {"name": "constant", "warmup": 1},
+)
+SMALLEST = 28  # pixels that lenet5 needs
+
+Edits = dict[str, Any]
+Parts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """`spec` is what every case edits; its learning rate is only where the range test starts from."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"w{self.number:03d}"
+
+    @property
+    def source(self) -> str:
+        """Each source in turn, so that all have as many worlds."""
+        return list(SOURCES)[self.number % len(SOURCES)]
+
+    @property
+    def runs(self) -> Path:
+        return RUNS / self.name
+
+    @property
+    def work(self) -> Path:
+        """The data files, nets.py and the specs that are trained; no run."""
+        return self.runs / ".work"
+
+    def random(self, *what: object) -> Generator:
+        """Numbers of their own for each use: one more draw here changes nothing there."""
+        words = "/".join(map(str, what)).encode()
+        return np.random.default_rng([FIRST, self.number, *words])
+
+    @cached_property
+    def pool(self) -> Pool:
+        random = self.random("images")
+        return SOURCES[self.source](random, int(random.integers(2, 11)))
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The three parts: training 60 %, validation 40 % of 300 to 3,000 images, and the reserve as test part."""
+        pool, random = self.pool, self.random("parts")
+        used = int(min(np.exp(random.uniform(np.log(300), np.log(3000))), 0.7 * len(pool)))
+        train = round(random.uniform(0.5, 0.75) * used)
+        cuts = {"train": (0, train), "validation": (train, used), "test": (used, used + RESERVE)}
+        return {
+            f"{letter}_{part}": kept[slice(*cut)]
+            for part, cut in cuts.items()
+            for letter, kept in (("x", pool.images), ("y", pool.labels))
+        }
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.pool.images.shape[1:])
+
+    @cached_property
+    def spec(self) -> Edits:
+        random = self.random("spec")
+        network, epochs = self.network(random), int(np.exp(random.uniform(np.log(5), np.log(40))))
+        batch = int(min(2 ** random.integers(3, 9), len(self.parts["y_train"]) // 6))
+        return {
+            "data": {
+                "source": {"name": "npz", "path": "plain.npz", "classes": self.pool.classes},
+                "split": "own",
+                "normalize": str(random.choice(["standardize", "rescale", "mean_image"])),
+            },
+            "model": network,
+            "optimizer": optimizer(random),
+            "schedule": dict(SCHEDULES[int(random.integers(len(SCHEDULES)))]),
+            "regularization": regularization(random, network),
+            "augmentation": augmentation(random, self.source),
+            "training": {"batch_size": max(8, batch), "epochs": epochs},
+        }
+
+    @property
+    def setting_file(self) -> Path:
+        return self.runs / "base.json"
+
+    def set(self, rate: float, epochs: int) -> None:
+        """Write down the base's rate and its length."""
+        self.setting_file.write_text(json.dumps({"learning_rate": rate, "epochs": epochs}), encoding="utf-8")
+
+    @property
+    def tuned(self) -> Edits:
+        """The spec of the base, once its rate and its length are set."""
+        setting, spec = json.loads(self.setting_file.read_text(encoding="utf-8")), self.spec
+        return {
+            **spec,
+            "optimizer": {**spec["optimizer"], "learning_rate": setting["learning_rate"]},
+            "training": {**spec["training"], "epochs": setting["epochs"]},
+        }
+
+    @property
+    def rate(self) -> float:
+        return float(self.tuned["optimizer"]["learning_rate"])
+
+    @property
+    def epochs(self) -> int:
+        return int(self.tuned["training"]["epochs"])
+
+    @property
+    def steps(self) -> int:
+        """Updates of the base in all."""
+        return self.epochs * -(-len(self.parts["y_train"]) // self.spec["training"]["batch_size"])
+
+    def network(self, random: Generator) -> Edits:
+        """Built-in and own networks, of any width, depth and activation."""
+        usable = [name for name in NETWORKS if name != "lenet5" or min(self.shape[:2]) >= SMALLEST]
+        name = str(random.choice(usable))
+        activation, norm = str(random.choice(ACTIVATIONS)), bool(random.random() < 0.4)
+        width, units = int(random.choice([8, 12, 16])), int(random.choice([32, 64, 128]))
+        blocks = int(random.integers(1, 1 + max(1, int(np.log2(min(self.shape[:2]) / 2)))))
+        if name == "mlp":
+            hidden = [units] * int(random.integers(1, 4))
+            return {"name": "mlp", "hidden": hidden, "activation": activation, "batch_norm": norm}
+        if name == "cnn":
+            filters = [width * 2**block for block in range(min(blocks, 3))]
+            return {"name": "cnn", "filters": filters, "hidden": [units], "activation": activation, "batch_norm": norm}
+        if name == "lenet5":
+            return {"name": "lenet5", "activation": str(random.choice(["tanh", "relu"]))}
+        if name == "resnet":
+            return {"name": "resnet", "stages": [1] * min(blocks, 2), "filters": [width] * (1 + min(blocks, 2))}
+        kind = name.removeprefix("own_")
+        own = {"name": "python", "target": "nets.py:build", "kind": kind, "activation": activation, "norm": norm}
+        return own | {"width": width if kind != "dense" else units, "depth": min(blocks, 3) if kind != "dense" else 2}
+
+    def write(self, variants: dict[str, Parts]) -> None:
+        """Put the data files, by name, and nets.py into the work folder."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        for name, parts in variants.items():
+            temporary = self.work / f".{name}.{os.getpid()}.npz"
+            np.savez(temporary, **parts)
+            temporary.replace(self.work / f"{name}.npz")
+        (self.work / NETS.name).write_bytes(NETS.read_bytes())
+
+
+def optimizer(random: Generator) -> Edits:
+    name = str(random.choice(OPTIMIZERS))
+    if name == "momentum":
+        return {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": bool(random.random() < 0.5)}
+    return {"name": name, "learning_rate": 0.01 if name in ("sgd", "adagrad") else 0.001}
+
+
+def regularization(random: Generator, network: Edits) -> Edits:
+    held: Edits = {}
+    if network["name"] == "python":
+        return held
+    if random.random() < 0.3:
+        held["dropout"] = round(float(random.uniform(0.1, 0.4)), 2)
+    if random.random() < 0.3:
+        held["l2"] = float(f"{10 ** random.uniform(-5, -3.5):.1e}")
+    if random.random() < 0.15:
+        held["label_smoothing"] = 0.1
+    return held
+
+
+def augmentation(random: Generator, source: str) -> list[Edits]:
+    """A gentle one in a quarter of the worlds; a mirror only where a mirrored image keeps its class."""
+    if random.random() > 0.25:
+        return []
+    share = round(float(random.uniform(0.05, 0.12)), 2)
+    mirror = [{"name": "flip"}] if source in ("photographs", "skies", "fashion") else []
+    return [*mirror, {"name": "shift", "width": share, "height": share}]
+
+
+def chosen(numbers: Iterable[int]) -> list[World]:
+    return [World(number) for number in numbers]
