@@ -13,6 +13,7 @@ cores that have nothing else to do. Linux only: the load beside the benchmark is
 
 PyTorch is no dependency of improve: it is installed into benchmarks/.venv-torch, unless --torch-python names an
 interpreter that has it (none: leave it out). To get PyTorch's smaller CPU build, set pip's index before the first run.
+With --jax-python quickstart.yaml is trained on JAX as well, with its programs compiled before.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Options(NamedTuple):
     repeats: int  # of each light command
     cifar: Path | None
     torch_python: Path | None
+    jax_python: Path | None
 
 
 def main() -> None:
@@ -114,6 +116,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="2 rounds, 2 epochs, 2,000 images: does it run at all?")
     parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="where cifar10.npz is, as in $IMPROVE_DATA")
     parser.add_argument("--torch-python", type=Path, metavar="PATH", help="a Python that has torch")
+    parser.add_argument("--jax-python", type=Path, metavar="PATH", help="a Python that has JAX and improve's packages")
     parser.add_argument("--output", type=Path, metavar="FILE", help="benchmarks/RESULTS.md unless --quick")
     return parser
 
@@ -124,7 +127,8 @@ def chosen(arguments: argparse.Namespace) -> Options:
         torch_python = None
     cifar = arguments.cifar.resolve() if arguments.cifar else None
     repeats = 3 if arguments.quick else 7
-    return Options(arguments.rounds, arguments.epochs, arguments.images, repeats, cifar, torch_python)
+    jax_python = arguments.jax_python.absolute() if arguments.jax_python else None
+    return Options(arguments.rounds, arguments.epochs, arguments.images, repeats, cifar, torch_python, jax_python)
 
 
 def installed_torch() -> Path:
@@ -180,6 +184,11 @@ def quickstart(options: Options, work: Path) -> dict[str, list[report.Figures]]:
     }
     if options.torch_python:
         compared["pytorch"] = [options.torch_python, SCRIPTS / "quickstart_torch.py", digits], {}
+    if options.jax_python:
+        words = ["-m", "improve", "train", QUICKSTART, "--runs", work / "quick_jax", "--quiet"]
+        on_jax = {"KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE.parent / "src")}
+        compared[report.ON_JAX] = [options.jax_python, *words], on_jax
+        run(*compared[report.ON_JAX], work)  # its programs are compiled once for all runs that follow
     turns = in_turns(list(compared), options.rounds)
     results: dict[str, list[report.Figures]] = {way: [] for way in compared}
     for way in turns:
