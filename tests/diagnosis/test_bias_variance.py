@@ -63,13 +63,31 @@ def test_where_the_human_level_is_unknown_a_gap_matters_that_is_surely_ten_point
     assert gap(0.3, validation, 100_000, human=None).variance.verdict == verdict
 
 
-def test_an_unknown_human_level_is_never_taken_for_nothing():
-    unknown = gap(0.15, 0.16, 10_000, human=None)
-    assert unknown.avoidable_bias.verdict == "unknown"
-    assert unknown.avoidable_bias.low == 0.0
-    diagnosis = diagnose_numbers("train=15% validation=16% n=10000")
+def test_an_unknown_human_level_is_not_taken_for_nothing():
+    unknown = gap(0.08, 0.09, 10_000, human=None)
+    assert (unknown.avoidable_bias.verdict, unknown.avoidable_bias.low) == ("unknown", 0.0)
+    diagnosis = diagnose_numbers("train=8% validation=9% n=10000")
     assert diagnosis.verdict == "not_enough_evidence"
     assert "human level is not known" in diagnosis.notes[0]
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(None, "high"), (10_000, "high"), (60, "unknown")])
+def test_a_training_error_that_surely_is_ten_points_is_bias_until_somebody_says_that_people_do_no_better(n, verdict):
+    assert gap(0.15, 0.16, n, human=None).avoidable_bias.verdict == verdict
+    assert gap(0.15, 0.16, n, human=0.14).avoidable_bias.verdict != "high"
+
+
+def test_it_is_told_as_likely():
+    diagnosis = diagnose_numbers("train=23% validation=23% n=1000")
+    assert diagnosis.verdict == "high_bias"
+    [bias] = diagnosis.findings
+    assert (bias.code, bias.status) == ("T19", "not_enough_evidence")
+    assert "unless people do no better" in bias.says
+
+
+@pytest.mark.parametrize(("simple", "verdict"), [(0.02, "high"), (0.06, "unknown"), (0.075, "unknown")])
+def test_a_network_that_fits_worse_than_something_simple_answers_on_new_images_is_biased(simple, verdict):
+    assert gap(0.08, 0.09, 500, human=None, simple=Rate(simple, 500)).avoidable_bias.verdict == verdict
 
 
 def test_without_a_human_level_a_tiny_training_error_is_low_all_the_same():

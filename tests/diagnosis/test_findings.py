@@ -139,6 +139,13 @@ def test_v3_accompanies_v1_where_nothing_is_configured_and_v1_proposes_more_data
     assert spoken("a little l2", regularization={"l2": 1e-5}) == {"V1", "V3"}
 
 
+def test_v1_and_v3_do_not_propose_the_same(make_run):
+    run = make_run("r", 0.0, 0.2, spec={**SGD, "data": {"subset": 1000}})
+    data, held = ([change.path for change in look(run, code).changes] for code in ("V1", "V3"))
+    assert data == ["data.subset"]
+    assert held == ["augmentation", "regularization.dropout", "regularization.l2"]
+
+
 @pytest.mark.parametrize(("validation", "status"), [(0.1, "not_enough_evidence"), (0.101, "found")])
 def test_v1_does_not_blame_a_gap_under_ten_points_where_what_helps_is_done(make_run, validation, status):
     """n = 1,000,000: 10.0 % has [9.94, 10.06], 10.1 % has [10.04, 10.16]."""

@@ -55,6 +55,8 @@ def test_the_evidence_of_a_run_is_whole(pair):
     assert start["memorized"]["memorized"]
     assert 0.5 < start["initial_cross_entropy"] / np.log(10) < 2
     assert start["noise"] == 0.0
+    assert start["baselines"]["n"] == start["parts"]["train"]["n"]
+    assert 0 < start["baselines"]["linear_new"] < 0.3
     assert [kernel["trainable"] for kernel in start["kernels"]] == [True] * 4
     assert start["batch_normalizations"] == 3
     assert {row["epoch"] for row in evidence.layers} == {0, 1, 2, 3}

@@ -107,9 +107,19 @@ def test_the_errors_are_those_of_the_predictions(small):
 def test_the_clean_errors_of_the_best_epoch_stand_in_metrics_and_summary(regularized):
     made = regularized
     row = made.history[made.summary.best_epoch - 1]
-    for part in ("train", "validation"):
-        assert row[f"{part}_error"] == pytest.approx(made.summary.part(part).error, rel=1e-6)
-        assert row[f"{part}_cross_entropy"] == pytest.approx(made.summary.part(part).cross_entropy, rel=1e-5)
+    assert row["validation_error"] == pytest.approx(made.summary.validation.error, rel=1e-6)
+    assert row["validation_cross_entropy"] == pytest.approx(made.summary.validation.cross_entropy, rel=1e-5)
+
+
+@pytest.mark.backend
+def test_the_training_error_of_each_epoch_is_of_a_sample_that_of_the_best_one_of_all_training_images(regularized):
+    made = regularized
+    _, labels, probability = arrays(made.folder, "train")
+    sample = made.summary.validation.n
+    assert sample < len(labels) == made.summary.train.n == made.environment.data.examples["train"]
+    wrong = probability.argmax(axis=1) != labels
+    assert made.history[made.summary.best_epoch - 1]["train_error"] == pytest.approx(wrong[:sample].mean(), rel=1e-6)
+    assert made.summary.train.error == wrong.mean()
 
 
 @pytest.mark.backend

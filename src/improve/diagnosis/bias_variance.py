@@ -25,7 +25,8 @@ Verdict = Literal[
 
 @dataclass(frozen=True)
 class Errors:
-    """Clean error rates of one model. `human` None: unknown; `target`: the error that is needed."""
+    """Clean error rates of one model. `human` None: unknown; `target`: the error that is needed; `simple`: what a
+    linear model or the nearest neighbours reach on training images that they have not seen."""
 
     train: Rate
     validation: Rate
@@ -33,6 +34,7 @@ class Errors:
     train_dev: Rate | None = None
     test: Rate | None = None
     target: float | None = None
+    simple: Rate | None = None
 
     @property
     def tau(self) -> float:
@@ -111,12 +113,27 @@ def _weighed(value: float, low: float, errors: Errors) -> GapVerdict:
 
 
 def avoidable_bias(errors: Errors) -> Gap:
-    """Training error above the human level. Without one it is at most the training error, and never called high."""
+    """Training error above the human level. Without one it is at most the training error. It is called high where
+    something simple does surely better on new images than this model on those that it trained on, or where it surely
+    is ten points: unless people do no better."""
     if errors.human is not None:
         return gap_between(errors.train, errors.human, errors)
-    _, high = errors.train.interval()
+    low, high = errors.train.interval()
     _, bound = errors.train.interval(Z_ONE_SIDED)
-    return Gap(errors.train.value, 0.0, high, "low" if bound < errors.tau else "unknown")
+    if bound < errors.tau:
+        return Gap(errors.train.value, 0.0, high, "low")
+    if worse_than_simple(errors) or low >= LARGE - SLACK:
+        return Gap(errors.train.value, 0.0, high, "high")
+    return Gap(errors.train.value, 0.0, high, "unknown")
+
+
+def worse_than_simple(errors: Errors) -> bool:
+    """Whether a linear model or the nearest neighbours err surely, and by what matters, less on images that they have
+    not seen than this model on its training set: then it does not fit, whatever people reach."""
+    if errors.simple is None:
+        return False
+    low, _ = difference(errors.train, errors.simple)
+    return low > SLACK and errors.train.value - errors.simple.value >= errors.tau - SLACK
 
 
 def verdict(gaps: Components, held_up: bool = False) -> Verdict:

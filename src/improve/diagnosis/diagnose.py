@@ -17,6 +17,8 @@ from improve.runs.ensemble import best_member
 from improve.runs.run import Run
 from improve.runs.schema import Measured
 from improve.spec.component import fraction
+from improve.spec.datasets import DATASETS
+from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
 LINKS = {
@@ -31,6 +33,7 @@ MOST_CLASSES = 10  # told with the cost
 HUMAN_UNKNOWN = (
     "the human level is not known, so the avoidable bias is at most the training error: set diagnosis.human_error"
 )
+HUMAN_OF_SOURCE = "the human level of {title} is {percent:.1f} % ({reference}); diagnosis.human_error says otherwise"
 HUMAN_PASSED = (
     "the training error is below the human level: the training set is memorised or leaked, or people can do better "
     "than this level says"
@@ -112,7 +115,21 @@ def errors_of(run: Run, test: Measured | None = None) -> Errors:
     rates = {name: Rate(part.error, part.n) for name, part in parts.items() if part}
     told = run.spec.get("diagnosis", {})
     human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
-    return Errors(**rates, human=human, target=told.get("target_error"))
+    level = level_of_source(run)
+    human = Rate(level[0]) if human is None and level else human
+    return Errors(**rates, human=human, target=told.get("target_error"), simple=simplest(run))
+
+
+def level_of_source(run: Run) -> tuple[float, str] | None:
+    """The share of its images on which people err, and who has found that, where its data are known for it."""
+    name = setting(run.spec, "data.source.name")
+    return next((source.human_level for source in DATASETS if source.key() == name), None)
+
+
+def simplest(run: Run) -> Rate | None:
+    """What the better of a linear model and the nearest neighbours reaches on training images that it has not seen."""
+    found = run.evidence.start.get("baselines")
+    return Rate(min(found["linear_new"], found["neighbours_new"]), found["n"]) if found else None
 
 
 def diagnose_numbers(text: str) -> Diagnosis:
@@ -240,6 +257,9 @@ def _human(case: Case) -> tuple[str, ...]:
         return ()
     if case.errors.human is None:
         return (HUMAN_UNKNOWN,)
+    if case.run is not None and case.setting("diagnosis.human_error") is None and (level := level_of_source(case.run)):
+        title = next(source.title for source in DATASETS if source.key() == case.setting("data.source.name"))
+        return (HUMAN_OF_SOURCE.format(title=title, percent=100 * level[0], reference=level[1]),)
     return (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()
 
 

@@ -170,6 +170,16 @@ class Memorized(Recorded):
     memorized: bool | None = None
 
 
+class Baselines(Recorded):
+    """Errors of a linear model and of the nearest neighbours on n training images: on those it was fitted to, and, with
+    `new`, on each by all others."""
+
+    n: Some
+    linear: Share
+    linear_new: Share
+    neighbours_new: Share
+
+
 class Start(Recorded):
     """evidence/start.json."""
 
@@ -186,6 +196,7 @@ class Start(Recorded):
     operations: list[str] = []
     input: dict[str, Number] = {}
     memorized: Memorized | None = None
+    baselines: Baselines | None = None
     noise: Number = None
 
     @model_validator(mode="after")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from improve.diagnosis.bias_variance import Errors, Gap, worse_than_simple
 from improve.diagnosis.findings.edits import another_network, bigger_model
 from improve.diagnosis.findings.indicators import memorization_failure
-from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text, gap_sentence
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error_text, fit_text, gap_sentence
 from improve.statistics.student_t import slope
 
 FROZEN = 0.5  # of the weights
@@ -75,6 +76,7 @@ class TooSmall(Rule):
 
     def look(self, case: Case) -> Finding | None:
         narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
+        high = high and case.errors is not None and bias_is_sure(case.errors)
         forgets = memorization_failure(case)
         left = (
             bool((high and flat(case)) or forgets)
@@ -153,11 +155,13 @@ class Irreducible(Rule):
 
 
 class AvoidableBias(Rule):
-    """The training error is above what people reach: the model does not fit its own training set.
+    """The training error is above what can be reached: the model underfits, it does not fit its own training set.
 
     Seen as: training error − human error is high (at least 2 points, at least a third of the excess, interval above 0),
-    and none of the causes that could be told apart explains it. The recipe: train longer, optimise better, hold the
-    weights back less, then take a bigger network. More data does not help here.
+    and none of the causes that could be told apart explains it. Where the human level is not known: a linear model or
+    the nearest neighbours err surely less, by 2 points or more, on images that they have not seen. A training error
+    that surely is ten points is told as well, as likely: people may do no better. The recipe: train longer, optimise
+    better, hold the weights back less, then take a bigger network. More data does not help here.
     """
 
     code, name, title, link = "T19", "avoidable_bias", "it does not fit its own training set", "training"
@@ -168,13 +172,29 @@ class AvoidableBias(Rule):
             return None
         gap, train = case.gaps.avoidable_bias, case.errors.train
         return self.found(
-            gap_sentence("training", train, gap, "the human level"),
+            underfit_sentence(case.errors, gap),
             harm=gap.value,
+            status="found" if bias_is_sure(case.errors) else "not_enough_evidence",
             evidence={"avoidable_bias": gap._asdict(), "train_error": train.value, "n": train.n},
             changes=tuple(recipe(case)) if case.run else (),
             rivals=("T1", "T2", "T11", "T17"),
             confirm="train twice as long",
         )
+
+
+def bias_is_sure(errors: Errors) -> bool:
+    """Whether something is known to do better: people, or something simple on images that it has not seen."""
+    return errors.human is not None or worse_than_simple(errors)
+
+
+def underfit_sentence(errors: Errors, gap: Gap) -> str:
+    if errors.human is not None:
+        return gap_sentence("training", errors.train, gap, "the human level")
+    told = error_text("training", errors.train)
+    if worse_than_simple(errors) and errors.simple:
+        simple = f"{100 * errors.simple.value:.1f} %"
+        return f"{told}; on images that it has not seen, a linear model or the nearest neighbours reach {simple}"
+    return f"{told}: that is bias, unless people do no better; the human level (diagnosis.human_error) decides"
 
 
 #: regularisation, the strongest first, and the value that switches it off

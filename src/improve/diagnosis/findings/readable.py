@@ -211,11 +211,13 @@ class EvaluationTooSmall(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.gaps is None:
             return None
-        gaps = case.gaps._asdict().items()
+        gaps, biased = case.gaps._asdict().items(), case.gaps.avoidable_bias.verdict == "high"
         undecided = {name: gap for name, gap in gaps if gap is not None and gap.verdict == "not_enough_evidence"}
+        if biased:  # that comes first; a gap that is not even there by its estimate can wait
+            undecided = {name: gap for name, gap in undecided.items() if gap.value > 0}
         if not undecided:
             return None
-        # more validation images settle the bias as well: the training sample is as large as they are
+        # the training error is measured on nearly all images that there are: more of them are hard to have
         name, gap = max(undecided.items(), key=lambda item: (item[0] != "avoidable_bias", item[1].needed or 0))
         return self.found(
             self.sentence(case, name, gap),

@@ -63,7 +63,7 @@ class Variance(Rule):
             harm=gap.value,
             status=status,
             evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
-            changes=tuple(variance_changes(case)) if case.run else (),
+            changes=tuple(more_data(case) if unheld(case) else variance_changes(case)) if case.run else (),
             rivals=("V5", "V6", "M1") if case.errors.train_dev is None else ("V5", "V6"),
             confirm="improve learning-curve SPEC: would more data help?",
         )
@@ -100,9 +100,7 @@ class Unheld(Rule):
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        if case.gaps is None or case.run is None or not surely_matters(case, case.gaps.variance) or held(case):
-            return None
-        if not any(more_data(case)):  # V1 says so
+        if case.gaps is None or not unheld(case):
             return None
         return self.found(
             f"no dropout, no augmentation, l2 {case.setting('regularization.l2') or 0:g}; the gap is "
@@ -113,6 +111,12 @@ class Unheld(Rule):
             rivals=("V4",),
             confirm="train once with augmentation",
         )
+
+
+def unheld(case: Case) -> bool:
+    """Whether V3 proposes what would hold the variance; V1 then proposes the images that are not used, and no more."""
+    sure = case.run is not None and case.gaps is not None and surely_matters(case, case.gaps.variance)
+    return sure and not held(case) and any(more_data(case))
 
 
 def held(case: Case) -> bool:

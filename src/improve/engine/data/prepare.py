@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PARTS = ("train", "train_dev", "validation", "test")
+MEASURED = 5000  # training images, at the end
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,21 @@ class PreparedData:
 
     @property
     def train_sample(self) -> Examples:
-        """The fixed part of the training set that the clean training error is measured on: as large as validation.
+        """The fixed part of the training set that the clean training error of each epoch is measured on: as large as
+        validation.
 
         The training part is in stratified order, so its head is a stratified sample.
         """
         return self.parts["train"].head(len(self.parts["validation"]))
+
+    @property
+    def large_train_sample(self) -> Examples:
+        """What the training error of the best epoch is measured on, once, at the end: 5,000 images, or all there are.
+
+        Of 541 training images a sample of 181 hid a variance: its gap was [−0.5, 14.8] points, that of all of them
+        [1.2, 14.1].
+        """
+        return self.parts["train"].head(max(MEASURED, len(self.parts["validation"])))
 
     @property
     def measured(self) -> dict[str, Examples]:

@@ -90,6 +90,10 @@ class Checkpoints:
         weights = {WEIGHTS + name: array for name, array in weights_of(self.model).items()}
         self.best = weights | {PROBABILITY + name: result.probability for name, result in measured.items()}
 
+    def keep_training_part(self, measured: Measured) -> None:
+        """Predictions on more of the training images, by the weights of the best epoch."""
+        self.best[PROBABILITY + "train"] = measured.probability
+
     def restore_best(self) -> None:
         restore(self.model, {k.removeprefix(WEIGHTS): v for k, v in self.best.items() if k.startswith(WEIGHTS)})
 
@@ -141,9 +145,11 @@ class Checkpoints:
 
     def write_reached(self, status: str, **more: Any) -> None:
         """The predictions of the best epoch, then summary.json."""
-        for name, part in self.data.measured.items():
+        for name in self.data.measured:
             if PROBABILITY + name in self.best:
-                arrays = {"id": part.ids, "label": part.labels, "probability": self.best[PROBABILITY + name]}
+                probability = self.best[PROBABILITY + name]
+                part = self.data.parts[name].head(len(probability))
+                arrays = {"id": part.ids, "label": part.labels, "probability": probability}
                 files.write_arrays(self.folder / "predictions" / f"{name}.npz", arrays)
         reached = {"epochs": self.history.epoch, "best_epoch": self.history.best or None, **self.history.reached}
         summary = {"status": status, "name": self.folder.name, **reached, **self.summary, **more}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from improve.engine.data.baselines import baselines
 from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices, replicas
 from improve.engine.model.build import loss, network
@@ -77,7 +78,7 @@ class Probes:
                 "head": head(raw),
                 **layer_summary(self.model),
             }
-            measured |= {"input": self.look(0), "memorized": self.memorized()}
+            measured |= {"input": self.look(0), "memorized": self.memorized(), "baselines": self.baselines()}
         files.write_json(self.folder / "start.json", measured)
 
     def memorized(self) -> dict[str, Any]:
@@ -90,6 +91,12 @@ class Probes:
                 self.data.probed[key] = memorize(self.spec, self.data)
         keras.utils.set_random_seed(spec["seed"])  # the run draws what it draws without the probe
         return dict(self.data.probed[key])
+
+    def baselines(self) -> dict[str, Any]:
+        """How far something simple gets on the same training images; asked once for all runs on the same data."""
+        if "baselines" not in self.data.probed:
+            self.data.probed["baselines"] = baselines(self.data.parts["train"], len(self.data.class_names))
+        return dict(self.data.probed["baselines"])
 
     def look(self, epoch: int) -> dict[str, float]:
         """A row of layers.csv for every activation; returns what goes into the first layer with weights."""

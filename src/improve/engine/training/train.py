@@ -26,7 +26,7 @@ from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.checkpoint import Checkpoints, best_weights
 from improve.engine.training.curves import Curves
 from improve.engine.training.environment import environment_of
-from improve.engine.training.history import History, measure_test_part
+from improve.engine.training.history import History, measure_test_part, part_summary
 from improve.engine.training.probes import Probes
 from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
 from improve.engine.training.step_loop import StepLoop
@@ -253,15 +253,28 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
         trained = sum(row["training_seconds"] for row in history.rows)
         summary["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained
         work.checkpoints.restore_best()
-        if "test" in data.parts and status != "stopped":
-            summary |= {"test": measure_test_part(model, data, work.folder)}
+        if status != "stopped":  # who stops it does not want to wait
+            summary |= measure_parts(work)
         deliverable_model(model).save(work.folder / "model.keras")
         summary["model_bytes"] = (work.folder / "model.keras").stat().st_size
-        if status != "stopped":  # who stops it does not want to wait
+        if status != "stopped":
             summary["seconds_per_image"] = seconds_per_image(model, data)
             summary |= snapshots.conclude(work.folder, model, history, data, summary["seconds"])
     work.checkpoints.write_reached(status, **summary)
     write_down(work)
+
+
+def measure_parts(work: Work) -> dict[str, Any]:
+    """What summary.json tells of the parts that are measured once, with the weights of the best epoch: more of the
+    training images, and the test part."""
+    found, data, large = dict[str, Any](), work.data, work.data.large_train_sample
+    if len(large) > len(data.train_sample):
+        measured = measure(work.model, large)
+        work.checkpoints.keep_training_part(measured)
+        found["train"] = part_summary(measured, large, data.cost)
+    if "test" in data.parts:
+        found["test"] = measure_test_part(work.model, data, work.folder)
+    return found
 
 
 def write_down(work: Work) -> None:

@@ -64,6 +64,7 @@ class SourceComponent(Component):
     shelf = "datasets"
     title: ClassVar[str]
     mirrored_is_the_same: ClassVar[bool | None] = False  # whether a mirrored image keeps its class; None: nobody knows
+    human_level: ClassVar[tuple[float, str] | None] = None  # the share on which people err, and who has found that
 
     @property
     def label(self) -> str:

@@ -127,6 +127,7 @@ class Mnist(IdxKnown):
 
     name: Literal["mnist"] = "mnist"
     title = "MNIST"
+    human_level = 0.002, "LeCun et al., 1995"
     known = Facts(Counts(60_000, 0, 10_000), (28, 28, 1), 10)
     class_names = tuple("0123456789")
 
@@ -151,6 +152,7 @@ class Cifar10(Known):
 
     name: Literal["cifar10"] = "cifar10"
     title = "CIFAR-10"
+    human_level = 0.06, "one person, Karpathy, 2011"
     mirrored_is_the_same = True
     known = Facts(Counts(50_000, 0, 10_000), (32, 32, 3), 10)
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -193,7 +193,7 @@ def ladder_steps(view: RunView) -> Iterator[Step]:
     for name, rate, gap_name in error_levels(diagnosis):
         gap: Gap | None = getattr(diagnosis.gaps, gap_name) if gap_name else None
         if gap is not None:
-            at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
+            at_most = "≤ " if gap.verdict in ("unknown", "high") and gap.low == 0 else ""
             points = f"{at_most}{100 * gap.value:.1f} points"
             yield Step(GAPS[gap_name], points, interval(gap.low, gap.high), GAP_WORDS[gap.verdict], True)
         if rate is not None:

@@ -54,7 +54,7 @@ def missing_test_note(diagnosis: Diagnosis) -> str:
 
 def gap_cells(gap: Gap) -> tuple[str, str, str]:
     """Points, 95 % interval in points, verdict in words."""
-    at_most = "≤ " if gap.verdict == "unknown" and gap.low == 0 else ""
+    at_most = "≤ " if gap.verdict in ("unknown", "high") and gap.low == 0 else ""
     return f"{at_most}{100 * gap.value:.1f}", interval(gap.low, gap.high), GAP_WORDS[gap.verdict]
 
 

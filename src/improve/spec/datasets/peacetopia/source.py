@@ -41,6 +41,7 @@ class Peacetopia(SourceComponent):
     name: Literal["peacetopia"] = "peacetopia"
     title: ClassVar[str] = "peacetopia"
     mirrored_is_the_same = True
+    human_level = 0.003, "a simulated team of experts"
     class_names: ClassVar[tuple[str, str]] = ("no_bird", "bird")
 
     domain: Literal["camera", "citizen"] = Field("camera", description="security cameras, or citizens' photos")
