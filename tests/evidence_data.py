@@ -7,8 +7,9 @@ from typing import Any
 
 from improve.diagnosis import findings
 from improve.diagnosis.bias_variance import components
-from improve.diagnosis.diagnose import diagnose, errors_of
+from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Case
+from improve.diagnosis.run_errors import errors_of
 from improve.runs.test_part import open_test
 
 SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.01}, "diagnosis": {"human_error": 0.0}}

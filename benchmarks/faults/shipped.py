@@ -39,16 +39,22 @@ def share(hits: int, of: int) -> dict[str, Any] | None:
 
 
 def rule(code: str, row: dict[str, Any], cases: dict[str, Any]) -> dict[str, Any]:
-    """`cases`: faults that were put in as this one, and in how many of them it is found in most runs; `recall`: the
-    runs of all faults that it may name; `false_alarms`: among healthy runs."""
-    seeded = [case["said"] for case in cases.values() if case["verdict"] == "fault" and case["causes"][:1] == [code]]
-    named = [sum(code in said for said in runs) > MOST * len(runs) for runs in seeded]
+    """`cases`: faults that were put in as this one, and how many of them are named rightly in most runs, by this code
+    or by another that names them as well; `recall`: the runs of all faults that it may name; `false_alarms`: among
+    healthy runs."""
+    seeded = [case for case in cases.values() if case["verdict"] == "fault" and case["causes"][:1] == [code]]
+    named = [rightly(case) > MOST * len(case["said"]) for case in seeded]
     alarms = [code in said for case in cases.values() if case["kind"] == "healthy" for said in case["false_alarms"]]
     return {
         "cases": share(sum(named), len(named)),
         "recall": share(*row["recall"]),
         "false_alarms": share(sum(alarms), len(alarms)),
     }
+
+
+def rightly(case: dict[str, Any]) -> int:
+    """In how many of its runs one of the codes that name the case was said."""
+    return sum(bool(set(case["causes"]) & set(said)) for said in case["said"])
 
 
 def first_right(case: dict[str, Any]) -> int:

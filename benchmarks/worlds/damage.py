@@ -213,7 +213,7 @@ def raw_pixels(world: World, random: Generator) -> Drawn:
     return {"data": {"normalize": "none"}}, None
 
 
-@kind("input", "R6")
+@kind("input", "R10 R6")
 def pooled_scales(world: World, random: Generator) -> Drawn:
     """Two sets were pooled: a part of the images in all parts ends at 1, the rest at 255."""
     share = random.uniform(0.3, 0.6)
@@ -229,13 +229,13 @@ def pooled_scales(world: World, random: Generator) -> Drawn:
     return {}, change
 
 
-@kind("input", "R6 T14 M1")
+@kind("input", "R10 R6 T14 M1")
 def whole_numbers(world: World, random: Generator) -> Drawn:
     """Divided by 255 and cast to whole numbers: only what was white is left."""
     return {}, lambda parts: repainted(parts, lambda images: images // 255, *ALL)
 
 
-@kind("input", "R6 T14 M1")
+@kind("input", "R10")
 def blank_images(world: World, random: Generator) -> Drawn:
     """A part of the training images could not be read, and is black."""
     share = random.uniform(0.3, 0.7)

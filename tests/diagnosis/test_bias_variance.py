@@ -35,6 +35,18 @@ def test_a_gap_matters_from_half_the_way_to_the_target_on():
     assert gap(0.05, 0.06, None, human=0.05).variance.verdict == "low"
 
 
+@pytest.mark.parametrize(
+    ("human", "tau"), [(None, 0.02), (0.0, 0.02), (0.0005, 0.01), (0.001, 0.01), (0.0015, 0.015), (0.01, 0.02)]
+)
+def test_where_people_hardly_err_a_smaller_gap_matters(human, tau):
+    errors = Errors(Rate(0.02), Rate(0.021), None if human is None else Rate(human))
+    assert errors.tau == pytest.approx(tau)
+
+
+def test_nineteen_times_the_human_error_comes_first():
+    assert diagnose_numbers("human=0.1% train=2% validation=2.1% n=250000").verdict == "high_bias"
+
+
 @pytest.mark.parametrize(("train", "verdict"), [(0.0599, "high"), (0.0601, "minor")])
 def test_a_gap_under_a_third_of_the_excess_is_minor(train, verdict):
     assert gap(train, 0.09, None).variance.verdict == verdict

@@ -9,6 +9,7 @@ import pytest
 
 from improve.diagnosis.comparison.compare import compare
 from improve.errors import UsageError
+from improve.statistics.paired import Paired
 from improve.views.text.comparison import difference_text, footnote, text_rows
 from run_folder import part
 
@@ -86,6 +87,11 @@ def predicting(run, wrong, ids=None, n=1000):
     (run.folder / "predictions").mkdir(exist_ok=True)
     np.savez(run.folder / "predictions" / "validation.npz", id=ids, label=np.zeros(n, int), probability=probability)
     return run.folder
+
+
+def test_an_interval_without_zero_beside_not_distinguishable_says_that_it_is_of_this_pair_alone():
+    alone = Paired(0.01, 0.001, 0.019, 0.08, 0.02, 1000)
+    assert difference_text(alone) == "not distinguishable (+1.0 [0.1, 1.9] by itself; p = 0.080 among all pairs)"
 
 
 def test_runs_on_the_same_images_are_compared_with_the_first_image_by_image(make_run):

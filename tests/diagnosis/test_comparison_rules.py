@@ -88,6 +88,12 @@ def test_c2_cannot_tell_from_one_seed_of_a_recipe():
     assert half.says == "b has one seed only"
 
 
+@pytest.mark.parametrize(("error", "found"), [(0.2, True), (0.25, False), (0.91, False)])
+def test_c2_is_not_said_of_two_that_surely_are_ten_points_apart(error, found):
+    """n = 1,000: 15 points have [11.7, 18.3]."""
+    assert ("C2" in codes([run("a", 0.1), run("b", error, **BIG)])) is found
+
+
 def test_c2_needs_two_recipes_for_the_same_task():
     assert "C2" not in codes(seeds("a", [0.1, 0.2, 0.3]))
     assert "C2" not in codes([run("a"), run("b", data={"source": "mnist"})])
@@ -244,7 +250,7 @@ def test_clear_differences_get_no_finding():
     good, bad = missed(1000, (0, 50)), missed(1000, (0, 300))
     a = [run(f"a{i}", wrong=np.roll(good, i), seed=i) for i in range(3)]
     b = [run(f"b{i}", wrong=np.roll(bad, i), seed=i, **BIG) for i in range(3)]
-    assert codes([a[0], b[0]]) == ["C2"]  # one seed each
+    assert codes([a[0], b[0]]) == []  # one seed each, 25 points apart
     assert [code for code in codes([a[0], *b]) if code != "C2"] == []
 
 

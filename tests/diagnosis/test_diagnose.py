@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, start, steps
+from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, part_of, start, steps
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import best_change, revised_yaml, spec_diff
 from improve.errors import ImproveError, UsageError
@@ -38,6 +38,54 @@ def test_the_chain_breaks_where_a_gap_is_high(make_run):
     assert holds("bias", train=0.2, validation=0.2) == [False, True, None, None]
     assert holds("variance", train=0.001, validation=0.2) == [True, False, None, None]
     assert holds("broken", train=0.9, validation=0.9) == [False, None, None, None]
+
+
+def test_a_link_whose_gap_is_the_smaller_part_does_not_hold_and_the_knobs_are_those_of_the_larger(make_run):
+    """Training 50 %, validation 70 %: a gap of 20 points, and 50 above what people do."""
+    biased = diagnose(make_run("biased", train=0.5, validation=0.7, n=10_000, spec=HUMAN))
+    assert biased.gaps.variance.verdict == "minor"
+    assert [link.holds for link in biased.chain] == [False, False, None, None]
+    assert "a bigger network" in biased.knobs
+    spread = diagnose(make_run("spread", train=0.1, validation=0.5, n=10_000, spec=HUMAN))
+    assert (spread.gaps.avoidable_bias.verdict, spread.verdict) == ("minor", "high_variance")
+    assert "a bigger training set" in spread.knobs
+
+
+def test_a_verdict_is_no_surer_than_its_finding(make_run):
+    """5 of 50: a gap of 10 points, and perhaps of 0.9."""
+    diagnosis = diagnose(make_run(train=0.0, validation=0.1, n=50, spec=HUMAN))
+    assert [(one.code, one.status) for one in diagnosis.findings][:1] == [("V1", "not_enough_evidence")]
+    assert diagnosis.verdict == "not_enough_evidence"
+
+
+def overfitted(make_run, name, best_epoch, train_at_end, **numbers):
+    """Ten epochs; at the end it errs on so many of 300 training images, and on 63 of 300 for validation."""
+    last = {}
+    for part_name, wrong in (("train", round(300 * train_at_end)), ("validation", 63)):
+        last[f"{part_name}_label"], last[f"{part_name}_probability"] = answers(range(wrong), n=300)
+    evidence = {**healthy(), "last": last}
+    return make_run(
+        name, n=300, history=[0.3] * 9 + [train_at_end], best_epoch=best_epoch, evidence=evidence, **numbers
+    )
+
+
+@pytest.mark.parametrize("human", [None, 0.01])
+def test_what_fits_its_training_set_at_the_end_overfits_whatever_its_best_epoch_looked_like(make_run, human):
+    spec = {"diagnosis": {"human_error": human}}
+    run = overfitted(make_run, "late", 6, 0.0, train=0.18, validation=0.2, spec=spec)
+    diagnosis = diagnose(run)
+    [variance] = [one for one in diagnosis.findings if one.code == "V1"]
+    assert (diagnosis.verdict, variance.status) == ("high_variance", "found")
+    assert "by epoch 10 it had overfitted: validation error 21.0 % (n=300) is 21.0 points" in variance.says
+    assert "the best epoch, 6, was before that" in variance.says
+    assert not {"T17", "T19"} & {one.code for one in diagnosis.findings}
+    assert diagnosis.chain[1].holds is False
+
+
+@pytest.mark.parametrize(("best_epoch", "train_at_end"), [(10, 0.0), (6, 0.17)])
+def test_the_last_epoch_says_no_more_where_it_is_the_best_or_fits_no_better(make_run, best_epoch, train_at_end):
+    run = overfitted(make_run, "as_before", best_epoch, train_at_end, train=0.18, validation=0.2, spec=HUMAN)
+    assert "V1" not in codes(run)
 
 
 def test_the_test_set_stays_sealed_until_it_is_asked_for(make_run):
@@ -95,6 +143,18 @@ def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
     ]
 
 
+def test_the_change_of_a_finding_that_waits_can_be_had(make_run):
+    spec = {"regularization": {"l2": 0.1}}
+    run = make_run(**{**bad(spec, steps=steps(penalty=1.0)), "validation": 0.5})
+    diagnosis = diagnose(run)
+    assert best_change(diagnosis)[0].code == "T11"
+    assert best_change(diagnosis, "V1")[0].status == "cannot_tell_yet"
+    assert best_change(diagnosis, "V1")[1].path == "augmentation"
+    with pytest.raises(UsageError, match="no change for T2") as refused:
+        best_change(diagnosis, "T2")
+    assert "one of T11" in refused.value.fix
+
+
 def test_there_is_no_next_spec_for_a_healthy_run(make_run):
     with pytest.raises(ImproveError, match="proposes no change"):
         best_change(diagnose(make_run(train=0.001, validation=0.001, n=10_000, spec=HUMAN)))
@@ -126,6 +186,9 @@ def test_a_variance_waits_while_a_cause_keeps_the_training_set_from_being_fitted
     both = make_run("both", **{**bad(spec, steps=steps(penalty=1.0)), "validation": 0.5})
     assert statuses(alone)["V1"] == "found"
     assert statuses(both)["T11"] == "found"
+    assert [one.waits for one in diagnose(both).findings if one.code == "V1"] == [
+        "T11 may bring it about: mend that first"
+    ]
     assert statuses(both)["V1"] == "cannot_tell_yet"
 
 
@@ -137,7 +200,17 @@ def test_a_broken_run_gets_no_finding_about_its_gaps(make_run):
     sound = make_run("sound", **{**bad(data=leak), "validation": 0.8})
     assert (diagnose(broken).verdict, diagnose(sound).verdict) == ("broken", "high_bias_and_variance")
     assert {"V1", "V6"} <= set(codes(sound))
-    assert not {code for code in codes(broken) if code[0] in "VMSW"}
+    assert {code for code in codes(broken) if code[0] in "VMSW"} == {"V6"}, "a count: nothing hides it"
+
+
+def test_what_was_counted_comes_first_and_nothing_hides_it(make_run):
+    """No training image of class 7, and inputs of a huge scale, which explain the rest."""
+    parts = {"train": part_of(classes=[100] * 7 + [0] + [100] * 2), "validation": part_of()}
+    run = make_run(**bad(start=start(parts=parts, input={"mean": 90.0, "rms": 120.0}), kernels=kernels(update=1e-5)))
+    found = statuses(run)
+    assert [code for code, status in found.items() if status == "found"] == ["T16", "R6"]
+    assert next(iter(found)) == "T16"
+    assert found["T2"] == "cannot_tell_yet"
 
 
 def test_a_run_of_light_evidence_lists_what_could_not_be_looked_for(make_run):

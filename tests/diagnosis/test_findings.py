@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence_data import bad, codes, kernels, look, start
+from evidence_data import bad, codes, kernels, layers, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
 from improve.runs.schema import Start, schema_fault
@@ -139,6 +139,13 @@ def test_v3_accompanies_v1_where_nothing_is_configured_and_v1_proposes_more_data
     assert spoken("a little l2", regularization={"l2": 1e-5}) == {"V1", "V3"}
 
 
+@pytest.mark.parametrize(("activation", "dead"), [("relu", True), ("sigmoid", False), ("tanh", False)])
+def test_units_that_saturate_do_not_die(make_run, activation, dead):
+    guessing = {**bad(layers=layers(silent=1.0, activation=activation)), "train": 0.9, "validation": 0.9}
+    run = make_run(**guessing)
+    assert ("T7" in codes(run)) is dead
+
+
 def test_v1_and_v3_do_not_propose_the_same(make_run):
     run = make_run("r", 0.0, 0.2, spec={**SGD, "data": {"subset": 1000}})
     data, held = ([change.path for change in look(run, code).changes] for code in ("V1", "V3"))
@@ -169,7 +176,7 @@ def test_v1_waits_where_more_of_the_error_is_there_on_training_images(make_run, 
     """The recipe: bias first. The gap against training error − human error; n = 100,000."""
     spec = {**SGD, "diagnosis": {"human_error": human}}
     finding = only(make_run(train=train, validation=validation, n=100_000, spec=spec), "V1")
-    assert ("that comes first" in finding.says) is not found
+    assert ("that comes first" in finding.waits) is not found
 
 
 @pytest.mark.parametrize("train", [0.0, 0.3])

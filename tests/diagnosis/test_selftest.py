@@ -49,10 +49,12 @@ def shipped(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(FAULTS))
     monkeypatch.setattr(selftest, "FILE", tmp_path / "selftest.json")
 
-    def ship(**options):
+    def ship(more=None, **options):
         from shipped import shipped as compact
 
-        (tmp_path / "selftest.json").write_text(json.dumps(compact({"digits": results(**options)})))
+        found = results(**options)
+        found["cases"] |= more or {}
+        (tmp_path / "selftest.json").write_text(json.dumps(compact({"digits": found})))
 
     return ship
 
@@ -76,6 +78,13 @@ def test_what_is_missed_is_named_with_what_was_said_instead(improve, shipped):
     assert "lr_d100 T2 0 of 2 T17 1×, nothing 1×" in shown
     assert not any(line.startswith("lr_d10 ") for line in shown)
     assert "patch recovers 80 % of the loss – –" in shown, "no patch was trained"
+
+
+def test_a_case_that_another_right_code_names_is_not_missed(shipped):
+    shipped()
+    assert selftest.track_record("T2").startswith("Missed: 1 of 2 seeded cases.")
+    shipped(more={"short": case("fault", ["T2", "T1"], [["T1"], ["T1", "V1"]])})
+    assert selftest.track_record("T2").startswith("Missed: 1 of 3 seeded cases.")
 
 
 def test_a_world_that_is_not_scored_is_named(improve, shipped):

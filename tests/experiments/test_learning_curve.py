@@ -137,6 +137,29 @@ def test_small_runs_that_do_not_even_fit_their_own_images_are_no_proof_that_data
     assert lc.starved(points((0.5, 0.4, 0.3, 0.2), train=(0.019, 0.01, 0.0, 0.0))) == 0
 
 
+def of_sizes(sizes, errors, train):
+    return tuple(
+        lc.CurvePoint(size, 0, f"runs/n{size}", error, fitted)
+        for size, error, fitted in zip(sizes, errors, train, strict=True)
+    )
+
+
+def test_one_misfit_image_of_33_is_no_reason_to_refuse_an_answer():
+    sizes, errors = (33, 67, 134, 269), (0.265, 0.153, 0.081, 0.052)
+    one = lc.conclude(of_sizes(sizes, errors, (1 / 33, 0.0, 0.0, 0.0)), "d")
+    assert one.outcome == "help"
+    many = lc.conclude(of_sizes(sizes, errors, (9 / 33, 0.1, 0.0, 0.0)), "d")
+    assert "trained too short" in many.sentence
+
+
+def test_a_curve_that_surely_rises_is_no_power_law():
+    curve = lc.conclude(points((0.3, 0.2, 0.26, 0.15)), "d")
+    assert curve.outcome == "cannot_tell"
+    assert "from 900 to 1,800 images the error rises, from 20.0 % to 26.0 %" in curve.sentence
+    assert lc.rising(points((0.3, 0.2, 0.26, 0.15), spread=0.05)) is None
+    assert lc.rising(points((0.3, 0.2, 0.2, 0.15))) is None
+
+
 def test_a_run_that_diverged_is_left_out_and_too_few_results_are_an_error():
     some = points((0.73, 0.59, 0.475, 0.384))
     lost = (lc.CurvePoint(450, 0, "runs/x", None, None), *some[1:])

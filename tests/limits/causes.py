@@ -14,6 +14,7 @@ from improve.diagnosis.findings import (
     readable,
     wiring,
 )
+from improve.diagnosis.findings import images as damaged
 from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference
 from improve.statistics.significance import binomial_tail
 from limits import Sweep, above, above_or_at, counts_from, counts_under, from_, under
@@ -54,6 +55,11 @@ def apart(times):
     return bad(start=start(parts={"train": train, "validation": validation}))
 
 
+def images(contrast):
+    """Training images with these contrasts, and a brightness of twice that, or of 0.5 where there is none."""
+    return bad(images={"train_contrast": contrast, "train_brightness": [2 * value or 0.5 for value in contrast]})
+
+
 READABLE = {
     "R1": [Sweep("status", lambda status: {"status": status, "spec": SGD},
                  (("finished", False), ("stopped", False), ("diverged", True)))],
@@ -72,6 +78,10 @@ READABLE = {
     "R7": [Sweep("epochs of 20", interrupted, ((17, True), (18, False), (19, False)))],
     "R8": [Sweep("noise", lambda size: bad(start=start(noise=size)), above(readable.NOISE)),
            Sweep("columns", columns, ((("train_error", "accuracy"), False), (("train_error",), False), (("accuracy",), True)))],
+    "R10": [Sweep("empty of 1,000", lambda count: images([0.2] * (1000 - count) + [0.0] * count), counts_from(10)),
+            Sweep("empty of 100", lambda count: images([0.2] * (100 - count) + [0.0] * count), counts_from(3)),
+            Sweep("times as large", lambda times: images([0.2] * 700 + [0.2 * times] * 300), from_(damaged.HEAPS)),
+            Sweep("of the other scale", lambda count: images([51.0] * (1000 - count) + [0.2] * count), counts_from(10))],
     "R9": [Sweep("images", lambda n: {"train": 0.0, "validation": 0.005, "n": n, "spec": SGD}, counts_under(settled(0.005)))],
 }  # fmt: skip
 

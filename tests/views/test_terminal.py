@@ -103,10 +103,13 @@ def test_what_is_not_excluded_stands_before_what_would_decide(shown):
     assert not any("not excluded" in line for line in shown(finding()))
 
 
-def test_what_cannot_be_told_yet_is_one_line_and_none_of_the_three(shown):
-    later = [finding(code, "cannot_tell_yet", name=name) for code, name in (("V1", "variance"), ("T7", "dead_units"))]
-    lines = shown(finding(), *later)
-    assert "cannot tell yet   V1 variance, T7 dead_units: mend T3 first" in lines
+def test_what_cannot_be_told_yet_says_why_and_is_none_of_the_three(shown):
+    why = "T3 may bring it about: mend that first"
+    named = ("V1", "variance"), ("T7", "dead_units")
+    later = [finding(code, "cannot_tell_yet", name=name, waits=why) for code, name in named]
+    lines = shown(finding(), *later, finding("M2", "cannot_tell_yet", name="label_shift", waits="more comes first"))
+    assert f"cannot tell yet   V1 variance, T7 dead_units: {why}" in lines
+    assert "cannot tell yet   M2 label_shift: more comes first" in lines
     assert not any(line.startswith("2  ") or "more in diagnosis.json" in line for line in lines)
     many = shown(*(finding(code) for code in ("T3", "T1", "T2", "T4")), *later)
     assert [line for line in many if line[:3] in ("1  ", "2  ", "3  ", "4  ")] == [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from improve.commands.options import Json, Output, RunFolder, print_json, print_or_write
+from improve.commands.options import Human, Json, Output, RunFolder, Target, print_json, print_or_write
 from improve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def diagnose(
         str | None,
         typer.Option(metavar="NUMBERS", help='bare numbers instead: "human=0% train=1% validation=11% n=10000"'),
     ] = None,
+    human: Human = None,
+    target: Target = None,
     test: Annotated[bool, typer.Option("--test", help="open the test set, and write that down")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="exit 1 when there is a finding")] = False,
     as_json: Json = False,
@@ -27,9 +29,12 @@ def diagnose(
     """Why is it bad, and what to change next: the bias/variance recipe."""
     from improve.diagnosis.diagnose import check_diagnosable, diagnose_numbers
     from improve.diagnosis.diagnose import diagnose as diagnose_run
+    from improve.diagnosis.levels import with_levels
     from improve.runs.run import load_run, write_diagnosis
     from improve.runs.test_part import open_test
 
+    if errors is not None and (human or target):
+        raise UsageError("bare numbers hold all levels", fix='--errors "human=5% target=10% train=… validation=…"')
     if (run is None) == (errors is None):
         raise UsageError(
             "diagnose needs a run, or bare numbers", fix='improve diagnose runs/x, or --errors "train=1% …"'
@@ -37,7 +42,7 @@ def diagnose(
     if errors is not None:
         diagnosis = diagnose_numbers(errors)
     else:
-        loaded = load_run(run or Path())
+        loaded = with_levels(load_run(run or Path()), human, target)
         check_diagnosable(loaded)  # before anything is opened
         diagnosis = diagnose_run(loaded, open_test(loaded) if test and loaded.has_result else None)
         write_diagnosis(loaded.folder, diagnosis.as_json())
@@ -51,23 +56,32 @@ def diagnose(
         raise typer.Exit(1)
 
 
-def next_spec(run: RunFolder, output: Output = None) -> None:
+def next_spec(
+    run: RunFolder,
+    output: Output = None,
+    finding: Annotated[
+        str | None, typer.Option("--finding", metavar="CODE", help="the change of this finding, such as V1")
+    ] = None,
+    human: Human = None,
+    target: Target = None,
+) -> None:
     """Write the next spec: the diagnosis' best change, applied."""
     from improve.diagnosis.advice_log import remember
     from improve.diagnosis.diagnose import diagnose as diagnose_run
+    from improve.diagnosis.levels import with_levels
     from improve.diagnosis.next_spec import best_change, revised_spec, revised_yaml, spec_diff
     from improve.runs.run import load_run
     from improve.spec.spec import Spec
     from improve.views.terminal.console import console
 
-    loaded = load_run(run)
-    finding, change = best_change(diagnose_run(loaded))
+    loaded = with_levels(load_run(run), human, target)
+    chosen, change = best_change(diagnose_run(loaded), finding)
     text = revised_yaml(loaded.spec, change)
     if output is not None and loaded.spec["model"]["name"] == "python":
         bring_own_code(loaded, output.parent)
     out = console(stderr=True)
-    remember(loaded, finding, change, Spec.model_validate(revised_spec(loaded.spec, change)).complete())
-    out.print(f"{finding.code} {finding.title}: {change.path}: {change.because}")
+    remember(loaded, chosen, change, Spec.model_validate(revised_spec(loaded.spec, change)).complete())
+    out.print(f"{chosen.code} {chosen.title}: {change.path}: {change.because}")
     for line in spec_diff(loaded.spec, text).splitlines():
         out.print(line)
     print_or_write(text, output)

@@ -17,6 +17,12 @@ Overrides = Annotated[
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, such as runs/lenet_l2")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
 NoCode = Annotated[bool, typer.Option("--no-code", help="refuse a model that is Python code of the user's own")]
+Human = Annotated[
+    str | None, typer.Option("--human", metavar="ERROR", help="error of people, such as 5%, in place of the spec's")
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="ERROR", help="the error you need, in place of the spec's")
+]
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="write to this file")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="where run folders are made")]
 Name = Annotated[

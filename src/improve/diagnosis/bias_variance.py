@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from improve.statistics.intervals import Z_ONE_SIDED, Rate, difference, examples_needed
 
 TAU = 0.02  # a gap from 2 points matters, unless a target says how much does; 12 of 12 of Ng's examples (1.5–2 points)
+LEAST_TAU, TIMES_HUMAN = 0.01, 10  # where people hardly err, less matters: ten times as much, a point at least
 SHARE = 1 / 3  # of the excess over the human level; the same 12 hold from 0.25 to 0.40
 LARGE = 0.1  # a gap that surely is as large matters, whatever people reach
 SLACK = 1e-9  # 0.03 - 0.01 is 0.0199… in binary
@@ -38,14 +39,19 @@ class Errors:
 
     @property
     def tau(self) -> float:
-        """From where on a gap matters: half the way to the target, or 2 points."""
+        """From where on a gap matters: half the way to the target; or 2 points, and where people err on less than
+        0.2 %, ten times that, but a point at least. A human error of 0 stands for "hardly any", as in Ng's examples."""
         distance = self.validation.value - self.target if self.target is not None else 0.0
-        return distance / 2 if distance > 0 else TAU
+        if distance > 0:
+            return distance / 2
+        human = self.human.value if self.human else 0.0
+        return min(TAU, max(LEAST_TAU, TIMES_HUMAN * human)) if human else TAU
 
     @property
     def excess(self) -> float | None:
-        """What could be won in all: validation error above the human level."""
-        return None if self.human is None else self.validation.value - self.human.value
+        """What could be won in all: validation error above the human level, or that of the test where it is worse."""
+        worst = max(rate.value for rate in (self.validation, self.test) if rate is not None)
+        return None if self.human is None else worst - self.human.value
 
 
 class Gap(NamedTuple):

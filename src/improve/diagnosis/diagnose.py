@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 from improve.diagnosis import advice_log
 from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
 from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
+from improve.diagnosis.findings.capacity import fits_later
 from improve.diagnosis.findings.deployment import field_gap, field_rate
 from improve.diagnosis.findings.readable import at_chance
 from improve.diagnosis.findings.rule import Case, Finding, Rule
+from improve.diagnosis.findings.variance import late_gap, surely_matters
+from improve.diagnosis.levels import error_rate
+from improve.diagnosis.run_errors import errors_at_end, errors_of, level_of_source
 from improve.errors import ImproveError, UsageError, printable
 from improve.runs.ensemble import best_member
 from improve.runs.run import Run
 from improve.runs.schema import Measured
-from improve.spec.component import fraction
 from improve.spec.datasets import DATASETS
-from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
 LINKS = {
@@ -27,6 +29,7 @@ LINKS = {
     "test": ("a bigger validation set",),
     "real world": ("another validation and test set", "another metric"),
 }
+LINK_OF_VERDICT = {"high_variance": "validation", "data_mismatch": "validation", "validation_overfit": "test"}
 STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 MOST_CLASSES = 10  # told with the cost
@@ -64,6 +67,13 @@ class Diagnosis:
     run: Run | None = None
     advised: dict[str, Any] | None = None
     field: Rate | None = None
+
+    @property
+    def knobs(self) -> tuple[str, ...]:
+        """What to turn: the knobs of the link that the verdict is about, else of the first one that does not hold."""
+        broken = [link for link in self.chain if link.holds is False]
+        about = LINK_OF_VERDICT.get(self.verdict)
+        return next((link.knobs for link in [*(link for link in broken if link.link == about), *broken]), ())
 
     def as_json(self) -> dict[str, Any]:
         """The content of diagnosis.json."""
@@ -105,31 +115,9 @@ def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     check_diagnosable(run)
     errors = errors_of(run, test) if run.has_result else None
     advised = advice_log.outcome(run)
-    found = conclude(Case(errors, components(errors) if errors else None, run), _notes(run, advised))
+    case = Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
+    found = conclude(case, _notes(run, advised))
     return replace(found, advised=advised)
-
-
-def errors_of(run: Run, test: Measured | None = None) -> Errors:
-    """The rates that the run has measured, and that of the test part where it was opened."""
-    parts = {name: run.summary.part(name) for name in ("train", "validation", "train_dev")} | {"test": test}
-    rates = {name: Rate(part.error, part.n) for name, part in parts.items() if part}
-    told = run.spec.get("diagnosis", {})
-    human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
-    level = level_of_source(run)
-    human = Rate(level[0]) if human is None and level else human
-    return Errors(**rates, human=human, target=told.get("target_error"), simple=simplest(run))
-
-
-def level_of_source(run: Run) -> tuple[float, str] | None:
-    """The share of its images on which people err, and who has found that, where its data are known for it."""
-    name = setting(run.spec, "data.source.name")
-    return next((source.human_level for source in DATASETS if source.key() == name), None)
-
-
-def simplest(run: Run) -> Rate | None:
-    """What the better of a linear model and the nearest neighbours reaches on training images that it has not seen."""
-    found = run.evidence.start.get("baselines")
-    return Rate(min(found["linear_new"], found["neighbours_new"]), found["n"]) if found else None
 
 
 def diagnose_numbers(text: str) -> Diagnosis:
@@ -141,7 +129,7 @@ def diagnose_numbers(text: str) -> Diagnosis:
             raise UsageError(
                 f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%"
             )
-        numbers[name] = _bare_count(value) if name == "n" else _bare_error(name, value)
+        numbers[name] = _bare_count(value) if name == "n" else error_rate(name, value)
     missing = [name for name in ("train", "validation") if name not in numbers]
     if missing:
         raise UsageError(f"{' and '.join(missing)} is missing", fix="at least train=… and validation=… are needed")
@@ -157,26 +145,20 @@ def _bare_count(value: str) -> int:
     return int(value)
 
 
-def _bare_error(name: str, value: str) -> float:
-    try:
-        number = float(fraction(value))
-    except ValueError:  # PydanticCustomError is one
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise UsageError(f"{name}={value} is not an error between 0 and 100 %", fix="write 11% or 0.11")
-    return number
-
-
 def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
-    """Let every rule look, in order. The first cause explains the rest: what it may have brought about waits until it
-    is mended, and where the model is broken its gaps mean nothing."""
-    causes = explained(look(CAUSES, case))
+    """Let every rule look, in order. Facts stand whatever else is found. The first cause explains the rest: what it may
+    have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
+    seen = look(CAUSES, case)
+    facts, causes = [one for one in seen if one.fact], explained([one for one in seen if not one.fact])
     fitting = not (causes and causes[0].code in BROKEN and case.fits_badly)
     broken = not fitting or (case.run is not None and at_chance(case) is not None)
-    rest = [] if broken else look(GAPS, case) + look(ALWAYS, case)
-    findings = causes + waiting(rest, causes)
-    ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), one not in causes, -one.harm))
-    concluded = "broken" if broken or case.gaps is None else verdict(case.gaps, held_up(case, causes))
+    rest = look(GAPS, case)
+    facts += [one for one in rest if one.fact]
+    rest = [] if broken else [one for one in rest if not one.fact] + look(ALWAYS, case)
+    findings = facts + causes + waiting(rest, facts + causes)
+    first = facts + causes
+    ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), not one.fact, one not in first, -one.harm))
+    concluded = "broken" if broken or case.gaps is None else judged(case, held_up(case, causes))
     if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
         concluded = "data_mismatch"  # no train-dev set tells them apart, but the looks do
     return Diagnosis(
@@ -193,6 +175,19 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     )
 
 
+def judged(case: Case, held_up: bool) -> Verdict:
+    """The recipe's word for the run. It says high variance only where V1 is sure of it, of the best epoch or of the
+    last one; what fits its training set at the end has no high bias, whatever its best epoch was."""
+    assert case.gaps is not None
+    concluded = verdict(case.gaps, held_up)
+    sure, late = surely_matters(case, case.gaps.variance), late_gap(case) is not None
+    if late and not sure and not held_up and (concluded != "high_bias" or fits_later(case)):
+        return "high_variance"
+    if concluded == "high_variance" and not sure:
+        return "not_enough_evidence"
+    return "high_bias" if concluded == "high_bias_and_variance" and not sure else concluded
+
+
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
     seen = (rule().look(case) for rule in rules if not any(rule.unseen(case)))
     return [finding for finding in seen if finding]
@@ -203,15 +198,20 @@ def explained(causes: list[Finding]) -> list[Finding]:
     first = next((place for place, finding in enumerate(causes) if finding.status == "found"), None)
     if first is None:
         return causes
-    others = [replace(finding, status="cannot_tell_yet") for finding in causes[first + 1 :] if not symptom(finding)]
+    others = [waiting_for(causes[first], finding) for finding in causes[first + 1 :] if not symptom(finding)]
     return [causes[first], *causes[:first], *others]
 
 
 def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
     """Symptoms wait where a cause is found; high bias without a known cause does not explain a high variance."""
     causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
-    wait = any(finding.link in ("readable", "training", "validation") for finding in causes)
-    return [replace(finding, status="cannot_tell_yet") if wait and symptom(finding) else finding for finding in rest]
+    first = next((finding for finding in causes if finding.link in ("readable", "training", "validation")), None)
+    return [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
+
+
+def waiting_for(cause: Finding, finding: Finding) -> Finding:
+    """The finding, which cannot be told before what may have brought it about is mended."""
+    return replace(finding, status="cannot_tell_yet", waits=f"{cause.code} may bring it about: mend that first")
 
 
 def symptom(finding: Finding) -> bool:
@@ -240,6 +240,9 @@ def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
         gaps = case.gaps
         holds["training"] = False if held_up(case, causes) else _holds(gaps.avoidable_bias.verdict)
         parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
+        if late_gap(case) is not None:
+            parts.append(False)
+            holds["training"] = True if fits_later(case) else holds["training"]
         holds["validation"] = False if False in parts else None if None in parts else True
         holds["test"] = _holds(gaps.validation_overfit.verdict) if gaps.validation_overfit else None
         in_the_field = field_gap(case)
@@ -248,7 +251,8 @@ def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
 
 
 def _holds(judged: str) -> bool | None:
-    return {"high": False, "low": True, "minor": True}.get(judged)
+    """A link holds only where its gap is surely small."""
+    return {"high": False, "low": True, "minor": False}.get(judged)
 
 
 def _human(case: Case) -> tuple[str, ...]:

@@ -15,17 +15,23 @@ from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
 
 
-def best_change(diagnosis: Diagnosis) -> tuple[Finding, Change]:
-    """The most valuable finding that has a change, and its first one. Raises ImproveError where there is none,
-    UsageError for an ensemble: what its members lack, the diagnosis of one of them says."""
+def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding, Change]:
+    """The most valuable finding that has a change, and its first one; with `code` that finding, though it may wait for
+    another. Raises ImproveError where there is none, UsageError for an ensemble: what its members lack, the diagnosis
+    of one of them says."""
     if diagnosis.run is not None and diagnosis.run.summary.members:
         member = quote(str(best_member(diagnosis.run)))
         fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary.members)} "
         raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
-    for finding in diagnosis.findings:
-        if finding.changes and finding.status != "cannot_tell_yet":
-            return finding, finding.changes[0]
-    raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
+    able = [finding for finding in diagnosis.findings if finding.changes]
+    wanted = [one for one in able if (one.code == code if code else one.status != "cannot_tell_yet")]
+    if not wanted and code:
+        with_change = ", ".join(finding.code for finding in able)
+        fix = f"one of {with_change}" if able else "improve diagnose says what it knows"
+        raise UsageError(f"the diagnosis proposes no change for {code}", fix=fix)
+    if not wanted:
+        raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
+    return wanted[0], wanted[0].changes[0]
 
 
 def revised_yaml(spec: dict[str, Any], change: Change) -> str:

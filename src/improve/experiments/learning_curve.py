@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from improve.engine.training.train import not_stopped, train
 from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, UsageError
+from improve.experiments.learning_shape import WORTH, CurvePoint, by_size, judge, rising, starved
 from improve.interrupt import goes_on
 from improve.runs import begin, files, run
 from improve.spec.identity import curve_identity
@@ -22,8 +23,6 @@ from improve.statistics.power_law import Trend, trend
 PARTS = (8, 4, 2, 1)  # the sizes are the training set divided by these
 LEAST_SIZES = 3  # of which a law with three unknowns can be fitted
 FORWARD = (2, 4)  # forecasts are for this many times the training images
-WORTH = 0.02  # a gain below this, in error, is none
-SURE = 0.001  # a gain above this is not 0
 
 
 class CurveMember(NamedTuple):
@@ -35,17 +34,6 @@ class CurveMember(NamedTuple):
     @property
     def name(self) -> str:
         return f"n{self.size}_seed{self.spec.seed}"
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """What one run has reached at its best epoch; `error` is None where it diverged before its first epoch ended."""
-
-    size: int
-    seed: int
-    folder: str
-    error: float | None
-    train_error: float | None
 
 
 class CurveWatcher(Watcher):
@@ -194,14 +182,6 @@ def point_of(member: CurveMember, made: run.Run) -> CurvePoint:
     return CurvePoint(member.size, member.spec.seed, str(made.folder), *errors)
 
 
-def by_size(points: Sequence[CurvePoint], part: str = "error") -> dict[int, list[float]]:
-    found: dict[int, list[float]] = {}
-    for point in points:
-        if getattr(point, part) is not None:
-            found.setdefault(point.size, []).append(getattr(point, part))
-    return found
-
-
 def conclude(points: tuple[CurvePoint, ...], digest: str, left_out: tuple[str, ...] = ()) -> LearningCurve:
     """Fit and judge. Raises ImproveError where too few runs have a result."""
     errors = by_size(points)
@@ -210,29 +190,11 @@ def conclude(points: tuple[CurvePoint, ...], digest: str, left_out: tuple[str, .
     law, largest = trend(list(errors), list(errors.values())), max(errors)
     forecasts = tuple(Forecast(factor * largest, *law.error(factor * largest)) for factor in FORWARD)
     gain = law.gain(largest, FORWARD[-1] * largest)
-    outcome = judge(gain, starved(points))
-    sentence = say(outcome, errors[largest], largest, forecasts, gain, law, starved(points))
+    outcome, sentence = judge(gain, starved(points)), ""
+    if rise := rising(points):
+        outcome, sentence = "cannot_tell", not_monotone(errors, *rise)
+    sentence = sentence or say(outcome, errors[largest], largest, forecasts, gain, law, starved(points))
     return LearningCurve(digest, points, left_out, law, forecasts, gain, outcome, sentence)
-
-
-def judge(gain: tuple[float, float], too_short: float = 0.0) -> str:
-    low, high = gain
-    if high < WORTH:
-        return "no_help"
-    return "cannot_tell" if low < SURE or too_short else "help"
-
-
-def starved(points: Sequence[CurvePoint]) -> float:
-    """By how much (a fraction) the smallest runs fit their own images worse than the largest ones do, where that is too
-    much.
-
-    With fewer images the training error should be lower. Where it is higher, the small runs had too few updates, and
-    what looks like hunger for data is a training that is too short.
-    """
-    errors = by_size(points, "train_error")
-    sizes = sorted(errors)
-    excess = statistics.fmean(errors[sizes[0]]) - statistics.fmean(errors[sizes[-1]]) if sizes else 0.0
-    return excess if excess >= WORTH else 0.0
 
 
 def say(
@@ -266,6 +228,14 @@ def say(
     return (
         f"cannot tell whether more data would help: {far.size:,} images would take {100 * gain[0]:.1f} to "
         f"{100 * gain[1]:.1f} points off {now}; more seeds would tell (--seeds)"
+    )
+
+
+def not_monotone(errors: dict[int, list[float]], small: int, large: int) -> str:
+    before, after = (f"{100 * statistics.fmean(errors[size]):.1f} %" for size in (small, large))
+    return (
+        f"cannot tell whether more data would help: from {small:,} to {large:,} images the error rises, from {before} "
+        f"to {after}, so no law that falls fits it; more sizes would tell, or a look at what the added images are"
     )
 
 

@@ -4,6 +4,7 @@ from improve.diagnosis.findings.capacity import AvoidableBias, Frozen, Irreducib
 from improve.diagnosis.findings.convergence import LaggingAverage, NotFinished
 from improve.diagnosis.findings.deployment import Abstention, FieldError, HiddenByTheMetric, WeakSlice
 from improve.diagnosis.findings.gradients import ColdStatistics, DeadUnits, Exploding, Saturated, TooDeep, Vanishing
+from improve.diagnosis.findings.images import DamagedImages
 from improve.diagnosis.findings.labels import ClassNeverPredicted, LabelNoise, NoSignal
 from improve.diagnosis.findings.mismatch import DataMismatch, LabelShift
 from improve.diagnosis.findings.optimization import BatchSize, Clipping, DecayedEarly, RateTooHigh, RateTooLow
@@ -24,9 +25,9 @@ from improve.diagnosis.findings.wiring import FirstLoss, Head, InputScale, Start
 
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
-    Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal, ColdStatistics,
-    LaggingAverage, LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits, Vanishing,
-    RateTooLow, Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted,
+    DamagedImages, Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal,
+    ColdStatistics, LaggingAverage, LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits,
+    Vanishing, RateTooLow, Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted,
     NoBetterThanChance, AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images

@@ -38,8 +38,9 @@ class DeadUnits(Rule):
     """A layer is dead: nearly all its units say the same for every image, and no gradient comes back.
 
     Seen as: 95 % or more of a layer's units silent on the probe batch, before the first step or at the end, and a
-    training error no better than guessing. (Half of them silent is ordinary: 68 % did no harm.) Fix: an activation
-    that never dies (leaky_relu), biases at 0; a lower rate where they died while training (T3).
+    training error no better than guessing. (Half of them silent is ordinary: 68 % did no harm. Units of a sigmoid or
+    tanh do not die, they saturate: T8.) Fix: an activation that never dies (leaky_relu), biases at 0; a lower rate
+    where they died while training (T3).
     """
 
     code, name, title, link = "T7", "dead_units", "the units of a layer are dead", "training"

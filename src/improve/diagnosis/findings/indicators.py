@@ -7,6 +7,7 @@ from typing import Any
 
 from improve.diagnosis.findings.rule import Case
 from improve.lazy import np
+from improve.runs.schema import SQUASHING
 from improve.statistics.significance import fisher_greater
 
 DEAD = 0.95  # of a layer's units; 68 % silent did no harm
@@ -69,8 +70,10 @@ def usual_gradient(case: Case) -> float | None:
 
 
 def silent_share(case: Case, epoch: int) -> float:
-    """The largest share of silent units in any layer after `epoch` (0: untrained)."""
-    return max((row["silent"] for row in case.evidence.layers if row["epoch"] == epoch), default=0.0)
+    """The largest share of silent units after `epoch` (0: untrained) in any layer whose units can die; those of a
+    sigmoid or tanh saturate, and come back."""
+    rows = (row for row in case.evidence.layers if row["epoch"] == epoch and row["activation"] not in SQUASHING)
+    return max((row["silent"] for row in rows), default=0.0)
 
 
 def last_epoch(case: Case) -> int:

@@ -230,6 +230,7 @@ class ClassNeverPredicted(Rule):
             f"no training image of {names(case, missing)}, {100 * share:.1f} % of the validation images",
             harm=share,
             evidence={"classes": missing, "share": share, "n": validation["n"]},
+            fact=True,
             confirm="count the images of each class",
         )
 

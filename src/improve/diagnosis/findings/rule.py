@@ -40,7 +40,8 @@ class Change:
 class Finding:
     """What is wrong, with the numbers that say so. `harm` is what it costs at most, as a fraction of the examples;
     `changes` are alternatives, the most promising first; `rivals` the codes that the evidence does not exclude;
-    `confirm` is the cheapest experiment that would decide."""
+    `confirm` is the cheapest experiment that would decide; `waits` says why it cannot be told yet; a `fact` was
+    counted, and is true whatever the network did: nothing hides it."""
 
     code: str
     name: str
@@ -53,15 +54,19 @@ class Finding:
     changes: tuple[Change, ...] = ()
     confirm: str = ""
     rivals: tuple[str, ...] = ()
+    waits: str = ""
+    fact: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules look at. `run` is None where only bare numbers are known."""
+    """What the rules look at. `run` is None where only bare numbers are known; `end` are the errors of the last epoch,
+    where it is not the best one."""
 
     errors: Errors | None
     gaps: Components | None
     run: Run | None = None
+    end: Errors | None = None
 
     @property
     def evidence(self) -> Evidence:

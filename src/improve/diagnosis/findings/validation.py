@@ -41,6 +41,7 @@ class Leak(Rule):
             f"{count:,} of {n:,} validation images are training images, pixel for pixel{rest}{honest(case)}",
             harm=count / n,
             evidence={"duplicates": found, "n": n},
+            fact=True,
             changes=() if case.setting("data.duplicates") == "drop" else (DROP,),
             confirm="train without them",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from improve.diagnosis.bias_variance import LARGE, SLACK, Gap
+from improve.diagnosis.bias_variance import LARGE, SLACK, Errors, Gap, gap_between
 from improve.diagnosis.findings.edits import (
     gentle_augmentation,
     more_data,
@@ -17,18 +17,23 @@ from improve.diagnosis.findings.edits import (
 from improve.diagnosis.findings.indicators import best_epoch
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, Status, gap_points, gap_sentence
 from improve.runs.schema import Curve, schema_fault
-from improve.statistics.intervals import Rate
+from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
+MORE_ON_TRAINING = "more of the error is there on training images already, and that comes first"
 LATE = 0.75  # of the epochs: a best epoch before that is early
 LATE_P = 0.05
 
 
 def surely_matters(case: Case, gap: Gap) -> bool:
-    """The gap is above the limit by more than chance: it surely is, or it is twice that, and surely half of it."""
+    """The gap is above the limit by more than chance: it surely is, or it is twice that, and surely half of it. Of bare
+    numbers a high one does: half of all sound runs have a gap by their estimate alone, but these were chosen to be
+    judged."""
     if gap.verdict != "high" or case.errors is None:
         return False
+    if case.run is None:
+        return True
     tau = case.errors.tau - SLACK
     return gap.low >= tau or (gap.value >= 2 * tau and gap.low >= tau / 2)
 
@@ -38,17 +43,24 @@ class Variance(Rule):
 
     Seen as: train-dev (or validation) error − training error is high, and surely above the limit (2 points): the lower
     end of its interval is, or the gap is twice the limit and the lower end half of it. (With small validation sets half
-    of all sound runs have a gap of 2 points by their estimate alone.) Where augmentation is on and all images are used,
-    a gap under ten points is told, but not blamed: it may be all that so few images allow; nor one under ten points
-    that is smaller than what the training error is above the human level, which comes first. The recipe: more data is
-    the surest, then regularisation (augmentation, dropout, L2). A smaller network is not advised: it raises the bias.
+    of all sound runs have a gap of 2 points by their estimate alone.) Where the best epoch came early, the gap of the
+    last epoch counts as well: by then the training error had surely fallen, and the model overfits. Where augmentation
+    is on and all images are used, a gap under ten points is told, but not blamed: it may be all that so few images
+    allow; nor one under ten points that is smaller than what the training error is above the human level, which comes
+    first. The recipe: more data is the surest, then regularisation (augmentation, dropout, L2). A smaller network is
+    not advised: it raises the bias.
     """
 
     code, name, title, link = "V1", "variance", "it does not carry over to new images", "validation"
     symptom = True
 
     def look(self, case: Case) -> Finding | None:
-        if case.gaps is None or case.errors is None or case.gaps.variance.verdict != "high":
+        if case.gaps is None or case.errors is None:
+            return None
+        late = None if surely_matters(case, case.gaps.variance) else late_gap(case)
+        if late is not None and case.end is not None:
+            return self.overfitted(case, case.end, late)
+        if case.gaps.variance.verdict != "high":
             return None
         gap, fitted = case.gaps.variance, case.errors.train_dev or case.errors.validation
         where = "train-dev" if case.errors.train_dev else "validation"
@@ -56,17 +68,40 @@ class Variance(Rule):
         doubt = "" if sure else f"; at n={fitted.n:,} it is not sure to be more than {100 * case.errors.tau:.0f} points"
         doubt += "" if helped else "; what usually lowers it is done, so more data may be all that helps"
         after = sure and helped and gap.low < LARGE and gap.value < case.to_win - SLACK
-        doubt += "; more of the error is there on training images already, and that comes first" if after else ""
         status: Status = "cannot_tell_yet" if after else "found" if sure and helped else "not_enough_evidence"
         return self.found(
             gap_sentence(where, fitted, gap, "the training error") + doubt,
             harm=gap.value,
             status=status,
+            waits=MORE_ON_TRAINING if after else "",
             evidence={"variance": gap._asdict(), f"{where}_error": fitted.value, "n": fitted.n},
             changes=tuple(more_data(case) if unheld(case) else variance_changes(case)) if case.run else (),
             rivals=("V5", "V6", "M1") if case.errors.train_dev is None else ("V5", "V6"),
             confirm="improve learning-curve SPEC: would more data help?",
         )
+
+    def overfitted(self, case: Case, end: Errors, gap: Gap) -> Finding:
+        """By the last epoch it fits its training set, and does not carry over; the best epoch came before that."""
+        epochs, above = len(case.column("train_error")), f"the training error of {100 * end.train.value:.1f} %"
+        return self.found(
+            f"by epoch {epochs} it had overfitted: {gap_sentence('validation', end.validation, gap, above)}; the best "
+            f"epoch, {best_epoch(case)}, was before that",
+            harm=case.to_gain,
+            evidence={"variance": gap._asdict(), "epoch": epochs, "n": end.validation.n},
+            changes=tuple(more_data(case) if unheld(case) else variance_changes(case)),
+            rivals=("V5", "V6", "M1"),
+            confirm="improve learning-curve SPEC: would more data help?",
+        )
+
+
+def late_gap(case: Case) -> Gap | None:
+    """The gap of the last epoch, where it surely matters, and training images were by then surely fitted better than at
+    the best epoch."""
+    if case.end is None or case.errors is None:
+        return None
+    gap = gap_between(case.end.validation, case.end.train, case.end)
+    fell, _ = difference(case.errors.train, case.end.train)
+    return gap if fell > SLACK and surely_matters(case, gap) else None
 
 
 def strong_change_left(case: Case) -> bool:

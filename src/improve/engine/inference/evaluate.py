@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from improve.diagnosis.bias_variance import Gap, gap_between
-from improve.diagnosis.diagnose import errors_of
+from improve.diagnosis.run_errors import errors_of
 from improve.engine.data.image_statistics import ImageStatistics, image_hashes, image_statistics
 from improve.engine.inference.distribution_shift import Apart, Classes, classes_apart, looks_apart
 from improve.engine.inference.field_data import Field

@@ -26,7 +26,7 @@ from improve.views.report.auto import (
 )
 from improve.views.text.auto import gain_text
 from improve.views.text.comparison import difference_text
-from improve.views.text.numbers import duration, interval, percent
+from improve.views.text.numbers import duration, interval, luck, percent
 
 SIGNS = {KEPT: "✓ kept", DROPPED: "✗ not kept", FAILED: "! failed", "": "… in hand"}
 CLASSES = {KEPT: "kept", FAILED: "failed"}
@@ -87,7 +87,8 @@ def facts(view: AutoView) -> Iterator[tuple[str, str]]:
         yield "best run", view.best.name
         if view.journal.winner and (unsure := doubt_sentence(view.journal.winner)):
             yield "how sure", unsure
-        yield "luck", f"the best of so many looks about {100 * optimism(view.journal):.1f} points too good"
+        if too_good := luck(optimism(view.journal)):
+            yield "luck", f"the best of so many looks about {too_good}"
 
 
 def notes(view: AutoView) -> Iterator[str]:

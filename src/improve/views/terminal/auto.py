@@ -21,7 +21,7 @@ from improve.spec.reading.yaml import inline
 from improve.spec.spec import Spec
 from improve.views.terminal.console import console
 from improve.views.text.auto import change_text, error_text, step_line
-from improve.views.text.numbers import percent
+from improve.views.text.numbers import luck, percent
 
 
 class TerminalAutoWatcher(AutoWatcher):
@@ -84,8 +84,8 @@ def show_ending(journal: Journal, end: Conclusion, budget: Budget) -> None:
     spent = f"{end.epochs} epochs" + (f" of {budget.epochs}" if budget.epochs else "")
     runs = len(list(journal.runs()))
     out.print(Text(f"spent    {spent} on {runs} runs; {end.came_true} of {end.tried} changes were kept"))
-    luck = f"the best of so many looks about {100 * end.optimism:.1f} points too good"
-    out.print(Text(f"best     {best.name}: validation error {error_text(part)}; {luck}"))
+    too_good = f"; the best of so many looks about {luck(end.optimism)}" if luck(end.optimism) else ""
+    out.print(Text(f"best     {best.name}: validation error {error_text(part)}{too_good}"))
     if end.doubt:
         out.print(Text(f"         {end.doubt}"))
     if test:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,8 +19,9 @@ from improve.views.text.diagnosis import (
     headline,
     link_text,
     missing_test_note,
+    next_step,
     unchecked_line,
-    waiting_line,
+    waiting_lines,
     worth_text,
 )
 from improve.views.text.numbers import interval, percent
@@ -42,15 +41,13 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         out.print(Text(f"note     {note}"))
     show_findings(diagnosis, out)
     out.print(Text("chain    " + "   ".join(link_text(link) for link in diagnosis.chain)))
-    knobs = next((link.knobs for link in diagnosis.chain if link.holds is False), ())
-    if knobs:
-        out.print(Text(f"knobs    {', '.join(knobs)}"))
+    if diagnosis.knobs:
+        out.print(Text(f"knobs    {', '.join(diagnosis.knobs)}"))
     if diagnosis.run is not None:
         if diagnosis.run.summary.best_epoch:
             out.print(Text(f"curves   {diagnosis.run.folder / 'curves.png'}"))
-        if any(finding.changes for finding in diagnosis.findings) and not diagnosis.run.summary.members:
-            folder, name = quote(str(diagnosis.run.folder)), quote(f"{diagnosis.run.name}_next.yaml")
-            out.print(Text(f"next     improve next {folder} -o {name}   &&   improve train {name}"))
+        if step := next_step(diagnosis):
+            out.print(Text(f"next     {step}"))
 
 
 def ladder(diagnosis: Diagnosis) -> Table:
@@ -91,7 +88,7 @@ def show_findings(diagnosis: Diagnosis, out: Console) -> None:
         show_finding(number, finding, worth, out)
     if len(told) > SHOWN:
         out.print(Text(f"{len(told) - SHOWN} more in diagnosis.json"))
-    for line in (waiting_line(diagnosis), unchecked_line(diagnosis)):
+    for line in (*waiting_lines(diagnosis), unchecked_line(diagnosis)):
         if line:
             out.print(Text(line))
 

@@ -13,7 +13,7 @@ from improve.diagnosis.comparison.ensembles import Report, Standing
 from improve.runs.ensemble import Score
 from improve.statistics.paired import Paired
 from improve.views.terminal.console import console
-from improve.views.text.numbers import interval, percent
+from improve.views.text.numbers import interval, luck, percent
 
 WORDS = {"validation": "validation error", "test": "test error"}
 
@@ -74,10 +74,9 @@ def notes(report: Report) -> Iterator[str]:
         "by Jensen's inequality the ensemble's cross-entropy is at most its members' mean; nothing is promised of its "
         "error, nor that it beats the best member"
     )
-    yield (
-        f"the best member was chosen on these validation images among {len(report.names)}: expect it to look "
-        f"{100 * report.optimism:.1f} points too good there"
-    )
+    if too_good := luck(report.optimism):
+        chosen = f"the best member was chosen on these validation images among {len(report.names)}"
+        yield f"{chosen}: expect it to look {too_good} there"
     if report.selected:
         yield (
             f"{answering(report)} of {len(report.names)} members answer, selected by their validation cross-entropy: "

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from improve.experiments.learning_curve import CurvePoint, CurveWatcher, LearningCurve, span
+from improve.experiments.learning_curve import CurveWatcher, LearningCurve, span
+from improve.experiments.learning_shape import CurvePoint
 from improve.experiments.lr_range import METHODS, RateRange, RateSweep, RateWatcher, rate_text
 from improve.views.terminal.console import console
 from improve.views.terminal.training import TerminalWatcher

@@ -59,7 +59,7 @@ def scores(found: dict[str, Any]) -> list[list[str]]:
 
 def rules(found: dict[str, Any]) -> list[list[str]]:
     rows = [[code, *(share(rule[key]) for key in ("cases", "recall", "false_alarms"))] for code, rule in found.items()]
-    return [["finding", "found, seeded cases", "found, runs", "false alarms, healthy runs"], *rows]
+    return [["finding", "named rightly, seeded cases", "found, runs", "false alarms, healthy runs"], *rows]
 
 
 def missed(found: dict[str, Any]) -> list[list[str]]:

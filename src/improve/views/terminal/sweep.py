@@ -24,7 +24,7 @@ from improve.views.figures.sweep import short_value
 from improve.views.terminal.comparison import show_finding, show_recipes
 from improve.views.terminal.console import console
 from improve.views.text.comparison import columns, footnote, row_cells
-from improve.views.text.numbers import duration, percent
+from improve.views.text.numbers import duration, luck, percent
 
 REFRESH = 0.25  # seconds between redraws
 LEADERS = 8  # shown while it goes on
@@ -153,9 +153,9 @@ def sentences(verdict: SweepVerdict) -> list[str]:
     lines = ["", f"{len(verdict.results)} points by {plan.search}: {counts}"]
     lines += [f"failed  {one.trial.name}: {one.cause}" for one in verdict.results if one.status == "failed"]
     lines.append(f"best    {plan.told(best.values)}: validation error {spread_text(verdict.validation)}")
-    if verdict.optimism >= 0.0005:
+    if too_good := luck(verdict.optimism):
         among = f"the best of {verdict.tried}, {verdict.equals} of them within chance"
-        lines.append(f"luck    {among}: expect it to look about {100 * verdict.optimism:.1f} points too good")
+        lines.append(f"luck    {among}: expect it to look about {too_good}")
     if verdict.test:
         lines.append(f"test    {spread_text(verdict.test)}, opened once, for this one: it has chosen nothing")
     return lines + hints(verdict)

@@ -11,7 +11,7 @@ from improve.diagnosis.comparison.pairwise import TOLD
 from improve.errors import visible
 from improve.spec.reading.flatten import MISSING
 from improve.statistics.paired import Paired
-from improve.views.text.numbers import duration, interval, percent, size
+from improve.views.text.numbers import duration, interval, luck, percent, size
 
 SHOWN = ("validation_error", "train_error", "test_error", "best_epoch", "parameters", "seconds")  # have a column
 GROUPS = 4  # of validation images, named in the footnote
@@ -91,6 +91,8 @@ def difference_text(difference: Paired | Unpaired | None) -> str:
         return f"{difference.verdict} {points}, on other images"
     if difference.told_apart:
         return f"{difference.verdict} {points} {p_value(difference.p)}"
+    if difference.low > 0 or difference.high < 0:  # its interval is that of this pair alone
+        return f"not distinguishable ({points} by itself; {p_value(difference.p)} among all pairs)"
     return f"not distinguishable ({points}; {100 * difference.detectable:.1f} needed at this n)"
 
 
@@ -130,9 +132,8 @@ def footnote(comparison: Comparison) -> str:
     pairs = len(comparison.pairs)
     if pairs > 1:
         notes.append(f"p for {pairs:,} pairs (Holm)" if pairs < TOLD else "p for all pairs (Holm)")
-    if comparison.optimism >= 0.0005:
-        points = f"{100 * comparison.optimism:.1f} points"
-        notes.append(f"chosen among {len(comparison.rows)}: expect the best to look {points} too good")
+    if too_good := luck(comparison.optimism):
+        notes.append(f"chosen among {len(comparison.rows)}: expect the best to look {too_good}")
     return " · ".join(notes)
 
 

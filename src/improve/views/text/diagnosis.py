@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from improve.diagnosis.bias_variance import Gap
-from improve.diagnosis.diagnose import Diagnosis, Link, symptom
+from improve.diagnosis.diagnose import Diagnosis, Link
 from improve.diagnosis.findings.rule import Finding
 from improve.views.text.numbers import interval
 
@@ -82,12 +84,28 @@ def worth_text(finding: Finding) -> str:
     return f"about {points} point{'s' if points > 1 else ''} to win"
 
 
-def waiting_line(diagnosis: Diagnosis) -> str:
-    """Findings that may be brought about by another one, and that one."""
-    waits = [f"{finding.code} {finding.name}" for finding in diagnosis.findings if finding.status == "cannot_tell_yet"]
-    causes = [finding.code for finding in diagnosis.findings if finding.status == "found" and not symptom(finding)]
-    first = f": mend {causes[0]} first" if causes else ""
-    return f"cannot tell yet   {', '.join(waits)}{first}" if waits else ""
+def waiting_lines(diagnosis: Diagnosis) -> list[str]:
+    """Findings that cannot be told yet, by the reason why."""
+    reasons: dict[str, list[str]] = {}
+    for finding in diagnosis.findings:
+        if finding.status == "cannot_tell_yet":
+            reasons.setdefault(finding.waits, []).append(f"{finding.code} {finding.name}")
+    return [f"cannot tell yet   {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
+def next_step(diagnosis: Diagnosis) -> str:
+    """The command that goes on from here: the change of the best finding; a guess, the change of one that waits; the
+    loop, where nothing is proposed and it is not ok. Nothing for bare numbers and for ensembles."""
+    run = diagnosis.run
+    if run is None or run.summary.members:
+        return ""
+    folder, name = quote(str(run.folder)), quote(f"{run.name}_next.yaml")
+    able = sorted((one for one in diagnosis.findings if one.changes), key=lambda one: one.status == "cannot_tell_yet")
+    if not able:
+        return f"improve auto {quote(str(run.folder / 'spec.yaml'))}" if diagnosis.verdict != "ok" else ""
+    guess = able[0].status == "cannot_tell_yet"
+    chosen, doubt = (f" --finding {able[0].code}", "   (a guess)") if guess else ("", "")
+    return f"improve next {folder}{chosen} -o {name}   &&   improve train {name}{doubt}"
 
 
 def unchecked_line(diagnosis: Diagnosis) -> str:

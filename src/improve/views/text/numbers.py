@@ -13,6 +13,11 @@ def interval(low: float, high: float) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def luck(optimism: float) -> str:
+    """By how much (a share) the best of several looks too good: "1.2 points too good"; empty where that is nothing."""
+    return f"{100 * optimism:.1f} points too good" if optimism >= 0.0005 else ""
+
+
 def duration(seconds: float) -> str:
     """Seconds as "4.1 s", "64 s", "2 min" or "2 h 30 min"."""
     if seconds < 10:
