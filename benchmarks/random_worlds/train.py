@@ -1,6 +1,6 @@
 """Trains what is missing of the random worlds: sound runs, faults, and what the diagnosis proposes for each.
 
-    python benchmarks/worlds/train.py [--worlds 0-39] [--jobs 2]
+    python benchmarks/random_worlds/train.py [--worlds 0-39] [--jobs 2]
 
 A world that is done is packed into packed/, which is kept with the code; its runs may then be deleted. A run that lies
 in runs/ is not trained again. score.py scores what is packed, without Keras.

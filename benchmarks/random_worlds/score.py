@@ -1,6 +1,6 @@
 """Scores the diagnosis on what is packed of the random worlds; needs no Keras and takes a minute.
 
-    python benchmarks/worlds/score.py [--sources digits skies] [--names]
+    python benchmarks/random_worlds/score.py [--sources digits skies] [--names]
 
 Nothing of these worlds is tuned on: a threshold that is fitted to some sources is scored on the others.
 """
