@@ -11,13 +11,13 @@ from pathlib import Path
 
 from running import Job, read_json, summary
 from suite import Case
+from worlds import World
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
 from improve.diagnosis.findings.rule import Finding
 from improve.diagnosis.next_spec import revised_spec
 from improve.errors import ImproveError
 from improve.runs import run
-from worlds import World
 
 TRIED = 3  # seeds that a change is trained with
 
