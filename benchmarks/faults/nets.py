@@ -23,6 +23,7 @@ def build(
     classes,
     filters,
     hidden,
+    residual=(),
     kernel_size=3,
     pooling="max",
     initializer="glorot_uniform",
@@ -36,7 +37,8 @@ def build(
     frozen=False,
     head="softmax",
 ):
-    """Blocks of convolution and pooling, then dense layers; `normal` and `constant` say how kernels start."""
+    """Blocks of convolution and pooling, or `residual` blocks of these filters, then dense layers; `normal` and
+    `constant` say how kernels start."""
     options = {
         "kernel_initializer": starting(initializer, normal, constant),
         "bias_initializer": keras.initializers.Constant(bias),
@@ -49,13 +51,22 @@ def build(
     for count in filters:
         x = layers.Conv2D(count, kernel_size, padding="same", **options)(x)
         x = pool(pool_size=2)(between(x, norm_momentum, None))
-    x = layers.Flatten()(x)
+    for block, count in enumerate(residual):
+        x = residual_block(x, count, 1 if block == 0 else 2, norm_momentum, options)
+    x = layers.GlobalAveragePooling2D()(x) if residual else layers.Flatten()(x)
     for units in hidden:
         x = between(layers.Dense(units, **options)(x), norm_momentum, lasting_dropout)
     if frozen:
         for layer in keras.Model(images, x).layers:
             layer.trainable = False
     return keras.Model(images, HEADS[head](x, classes, options["kernel_initializer"]))
+
+
+def residual_block(x, count, strides, norm_momentum, options):
+    """Two convolutions, and a third one around them."""
+    inner = between(layers.Conv2D(count, 3, strides, padding="same", **options)(x), norm_momentum, None)
+    inner = between(layers.Conv2D(count, 3, padding="same", **options)(inner), norm_momentum, None)
+    return layers.Add()([inner, layers.Conv2D(count, 1, strides, **options)(x)])
 
 
 def starting(initializer, normal, constant):
@@ -88,9 +99,13 @@ def double_softmax(x, classes, initializer):
     return layers.Softmax()(1.0 * dense(x, classes, initializer, "softmax"))
 
 
-def squashed(x, classes, initializer):
+def squashed(x, classes, initializer, activation="sigmoid"):
     """A sigmoid before the softmax; the product hides the logits here too."""
-    return 1.0 * dense(x, classes, initializer, "sigmoid")
+    return 1.0 * dense(x, classes, initializer, activation)
+
+
+def squashed_by_tanh(x, classes, initializer):
+    return squashed(x, classes, initializer, "tanh")
 
 
 def rectified(x, classes, initializer):
@@ -115,6 +130,7 @@ HEADS = {
     "softmax_left": softmax_left,
     "double_softmax": double_softmax,
     "sigmoid": squashed,
+    "tanh": squashed_by_tanh,
     "relu": rectified,
     "as_probabilities": as_probabilities,
     "flipped": flipped,

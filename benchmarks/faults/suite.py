@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from workplace import merged
 from worlds import World
 
 Kind = Literal["healthy", "harmless", "small", "fault"]
@@ -47,13 +48,6 @@ def spec_of(world: World, case: Case, seed: int) -> Edits:
     """The spec of one run as plain data; paths are relative to the world's work folder."""
     source = {"data": {"source": {"name": "npz", "path": f"{case.data}.npz", "classes": 10}}}
     return merged(merged(merged(world.spec, source), case.edits), {"seed": seed})
-
-
-def merged(old: Any, new: Any) -> Any:
-    """Mappings deep; a part with another name, or one that is only named, starts afresh."""
-    if not isinstance(old, dict) or not isinstance(new, dict) or new.get("name", old.get("name")) != old.get("name"):
-        return new
-    return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
 
 
 def net(world: World, **options: Any) -> Edits:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from workplace import Parts
 
 CLASSES = 10
 
-Parts = dict[str, Any]
 Variant = Callable[[Parts, Generator], Parts]
 
 

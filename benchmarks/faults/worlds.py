@@ -6,7 +6,6 @@ was tuned on the first can be scored on the second.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,18 +14,18 @@ from typing import Any
 
 import numpy as np
 from variants import VARIANTS, Parts
+from workplace import Workplace
 
 from improve.spec.datasets.arrays import Digits
 from improve.spec.datasets.known import FashionMnist
 from improve.spec.partition import stratified
 
 RUNS = Path(__file__).parent / "runs"
-NETS = Path(__file__).parent / "nets.py"
 SEED = 0  # of the division and of everything that is put into the data
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class World(Workplace):
     """`read` gives the three parts; `spec` is what every case edits; `net` builds its model in nets.py."""
 
     name: str
@@ -36,31 +35,17 @@ class World:
     net: dict[str, Any]
 
     @property
-    def rate(self) -> float:
-        return float(self.spec["optimizer"]["learning_rate"])
-
-    @property
-    def epochs(self) -> int:
-        return int(self.spec["training"]["epochs"])
+    def base(self) -> dict[str, Any]:
+        return self.spec
 
     @property
     def runs(self) -> Path:
         return RUNS / self.name
 
-    @property
-    def work(self) -> Path:
-        """The data files, nets.py and the specs that are trained; no run."""
-        return self.runs / ".work"
-
     def write(self, variants: Iterable[str]) -> None:
         """Put the data files of `variants` and nets.py into the work folder."""
-        self.work.mkdir(parents=True, exist_ok=True)
         for name in sorted(set(variants)):
-            changed = VARIANTS[name](self.read(), np.random.default_rng(SEED))
-            temporary = self.work / f".{name}.{os.getpid()}.npz"
-            np.savez(temporary, **changed)
-            temporary.replace(self.work / f"{name}.npz")
-        (self.work / NETS.name).write_bytes(NETS.read_bytes())
+            self.put(name, VARIANTS[name](self.read(), np.random.default_rng(SEED)))
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from world import Edits, Parts, World
+from world import NORM, Edits, Parts, World, merged
 
 Drawn = tuple[Edits, Callable[[Parts], Parts] | None]
 Draw = Callable[[World, Generator], Drawn | Edits | None]
@@ -54,9 +54,9 @@ def own(world: World, **options: Any) -> Edits:
     """The world's own network, or one of its size, with options that put something in."""
     if world.spec["model"]["name"] == "python":
         return {"model": options}
-    net = {"name": "python", "target": "nets.py:build", "kind": "cnn", "width": 8, "depth": 2, "activation": "relu"}
-    norm = bool(world.spec["model"].get("batch_norm"))
-    return {"model": {**net, "norm": norm, **options}, "regularization": {"dropout": None, "l2": None}}
+    net = {"name": "python", "target": "nets.py:build", "filters": [8, 16], "hidden": [32], "activation": "relu"}
+    norm = NORM if world.spec["model"].get("batch_norm") else None
+    return {"model": {**net, "norm_momentum": norm, **options}, "regularization": {"dropout": None, "l2": None}}
 
 
 @kind("optimizer", "T2")
@@ -120,7 +120,7 @@ def starts_large(world: World, random: Generator) -> Edits:
 
 @kind("start", "T9")
 def starts_tiny(world: World, random: Generator) -> Edits:
-    return own(world, normal=between(random, 1e-7, 1e-4), norm=False)
+    return own(world, normal=between(random, 1e-7, 1e-4), norm_momentum=None)
 
 
 @kind("start", "T9")
@@ -130,7 +130,7 @@ def starts_constant(world: World, random: Generator) -> Edits:
 
 @kind("start", "T7")
 def starts_dead(world: World, random: Generator) -> Edits:
-    return own(world, bias=-between(random, 5, 100), activation="relu", norm=False)
+    return own(world, bias=-between(random, 5, 100), activation="relu", norm_momentum=None)
 
 
 @kind("head", "R5")
@@ -165,7 +165,7 @@ def dropout_at_test(world: World, random: Generator) -> Edits:
 
 @kind("head", "V7")
 def cold_statistics(world: World, random: Generator) -> Edits:
-    return own(world, norm=True, norm_momentum=float(f"{1 - 1 / (world.steps * random.uniform(2, 8)):.6f}"))
+    return own(world, norm_momentum=float(f"{1 - 1 / (world.steps * random.uniform(2, 8)):.6f}"))
 
 
 @kind("capacity", "T10 T5 T9")
@@ -239,10 +239,3 @@ def held(world: World, **options: Any) -> Edits | None:
     """None where the network is the user's own: these options do not reach into it."""
     reaches = world.spec["model"]["name"] != "python" or "label_smoothing" in options
     return {"regularization": options} if reaches else None
-
-
-def merged(old: Any, new: Any) -> Any:
-    """Mappings deep; a part with another name starts afresh."""
-    if not isinstance(old, dict) or not isinstance(new, dict) or new.get("name", old.get("name")) != old.get("name"):
-        return new
-    return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}

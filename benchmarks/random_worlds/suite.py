@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import damage  # noqa: F401 - registers its kinds
 import numpy as np
-from kinds import KINDS, Kind, merged, own, rate
-from world import Edits, Parts, World
+from kinds import KINDS, Kind, own, rate
+from world import NORM, Edits, Parts, World, merged
 
 BASE_SEEDS = 5
 FAULTS, DOUBLES = 13, 1  # of a world: faults of one kind each, and runs with two
 HEALTHY, HARMLESS = 4, 2
-ROUNDS = 64  # worlds over which the kinds are dealt out evenly
+PACKS = 64  # what the shuffling of a pack is drawn from, with its number
 
 Group = Literal["base", "alternative", "healthy", "harmless", "fault", "double"]
 
@@ -38,12 +38,10 @@ class Case:
 def dealt(world: World) -> list[Kind]:
     """The kinds of a world. Cards are dealt from shuffled packs, so each kind comes as often as any other, and in
     worlds of every source."""
-    mine, worlds_before = [], world.number
-    names = sorted(KINDS)
-    per_world = FAULTS + 2 * DOUBLES
-    for place in range(worlds_before * per_world, (worlds_before + 1) * per_world):
+    mine, names, per_world = [], sorted(KINDS), FAULTS + 2 * DOUBLES
+    for place in range(world.number * per_world, (world.number + 1) * per_world):
         pack, card = divmod(place, len(names))
-        mine.append(KINDS[names[int(np.random.default_rng([pack, ROUNDS]).permutation(len(names))[card])]])
+        mine.append(KINDS[names[int(np.random.default_rng([pack, PACKS]).permutation(len(names))[card])]])
     return mine
 
 
@@ -112,8 +110,11 @@ def healthy(world: World) -> list[tuple[str, Edits]]:
         ("mean_image", {"data": {"normalize": "mean_image"}}),
     ]
     if world.spec["model"]["name"] == "python":
-        wider = {"model": {"width": 2 * world.spec["model"]["width"]}}
-        return [*found, ("norm", {"model": {"norm": True}}), ("wider", wider)]
+        model = world.spec["model"]
+        wider = {
+            name: [2 * count for count in model[name]] for name in ("filters", "residual", "hidden") if name in model
+        }
+        return [*found, ("norm", {"model": {"norm_momentum": NORM}}), ("wider", {"model": wider})]
     return [*found, ("dropout", {"regularization": {"dropout": 0.25}}), ("l2", {"regularization": {"l2": 1e-4}})]
 
 
@@ -133,9 +134,5 @@ def harmless(world: World) -> list[tuple[str, Edits]]:
 def spec_of(world: World, case: Case) -> dict[str, Any]:
     """The spec of one run as plain data; paths are relative to the world's work folder."""
     file = {"data": {"source": {"path": f"{case.data}.npz"}}}
-    spec: dict[str, Any] = merged(merged(merged(world.tuned, case.edits), file), {"seed": case.seed})
+    spec: dict[str, Any] = merged(merged(merged(world.base, case.edits), file), {"seed": case.seed})
     return spec
-
-
-def named(case: Case, name: str) -> Case:
-    return replace(case, name=name)

@@ -11,18 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from packing import PACKED, pack
-from suite import Case, alternatives, cases, spec_of
-from world import World, chosen
-
-sys.path.append(str(Path(__file__).parents[1] / "faults"))
 from running import Job, failed, one_thread, summary, train
+from suite import Case, alternatives, cases, spec_of
+from world import World
 
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.next_spec import revised_spec
@@ -36,7 +33,7 @@ TRIED = 4  # changes of a run that are trained, at most: each finding's first on
 
 def main() -> None:
     arguments = parsed()
-    worlds = [world for world in chosen(arguments.worlds) if not (PACKED / f"{world.name}.tar.xz").exists()]
+    worlds = [world for world in map(World, arguments.worlds) if not (PACKED / f"{world.name}.tar.xz").exists()]
     print(f"{len(worlds)} worlds to train", flush=True)
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(arguments.jobs, one_thread, maxtasksperchild=1) as pool:
@@ -61,7 +58,8 @@ def settle(world: World) -> str:
     began = time.monotonic()
     tune(world)
     found, data = cases(world)
-    world.write(data)
+    for name, parts in data.items():
+        world.put(name, parts)
     for case in found:
         run_case(world, case)
         try_changes(world, case)
@@ -74,7 +72,7 @@ def tune(world: World) -> None:
     """Take a rate that the range test likes, then let alternatives compete with it on the reserve."""
     if world.setting_file.exists():
         return
-    world.write({"plain": world.parts})
+    world.put("plain", world.parts)
     world.set(liked_rate(world), world.spec["training"]["epochs"])
     base = error(run_case(world, Case("tuning_base", "base", {})))
     rivals = {case.name: (error(run_case(world, case)), case) for case in alternatives(world)}

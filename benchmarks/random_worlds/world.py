@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +13,10 @@ import numpy as np
 from numpy.random import Generator
 from sources import SOURCES, Pool
 
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
+from workplace import Parts, Workplace, merged
+
 RUNS = Path(__file__).parent / "runs"
-NETS = Path(__file__).parent / "nets.py"
 FIRST = 20261130  # a world is drawn from this and its own number
 RESERVE = 2000  # images at most that stand for all others: the test part
 OPTIMIZERS = ("adam", "sgd", "adamw", "nadam", "rmsprop", "momentum", "adagrad", "adamax")
@@ -29,13 +30,13 @@ SCHEDULES: tuple[dict[str, Any], ...] = (
     {"name": "constant", "warmup": 1},
 )
 SMALLEST = 28  # pixels that lenet5 needs
+NORM = 0.99  # the momentum of batch normalisation, Keras's default
 
 Edits = dict[str, Any]
-Parts = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class World:
+class World(Workplace):
     """`spec` is what every case edits; its learning rate is only where the range test starts from."""
 
     number: int
@@ -53,11 +54,6 @@ class World:
     def runs(self) -> Path:
         return RUNS / self.name
 
-    @property
-    def work(self) -> Path:
-        """The data files, nets.py and the specs that are trained; no run."""
-        return self.runs / ".work"
-
     def random(self, *what: object) -> Generator:
         """Numbers of their own for each use: one more draw here changes nothing there."""
         words = "/".join(map(str, what)).encode()
@@ -70,7 +66,8 @@ class World:
 
     @cached_property
     def parts(self) -> Parts:
-        """The three parts: training 60 %, validation 40 % of 300 to 3,000 images, and the reserve as test part."""
+        """The three parts: half to three quarters of 300 to 3,000 images are for training, the others for validation;
+        the test part is the reserve."""
         pool, random = self.pool, self.random("parts")
         used = int(min(np.exp(random.uniform(np.log(300), np.log(3000))), 0.7 * len(pool)))
         train = round(random.uniform(0.5, 0.75) * used)
@@ -113,22 +110,12 @@ class World:
         self.setting_file.write_text(json.dumps({"learning_rate": rate, "epochs": epochs}), encoding="utf-8")
 
     @property
-    def tuned(self) -> Edits:
+    def base(self) -> Edits:
         """The spec of the base, once its rate and its length are set."""
-        setting, spec = json.loads(self.setting_file.read_text(encoding="utf-8")), self.spec
-        return {
-            **spec,
-            "optimizer": {**spec["optimizer"], "learning_rate": setting["learning_rate"]},
-            "training": {**spec["training"], "epochs": setting["epochs"]},
-        }
-
-    @property
-    def rate(self) -> float:
-        return float(self.tuned["optimizer"]["learning_rate"])
-
-    @property
-    def epochs(self) -> int:
-        return int(self.tuned["training"]["epochs"])
+        found = json.loads(self.setting_file.read_text(encoding="utf-8"))
+        edits = {"optimizer": {"learning_rate": found["learning_rate"]}, "training": {"epochs": found["epochs"]}}
+        base: Edits = merged(self.spec, edits)
+        return base
 
     @property
     def steps(self) -> int:
@@ -152,18 +139,17 @@ class World:
             return {"name": "lenet5", "activation": str(random.choice(["tanh", "relu"]))}
         if name == "resnet":
             return {"name": "resnet", "stages": [1] * min(blocks, 2), "filters": [width] * (1 + min(blocks, 2))}
-        kind = name.removeprefix("own_")
-        own = {"name": "python", "target": "nets.py:build", "kind": kind, "activation": activation, "norm": norm}
-        return own | {"width": width if kind != "dense" else units, "depth": min(blocks, 3) if kind != "dense" else 2}
+        own = {"name": "python", "target": "nets.py:build", "activation": activation}
+        return own | {"norm_momentum": NORM if norm else None, **own_layers(name, width, units, min(blocks, 3))}
 
-    def write(self, variants: dict[str, Parts]) -> None:
-        """Put the data files, by name, and nets.py into the work folder."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        for name, parts in variants.items():
-            temporary = self.work / f".{name}.{os.getpid()}.npz"
-            np.savez(temporary, **parts)
-            temporary.replace(self.work / f"{name}.npz")
-        (self.work / NETS.name).write_bytes(NETS.read_bytes())
+
+def own_layers(name: str, width: int, units: int, blocks: int) -> Edits:
+    filters = [width * 2**block for block in range(blocks)]
+    if name == "own_dense":
+        return {"filters": [], "hidden": [units, units]}
+    if name == "own_residual":
+        return {"filters": [], "residual": filters, "hidden": [4 * width]}
+    return {"filters": filters, "hidden": [4 * width]}
 
 
 def optimizer(random: Generator) -> Edits:
@@ -193,7 +179,3 @@ def augmentation(random: Generator, source: str) -> list[Edits]:
     share = round(float(random.uniform(0.05, 0.12)), 2)
     mirror = [{"name": "flip"}] if source in ("photographs", "skies", "fashion") else []
     return [*mirror, {"name": "shift", "width": share, "height": share}]
-
-
-def chosen(numbers: Iterable[int]) -> list[World]:
-    return [World(number) for number in numbers]
