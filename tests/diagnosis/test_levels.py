@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.levels import with_levels
 from improve.errors import UsageError
 from improve.runs.run import load_run
@@ -53,6 +54,20 @@ def test_a_level_of_its_own_is_exact(make_run):
     assert with_levels(run, None, None).spec == run.spec
     assert with_levels(run, "4%", None).spec["diagnosis"]["human_n"] is None
     assert load_run(run.folder).spec["diagnosis"]["human_error"] == 0.05
+
+
+def test_where_people_were_measured_on_the_data_set_that_level_holds_until_another_is_given(make_run):
+    def told(name, source, train=0.3, **levels):
+        spec = {"data": {"source": source}, "diagnosis": levels}
+        found = diagnose(make_run(name, train=train, validation=0.31, n=10_000, spec=spec))
+        return found.errors.human.value if found.errors.human else None, " ".join(found.notes)
+
+    value, notes = told("known", "cifar10")
+    assert value == 0.06
+    assert "the human level of CIFAR-10 is 6.0 % (one person, Karpathy, 2011)" in notes
+    assert "below the human level" in told("better", "cifar10", 0.01)[1]
+    assert told("given", "cifar10", human_error=0.04) == (0.04, "")
+    assert told("unknown", "fashion_mnist")[0] is None
 
 
 @pytest.mark.parametrize("text", ["5x", "", "-1%", "101%", "nan", "five"])

@@ -15,12 +15,11 @@ from improve.diagnosis.findings.readable import at_chance
 from improve.diagnosis.findings.rule import Case, Finding, Rule
 from improve.diagnosis.findings.variance import late_gap, surely_matters
 from improve.diagnosis.levels import error_rate
-from improve.diagnosis.run_errors import errors_at_end, errors_of, level_of_source
+from improve.diagnosis.run_errors import errors_at_end, errors_of, source_of
 from improve.errors import ImproveError, UsageError, printable
 from improve.runs.ensemble import best_member
 from improve.runs.run import Run
 from improve.runs.schema import Measured
-from improve.spec.datasets import DATASETS
 from improve.statistics.intervals import Rate
 
 LINKS = {
@@ -155,8 +154,8 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     rest = look(GAPS, case)
     facts += [one for one in rest if one.fact]
     rest = [] if broken else [one for one in rest if not one.fact] + look(ALWAYS, case)
-    findings = facts + causes + waiting(rest, facts + causes)
     first = facts + causes
+    findings = first + waiting(rest, first)
     ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), not one.fact, one not in first, -one.harm))
     concluded = "broken" if broken or case.gaps is None else judged(case, held_up(case, causes))
     if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
@@ -261,10 +260,12 @@ def _human(case: Case) -> tuple[str, ...]:
         return ()
     if case.errors.human is None:
         return (HUMAN_UNKNOWN,)
-    if case.run is not None and case.setting("diagnosis.human_error") is None and (level := level_of_source(case.run)):
-        title = next(source.title for source in DATASETS if source.key() == case.setting("data.source.name"))
-        return (HUMAN_OF_SOURCE.format(title=title, percent=100 * level[0], reference=level[1]),)
-    return (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()
+    passed = (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()
+    source = source_of(case.run) if case.run and case.setting("diagnosis.human_error") is None else None
+    if source is None or source.human_level is None:
+        return passed
+    value, reference = source.human_level
+    return (HUMAN_OF_SOURCE.format(title=source.title, percent=100 * value, reference=reference), *passed)
 
 
 def _cost(run: Run) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from improve.diagnosis.bias_variance import Errors
 from improve.runs.run import Run
 from improve.runs.schema import Measured
-from improve.spec.datasets import DATASETS
+from improve.spec.datasets import source_class
+from improve.spec.datasets.base import SourceComponent
 from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
@@ -18,7 +19,7 @@ def errors_of(run: Run, test: Measured | None = None) -> Errors:
     rates = {name: Rate(part.error, part.n) for name, part in parts.items() if part}
     told = run.spec.get("diagnosis", {})
     human = Rate(told["human_error"], told.get("human_n")) if told.get("human_error") is not None else None
-    level = level_of_source(run)
+    level = source_of(run).human_level
     human = Rate(level[0]) if human is None and level else human
     return Errors(**rates, human=human, target=told.get("target_error"), simple=simplest(run))
 
@@ -32,10 +33,9 @@ def errors_at_end(run: Run, errors: Errors | None) -> Errors | None:
     return replace(errors, train=fitted, validation=new)
 
 
-def level_of_source(run: Run) -> tuple[float, str] | None:
-    """The share of its images on which people err, and who has found that, where its data are known for it."""
-    name = setting(run.spec, "data.source.name")
-    return next((source.human_level for source in DATASETS if source.key() == name), None)
+def source_of(run: Run) -> type[SourceComponent]:
+    """What is known of the run's data by their name."""
+    return source_class(setting(run.spec, "data.source.name"))
 
 
 def simplest(run: Run) -> Rate | None:

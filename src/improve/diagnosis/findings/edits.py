@@ -9,7 +9,7 @@ from typing import Any
 from improve.diagnosis.findings.indicators import largest_update, update_ratio
 from improve.diagnosis.findings.rule import Case, Change
 from improve.runs.schema import DataFacts
-from improve.spec.datasets import DATASETS
+from improve.spec.datasets import source_class
 from improve.spec.models import MODELS
 from improve.spec.optimizers import OPTIMIZERS
 
@@ -137,5 +137,4 @@ def with_mirrored_images(case: Case) -> Iterator[Change]:
 
 
 def mirrored_is_the_same(case: Case) -> bool | None:
-    source = next(part for part in DATASETS if part.key() == case.setting("data.source.name"))
-    return source.mirrored_is_the_same
+    return source_class(case.setting("data.source.name")).mirrored_is_the_same
