@@ -1,8 +1,9 @@
 """Real trainings killed with SIGKILL at random instants, some twice, and taken up again: do they end identically?
 
-    python benchmarks/kill.py [--trainings 50] [--seed 0] [--keep FOLDER]
+    python benchmarks/kill.py [--network small|larger] [--trainings 50] [--seed 0] [--keep FOLDER]
 
-Every third training is killed twice. Compared with the uninterrupted run: state_sha256, every array of the
+On TensorFlow the small network takes many steps in a call, the larger one takes one; KERAS_BACKEND=jax has a way of its
+own. Every third training is killed twice. Compared with the uninterrupted run: state_sha256, every array of the
 predictions, metrics.csv without its times, steps.csv and the tables of the evidence. Writes a section into RESULTS.md.
 """
 
@@ -26,10 +27,10 @@ import numpy as np
 
 from runner_tax_report import put
 
-HEADING = "## Killed at random"
+NETWORKS = {"small": "filters: [8, 16], hidden: [32]", "larger": "filters: [64, 64], hidden: [64]"}
 SPEC = """\
 data: {source: digits}
-model: {name: cnn, filters: [8, 16], hidden: [32], batch_norm: true}
+model: {name: cnn, NETWORK, batch_norm: true}
 regularization: {dropout: 0.3}
 optimizer: {name: adam, learning_rate: 0.003}
 schedule: cosine
@@ -56,6 +57,7 @@ def resumed(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--network", choices=NETWORKS, default="small")
     parser.add_argument("--trainings", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="keep the runs here")
@@ -63,24 +65,31 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     folder = arguments.keep or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
-    print("\n".join(text := measured(folder, arguments.trainings, random.Random(arguments.seed))))
+    spec, chance = SPEC.replace("NETWORK", NETWORKS[arguments.network]), random.Random(arguments.seed)
+    text = [heading(arguments.network), "", *measured(folder, spec, arguments.trainings, chance)]
+    print("\n".join(text))
     put(Path(__file__).with_name("RESULTS.md"), "\n".join(text))
 
 
-def measured(folder: Path, count: int, chance: random.Random) -> list[str]:
+def heading(network: str) -> str:
+    backend = {"jax": "JAX", "tensorflow": "TensorFlow"}[os.environ.get("KERAS_BACKEND", "tensorflow")]
+    return f"## Killed at random: the {network} network on {backend}"
+
+
+def measured(folder: Path, spec: str, count: int, chance: random.Random) -> list[str]:
     """Kill and compare; the lines of the report."""
     processes = multiprocessing.get_context("forkserver")  # imports once, so that a training costs its steps only
-    processes.set_forkserver_preload(["tensorflow", "improve.engine.training.resume"])
+    processes.set_forkserver_preload(["improve.engine.training.resume"])
     file = folder / "spec.yaml"
-    file.write_text(SPEC, encoding="utf-8")
+    file.write_text(spec, encoding="utf-8")
     whole, took = folder / "whole", 0.0
     for _ in range(2):  # the second one says how long it takes
         began = time.monotonic()
         run_process(processes, trained, file, folder, "whole")
         took, whole = time.monotonic() - began, max(folder.glob("whole*"))
-    file.write_text(SPEC.replace(OFTEN, ""), encoding="utf-8")
+    file.write_text(spec.replace(OFTEN, ""), encoding="utf-8")
     run_process(processes, trained, file, folder, "default")
-    file.write_text(SPEC, encoding="utf-8")
+    file.write_text(spec, encoding="utf-8")
     same, kills, repeated = 0, 0, list[int]()
     for number in range(count):
         name, wanted = f"killed{number}", 2 if number % 3 == 0 else 1
@@ -174,11 +183,9 @@ def report(count: int, same: int, kills: int, repeated: list[int], saving: list[
     median = statistics.median(repeated)
     default, often = (f"{100 * one:.1f} %" for one in saving)
     return [
-        HEADING,
-        "",
-        f"{count} trainings of a small network (augmentation, dropout, batch normalisation, Adam, cosine; 12 epochs of",
-        f"34 steps), killed with SIGKILL {kills} times at random instants and taken up with `improve resume`; by",
-        "`python benchmarks/kill.py`.",
+        f"{count} trainings of a convolutional network (augmentation, dropout, batch normalisation, Adam, cosine; 12",
+        f"epochs of 34 steps), killed with SIGKILL {kills} times at random instants and taken up with `improve resume`;",
+        "by `python benchmarks/kill.py`.",
         "",
         f"- equal to the uninterrupted run in state, metrics, steps, evidence and predictions: **{same} of {count}**",
         f"- steps of whole epochs that had to be repeated after a kill: median {median:.0f}, at most {max(repeated)}",

@@ -1,8 +1,9 @@
 """Sweeps: what survives kill -9, what memory many trials take, and how many trials a minute brings.
 
-    python benchmarks/sweep.py [--part killed|memory|speed] [--trials 200] [--rounds 3] [--keep FOLDER]
+    python benchmarks/sweep.py [--part killed|memory|speed|tuner] [--trials 200] [--rounds 3] [--keep FOLDER]
 
-Small networks on digits. Writes a section for each part into RESULTS.md.
+Small networks on digits. Writes a section for each part into RESULTS.md. The part `tuner` needs Keras Tuner
+(pip install keras-tuner).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from child import Usage, run
 from improve.experiments.sweep.trials import SweepWatcher
 from runner_tax_report import put
 
@@ -202,7 +204,45 @@ def side_by_side(folder: Path, number: int) -> float:
     return swept(folder, number, "--workers", "2")
 
 
-PARTS = {"killed": killed, "memory": memory, "speed": speed}
+def tuner(folder: Path, arguments: Any) -> list[str]:
+    """The CPU time of `improve sweep` against that of a Keras Tuner script that takes the same trials, in turn."""
+    (folder / "short.yaml").write_text(SHORT)
+    digits, ways = folder / "digits.npz", Path(__file__).with_name("ways")
+    run([sys.executable, ways / "export.py", "digits", 1_000_000, digits], {}, folder)
+    took: dict[str, list[Usage]] = {"improve": [], "tuner": []}
+    for number in range(arguments.rounds):
+        words = ["sweep", "short.yaml", f"optimizer.learning_rate={RATES}", "--runs", folder, "--name", f"t{number}"]
+        commands = {"improve": [*IMPROVE, *words], "tuner": [sys.executable, ways / "sweep_keras_tuner.py", digits]}
+        for name in sorted(commands, reverse=bool(number % 2)):
+            took[name].append(run([*commands[name]], {}, folder))
+            print(f"round {number}: {name}: {took[name][-1]}", file=sys.stderr, flush=True)
+    return tuner_report(took)
+
+
+def tuner_report(took: dict[str, list[Usage]]) -> list[str]:
+    trials, pairs = len(RATES.split(",")), list(zip(took["improve"], took["tuner"], strict=True))
+    cpu, wall = [a.cpu / b.cpu for a, b in pairs], [a.wall / b.wall for a, b in pairs]
+    each = {name: statistics.median(one.cpu for one in usages) / trials for name, usages in took.items()}
+    others = max(one.others for usages in took.values() for one in usages)
+    return [
+        "## A sweep against Keras Tuner",
+        "",
+        f"{trials} trials (a small convolutional network on digits, 25 epochs), {len(pairs)} rounds in turn, whole "
+        f"processes on {os.cpu_count()} cores,",
+        f"others at most {others:.1f} of them; by `python benchmarks/sweep.py --part tuner`. The script:",
+        "`ways/sweep_keras_tuner.py`. The goal was a CPU time of 0.40 of it.",
+        "",
+        f"- CPU time of `improve sweep` / Keras Tuner: **{ratio(cpu)}**; wall time {ratio(wall)}",
+        f"- CPU-seconds per trial, start included: {each['improve']:.1f} and {each['tuner']:.1f}",
+        "",
+    ]
+
+
+def ratio(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}]"
+
+
+PARTS = {"killed": killed, "memory": memory, "speed": speed, "tuner": tuner}
 
 if __name__ == "__main__":
     main()
