@@ -183,9 +183,9 @@ def report(count: int, same: int, kills: int, repeated: list[int], saving: list[
     median = statistics.median(repeated)
     default, often = (f"{100 * one:.1f} %" for one in saving)
     return [
-        f"{count} trainings of a convolutional network (augmentation, dropout, batch normalisation, Adam, cosine; 12",
-        f"epochs of 34 steps), killed with SIGKILL {kills} times at random instants and taken up with `improve resume`;",
-        "by `python benchmarks/kill.py`.",
+        f"{count} trainings of a convolutional network (augmentation, dropout, batch normalisation, Adam, cosine;",
+        f"12 epochs of 34 steps), killed with SIGKILL {kills} times at random instants and taken up with",
+        "`improve resume`; by `python benchmarks/kill.py`.",
         "",
         f"- equal to the uninterrupted run in state, metrics, steps, evidence and predictions: **{same} of {count}**",
         f"- steps of whole epochs that had to be repeated after a kill: median {median:.0f}, at most {max(repeated)}",
