@@ -5,7 +5,8 @@ import pytest
 from evidence_data import bad, codes, kernels, layers, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
-from improve.runs.schema import Start, schema_fault
+from improve.runs.schema import schema_fault
+from improve.runs.start_schema import Start
 from improve.spec.spec import Spec
 from run_folder import part
 from worked_examples import EXAMPLES

@@ -9,7 +9,7 @@ from conftest import Silent
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.data.prepare import prepare
 from improve.engine.model.layers import describe
-from improve.engine.training import probes
+from improve.engine.training import probes, rate_probe
 from improve.engine.training.train import train
 from improve.lazy import keras
 from improve.runs.run import load_run
@@ -28,9 +28,11 @@ training: {epochs: 3, batch_size: 32}
 
 @pytest.fixture(autouse=True, scope="module")
 def _patient():
-    """However long thirty-two examples take to be learnt, on a loaded machine perhaps, it is waited for."""
+    """However long thirty-two examples take to be learnt, on a loaded machine perhaps, it is waited for. Short runs may
+    try as many rates as long ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probes, "SECONDS", 1e9)
+        patch.setattr(rate_probe, "SHARE", 1.0)
         yield
 
 
@@ -65,6 +67,21 @@ def test_the_evidence_of_a_run_is_whole(pair):
     assert (evidence.steps["clipped"] > 0).any()
     assert len(evidence.images["train_hash"]) == start["parts"]["train"]["n"]
     assert evidence.last("validation").probability.shape == evidence.best("validation").probability.shape
+
+
+def test_rates_from_far_too_low_to_far_too_high_are_tried_on_one_batch(pair):
+    probe = pair[0].evidence.start["rate_probe"]
+    factors, losses = np.array(probe["factors"]), np.array(probe["losses"])
+    assert factors[0] == 0.001
+    np.testing.assert_allclose(np.diff(np.log(factors)), np.log(1e6) / 23, rtol=1e-2)  # 24 steps has the run
+    np.testing.assert_allclose(losses[1:4], losses[0], rtol=0.2)  # dropout is drawn anew
+    assert losses.min() < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize(("steps", "count"), [(0, 0), (399, 0), (400, 20), (1000, 50), (10**6, 60)])
+def test_rates_are_tried_where_they_cost_a_twentieth_of_the_run_at_most(steps, count, monkeypatch):
+    monkeypatch.setattr(rate_probe, "SHARE", 0.05)
+    assert rate_probe.affordable(steps) == count
 
 
 def test_the_update_of_a_kernel_is_what_the_weights_say(fit):

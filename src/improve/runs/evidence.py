@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from improve.lazy import np
 from improve.runs.files import read_arrays
 from improve.runs.predictions import DAMAGED, Predictions, predictions_of, read_predictions
-from improve.runs.schema import FieldEvaluation, Start, Summary, schema_fault
+from improve.runs.schema import FieldEvaluation, Summary, schema_fault
+from improve.runs.start_schema import Start
 from improve.statistics.intervals import Rate
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Evidence:
 
     @cached_property
     def images(self) -> dict[str, NDArray[Any]]:
-        """PART_hash, PART_brightness, PART_contrast, PART_sharpness: per image, in the order of the part."""
+        """PART_hash, PART_label, PART_brightness, PART_contrast, PART_sharpness and PART_colour: per image, in the
+        order of the part."""
         return arrays_of(self.folder / "evidence" / "images.npz")
 
 

@@ -19,7 +19,8 @@ from improve.engine.model.instrument import Steps
 from improve.engine.model.layers import depends_on_mode, is_kernel, layer_summary, look_inside, mixes_images
 from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
-from improve.engine.training.step_loop import single_step
+from improve.engine.training.rate_probe import rate_probe
+from improve.engine.training.step_loop import StepLoop, single_step
 from improve.lazy import keras, np
 from improve.runs import files, tables
 from improve.spec.regularization import Regularization
@@ -60,9 +61,9 @@ class Probes:
             for name, columns in TABLES.items()
         }
 
-    def start(self) -> None:
-        """Write down, before the first step, what there is to know of the data and the untrained network, and whether
-        it can learn 32 examples by heart."""
+    def start(self, loop: StepLoop) -> None:
+        """Write down, before the first step, what there is to know of the data and the untrained network, which rates
+        would do, and whether it can learn 32 examples by heart. `loop`: what the run takes its steps with."""
         parts = {name: part.summary() for name, part in self.data.statistics.items()}
         measured: dict[str, Any] = {"evidence": self.spec.evidence, "classes": len(self.data.class_names)}
         measured |= {"parts": parts}
@@ -70,6 +71,9 @@ class Probes:
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
         files.write_arrays(self.folder / "images.npz", images)
         if self.full:
+            peak = float(self.timeline.rates(self.spec).max())
+            steps = self.spec.training.epochs * self.timeline.steps_per_epoch
+            measured |= {"rate_probe": rate_probe(self.model, loop, peak, steps)}
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
             measured |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
@@ -93,9 +97,9 @@ class Probes:
         return dict(self.data.probed[key])
 
     def baselines(self) -> dict[str, Any]:
-        """How far something simple gets on the same training images; asked once for all runs on the same data."""
+        """How far something simple gets on the same images; asked once for all runs on the same data."""
         if "baselines" not in self.data.probed:
-            self.data.probed["baselines"] = baselines(self.data.parts["train"], len(self.data.class_names))
+            self.data.probed["baselines"] = baselines(self.data.parts, len(self.data.class_names))
         return dict(self.data.probed["baselines"])
 
     def look(self, epoch: int) -> dict[str, float]:

@@ -44,10 +44,23 @@ class StepLoop:
             else:
                 self.take_one = compiled_step(model, batch)
 
+    @property
+    def is_compiled(self) -> bool:
+        return bool(self.take_one or self.take_several)
+
+    def loss_of(self, batch: Arrays) -> float:
+        """Take one step on a batch, whatever pass is in hand; the loss before it. Only where the loop is compiled."""
+        self.model.reset_metrics()
+        if self.take_one:
+            with self.take_one.begun():
+                return float(self.take_one(batch)["loss"])
+        stacks = tuple(array[None] for array in batch)
+        return float(self.take_several(stacks, np.float32(0), np.float32(0))[2])
+
     def run_pass(self, on_step: Callable[[int], None], breaks_off: Callable[[int], bool]) -> bool:
         """Train on the batches of this pass. True where it ended before the last one: `breaks_off(steps done)` said so,
         or the loss was no longer finite. `on_step(steps done)` is called for every step, once its call is over."""
-        if not (self.take_one or self.take_several):
+        if not self.is_compiled:
             return fit(self.model, self.batches, on_step, breaks_off)
         self.model.reset_metrics()
         done, losses, ended = 0, (np.float32(0), np.float32(0)), time.perf_counter()

@@ -125,7 +125,7 @@ def begin_work(
         note = f"{copied} of {count} arrays of weights are those of {weights}"
         work.announcement = replace(work.announcement, notes=(note,))
     check_room(folder, sum(array.nbytes for array in state_of(work.model).values()))
-    work.probes.start()
+    work.probes.start(work.loop)
     work.checkpoints.save()
     work.announcement = replace(work.announcement, warnings=tuple(warnings(run.load_run(folder))))
     return work
