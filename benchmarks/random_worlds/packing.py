@@ -1,9 +1,13 @@
-"""What a diagnosis reads of a world's runs, in one small file that is kept with the code."""
+"""What a diagnosis reads of a world's runs, in one small file that is kept with the code.
+
+Numbers are cut to three digits, hashes of images to small numbers, and of the reserve the answers are left out.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -18,11 +22,13 @@ from world import World
 
 PACKED = Path(__file__).parent / "packed"
 FILES = (
-    "spec.yaml", "metrics.csv", "steps.csv", "summary.json", "environment.json", "changes.json",
-    "predictions/train.npz", "predictions/validation.npz", "predictions/train_dev.npz", "predictions/test.npz",
+    "spec.yaml", "metrics.csv", "steps.csv", "summary.json", "environment.json",
+    "predictions/train.npz", "predictions/validation.npz", "predictions/train_dev.npz",
     "evidence/start.json", "evidence/layers.csv", "evidence/kernels.csv", "evidence/epochs.csv", "evidence/images.npz",
+    "evidence/last.npz",
 )  # fmt: skip
-DIGITS = 3  # of a probability that are kept
+DIGITS = 3  # of a number that are kept
+LONG = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 
 
 def pack(world: World, cases: Iterable[Case], seconds: float) -> None:
@@ -30,6 +36,7 @@ def pack(world: World, cases: Iterable[Case], seconds: float) -> None:
     PACKED.mkdir(exist_ok=True)
     target = PACKED / f"{world.name}.tar.xz"
     about = {"source": world.source, "classes": world.pool.classes, "shape": world.shape, "seconds": round(seconds)}
+    about |= {"learning_rate": world.rate, "epochs": world.epochs}
     with tarfile.open(target.with_suffix(".part"), "w:xz", preset=9) as archive:
         rows = {case.name: {"group": case.group, "kinds": case.kinds, "seed": case.seed} for case in cases}
         add(archive, "world.json", json.dumps({**about, "cases": rows}, indent=1).encode())
@@ -48,21 +55,35 @@ def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def content(path: Path) -> bytes:
-    """The file; arrays without compression of their own, and probabilities to three digits."""
+    """The file with its numbers cut; arrays without compression of their own."""
+    if path.suffix == ".csv":
+        return LONG.sub(lambda number: f"{float(number[0]):.{DIGITS}g}", path.read_text(encoding="utf-8")).encode()
     if path.suffix != ".npz":
         return path.read_bytes()
     with np.load(path, allow_pickle=False) as arrays:
         kept = {name: rounded(arrays[name]) for name in arrays.files}
     buffer = io.BytesIO()
-    np.savez(buffer, **kept)
+    np.savez(buffer, **numbered(kept))
     return buffer.getvalue()
 
 
 def rounded(array: Any) -> Any:
+    if array.dtype == np.int64 and array.size and abs(array).max() < 2**15:
+        return array.astype(np.int16)
     if array.dtype != np.float32 or not array.size:
         return array
     size = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(array), 1e-12))))
     return (np.rint(array * size) / size).astype(np.float16 if np.abs(array).max() <= 1 else np.float32)
+
+
+def numbered(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Hashes as small numbers: equal ones stay equal, across the parts too."""
+    hashes = [name for name in arrays if name.endswith("_hash")]
+    if not hashes:
+        return arrays
+    _, places = np.unique(np.concatenate([arrays[name] for name in hashes]), return_inverse=True)
+    ends = np.cumsum([len(arrays[name]) for name in hashes])[:-1]
+    return arrays | dict(zip(hashes, np.split(places.astype(np.uint64), ends), strict=True))
 
 
 @contextmanager
@@ -73,3 +94,13 @@ def unpacked(file: Path) -> Iterator[tuple[dict[str, Any], Path]]:
             archive.extractall(folder, filter="data")
         yield json.loads((Path(folder) / "world.json").read_text(encoding="utf-8")), Path(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def outcomes_file(world: str) -> Path:
+    return PACKED / f"{world}.changes.json"
+
+
+def read_outcomes(world: str) -> dict[str, Any]:
+    """By run and by edits, the errors that a change reached."""
+    file = outcomes_file(world)
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -18,7 +18,7 @@ from typing import Any
 import damage  # noqa: F401 - registers its kinds
 import numpy as np
 from kinds import KINDS
-from packing import PACKED, unpacked
+from packing import PACKED, read_outcomes, unpacked
 
 from improve.diagnosis.diagnose import diagnose
 from improve.errors import ImproveError
@@ -91,9 +91,10 @@ def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[Scored]
     runs = {case: loaded(folder / case) for case in about["cases"]}
     base = [runs[case] for case, row in about["cases"].items() if row["group"] == "base" and runs[case]]
     usual = {part: [errors_of(one)[part] for one in base] for part in ("validation", "test")}
+    outcomes = read_outcomes(name)
     for case, row in about["cases"].items():
         if runs[case] is not None:
-            yield judged(name, about["source"], case, row, runs[case], usual)
+            yield judged(name, about["source"], case, row, runs[case], usual, outcomes.get(case, {}))
 
 
 def loaded(folder: Path) -> Any:
@@ -112,7 +113,13 @@ def errors_of(found: Any) -> dict[str, float]:
 
 
 def judged(
-    world: str, source: str, name: str, row: dict[str, Any], found: Any, usual: dict[str, list[float]]
+    world: str,
+    source: str,
+    name: str,
+    row: dict[str, Any],
+    found: Any,
+    usual: dict[str, list[float]],
+    tried: dict[str, Any],
 ) -> Scored:
     errors = errors_of(found)
     lost = {part: errors[part] - float(np.mean(usual[part])) for part in errors}
@@ -122,7 +129,6 @@ def judged(
     shown = found.sealed_test if any("S4" in KINDS[kind].causes for kind in row["kinds"]) else None
     diagnosis = diagnose(found, shown)
     findings = [finding for finding in diagnosis.findings if finding.status == "found"]
-    tried = json.loads((found.folder / "changes.json").read_text(encoding="utf-8"))
     won = {finding.code: won_back(finding, tried, errors[part], part) for finding in findings}
     first = won[findings[0].code] if findings else 0.0
     return Scored(

@@ -1,43 +1,42 @@
-"""Trains what is missing of the random worlds: sound runs, faults, and what the diagnosis proposes for each.
+"""Trains what is missing of the random worlds: sound runs and faults.
 
     python benchmarks/random_worlds/train.py [--worlds 0-39] [--jobs 2]
 
 A world that is done is packed into packed/, which is kept with the code; its runs may then be deleted. A run that lies
-in runs/ is not trained again. score.py scores what is packed, without Keras.
+in runs/ is not trained again. Then changes.py trains what the diagnosis proposes, and score.py scores what is packed,
+without Keras.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from packing import PACKED, pack
-from running import Job, failed, one_thread, summary, train
+from running import Job, one_thread, summary, train
 from suite import Case, alternatives, cases, spec_of
 from world import World
 
-from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.next_spec import revised_spec
-from improve.errors import ImproveError
-from improve.runs import files, run
-
 SOUND = 0.03  # an alternative that is better by more than this, and by a seventh of the error, takes the base's place
 PART = 1 / 7
-TRIED = 4  # changes of a run that are trained, at most: each finding's first one
 
 
 def main() -> None:
     arguments = parsed()
     worlds = [world for world in map(World, arguments.worlds) if not (PACKED / f"{world.name}.tar.xz").exists()]
     print(f"{len(worlds)} worlds to train", flush=True)
+    in_processes(settle, worlds, arguments.jobs)
+
+
+def in_processes(work: Callable[[World], str], worlds: list[World], jobs: int) -> None:
+    """A process for each world, so many at a time, and a line for each that is done."""
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(arguments.jobs, one_thread, maxtasksperchild=1) as pool:
-        for line in pool.imap_unordered(settle, worlds):
+    with spawn.Pool(jobs, one_thread, maxtasksperchild=1) as pool:
+        for line in pool.imap_unordered(work, worlds):
             print(line, flush=True)
 
 
@@ -62,7 +61,6 @@ def settle(world: World) -> str:
         world.put(name, parts)
     for case in found:
         run_case(world, case)
-        try_changes(world, case)
     seconds = time.monotonic() - began
     pack(world, found, seconds)
     return f"{world.name} {world.source}: {len(found)} runs, {seconds / 60:.1f} minutes"
@@ -107,36 +105,6 @@ def trained(job: Job) -> Path:
 
 def error(folder: Path) -> float:
     return float(summary(folder).get("test", {}).get("error", 1.0))
-
-
-def try_changes(world: World, case: Case) -> None:
-    """Train the first change of each finding, and write beside the run what it reached."""
-    folder, outcomes = world.runs / case.name, dict[str, Any]()
-    for finding in proposals(folder):
-        edits = json.dumps(finding.changes[0].edits)
-        if edits not in outcomes and len(outcomes) < TRIED:
-            outcomes[edits] = reached(world, folder, len(outcomes), finding.changes[0])
-    files.write_json(folder / "changes.json", outcomes)
-
-
-def proposals(folder: Path) -> list[Any]:
-    try:
-        findings = diagnose(run.load_run(folder)).findings
-    except ImproveError:
-        return []
-    return [finding for finding in findings if finding.changes and finding.status == "found"]
-
-
-def reached(world: World, folder: Path, place: int, change: Any) -> dict[str, float]:
-    """Validation and test error after the change; nothing where it cannot be trained."""
-    target = folder.with_name(f"{folder.name}.change{place}")
-    try:
-        revised = revised_spec(run.load_run(folder).spec, change)
-    except ImproveError as refused:
-        failed(target, str(refused))
-        return {}
-    after = summary(trained(Job(target, revised, world.work)))
-    return {part: after[part]["error"] for part in ("train", "validation", "test") if part in after}
 
 
 if __name__ == "__main__":
