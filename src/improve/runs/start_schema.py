@@ -72,13 +72,23 @@ class OtherPart(Recorded):
 
 class Baselines(Recorded):
     """Errors of a linear model and of the nearest neighbours on n training images: on those it was fitted to, and, with
-    `new`, on each by all others."""
+    `new`, on each by all others. Images, and misses, by class."""
 
     n: Some
     linear: Share
     linear_new: Share
     neighbours_new: Share
+    classes: list[Size] | None = None
+    linear_new_by_class: list[Size] | None = None
+    neighbours_new_by_class: list[Size] | None = None
     others: dict[str, OtherPart] = {}
+
+    @model_validator(mode="after")
+    def _the_same_classes(self) -> Baselines:
+        lists = (self.classes, self.linear_new_by_class, self.neighbours_new_by_class)
+        if len({len(each or ()) for each in lists}) > 1:
+            raise ValueError("the lists by class differ in length")
+        return self
 
 
 class RateProbe(Recorded):

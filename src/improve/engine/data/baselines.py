@@ -28,14 +28,16 @@ def baselines(parts: Mapping[str, Examples], classes: int) -> dict[str, Any]:
 
     `linear`: of ridge regression on one column for each class, on the images that it was fitted to; `linear_new` and
     `neighbours_new`: on each image by all others. The penalty is the one with the lowest such error (leave-one-out by
-    the diagonal of the hat matrix; Hastie, Tibshirani and Friedman, 2009, section 7.10). `others`: what `compared`
-    gives for each other part.
+    the diagonal of the hat matrix; Hastie, Tibshirani and Friedman, 2009, section 7.10). `classes`: images of each;
+    with `_by_class`, how many of them are missed. `others`: what `compared` gives for each other part.
     """
     few = spaced(parts["train"], IMAGES)
     known, labels = features(few.images), few.labels
-    model = Ridge.fitted(known, np.eye(classes)[labels], labels)
+    model, votes = Ridge.fitted(known, np.eye(classes)[labels], labels), neighbour_votes(known, labels, classes)
     found = {"n": len(few), "linear": model.fitted_error, "linear_new": model.new_error}
-    found["neighbours_new"] = missed(neighbour_votes(known, labels, classes), labels)
+    found |= {"neighbours_new": missed(votes, labels), "classes": np.bincount(labels, minlength=classes).tolist()}
+    for name, wrong in (("linear_new", model.new_wrong), ("neighbours_new", votes.argmax(axis=1) != labels)):
+        found[f"{name}_by_class"] = np.bincount(labels[wrong], minlength=classes).tolist()
     names = [name for name in (*LABELLED, "test") if name in parts and len(parts[name])]
     return found | {"others": {name: compared(model, known, labels, parts[name], name, classes) for name in names}}
 
@@ -86,13 +88,18 @@ def features(images: Images) -> NDArray[Any]:
 @dataclass(frozen=True)
 class Ridge:
     """A linear model of features (n, d) with the penalty that does best on new ones: `centre` (d,) and `mean`
-    (classes,) of what it was fitted to, `weights` (d, classes), its share of misses there and on each without it."""
+    (classes,) of what it was fitted to, `weights` (d, classes), its share of misses there, and which it misses without
+    having seen them, (n,; bool)."""
 
     centre: NDArray[Any]
     mean: NDArray[Any]
     weights: NDArray[Any]
     fitted_error: float
-    new_error: float
+    new_wrong: NDArray[Any]
+
+    @property
+    def new_error(self) -> float:
+        return float(self.new_wrong.mean())
 
     @classmethod
     def fitted(cls, pixels: NDArray[Any], targets: NDArray[Any], labels: NDArray[Any]) -> Ridge:
@@ -105,8 +112,9 @@ class Ridge:
             answers = mean + along @ (kept[:, None] * wanted)
             leverage = np.minimum((along**2) @ kept + 1 / len(labels), 1 - 1e-9)[:, None]
             without = targets - (targets - answers) / (1 - leverage)
-            found.append((missed(without, labels), missed(answers, labels), penalty))
-        new, fitted, penalty = min(found)
+            wrong = without.argmax(axis=1) != labels
+            found.append((float(wrong.mean()), missed(answers, labels), penalty, wrong))
+        _, fitted, penalty, new = min(found, key=lambda one: one[:3])
         weights = back @ (shrunk(squares, penalty * usual)[:, None] * wanted)
         return cls(centre, mean, weights, fitted, new)
 
