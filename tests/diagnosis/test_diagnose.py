@@ -256,7 +256,7 @@ def test_twenty_percent_of_label_noise_comes_first(make_run):
     run = make_run(train=0.21, validation=0.04, n=5000, spec=SGD, evidence=healthy(), history=[0.3, 0.25, 0.21, 0.21])
     first, *rest = diagnose(run).findings
     assert (first.code, first.status) == ("T13", "found")
-    assert "about 17 % of them are wrong" in first.says
+    assert "about 17 % of the training labels are wrong" in first.says
     assert all(finding.status != "found" for finding in rest if finding.link == "training")
 
 

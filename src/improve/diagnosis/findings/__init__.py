@@ -1,11 +1,13 @@
 """Shelf: findings. The order is the order of the recipe: what comes first explains what comes after."""
 
 from improve.diagnosis.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
+from improve.diagnosis.findings.classes import ClassNeverPredicted
 from improve.diagnosis.findings.convergence import LaggingAverage, NotFinished
 from improve.diagnosis.findings.deployment import Abstention, FieldError, HiddenByTheMetric, WeakSlice
 from improve.diagnosis.findings.gradients import ColdStatistics, DeadUnits, Exploding, Saturated, TooDeep, Vanishing
 from improve.diagnosis.findings.images import DamagedImages
-from improve.diagnosis.findings.labels import ClassNeverPredicted, LabelNoise, NoSignal
+from improve.diagnosis.findings.label_noise import LabelNoise
+from improve.diagnosis.findings.labels import NoSignal
 from improve.diagnosis.findings.mismatch import DataMismatch, LabelShift
 from improve.diagnosis.findings.optimization import BatchSize, Clipping, DecayedEarly, RateTooHigh, RateTooLow
 from improve.diagnosis.findings.over_regularization import OverRegularized

@@ -8,6 +8,7 @@ from typing import Any
 from improve.diagnosis.findings.edits import with_augmentation
 from improve.diagnosis.findings.indicators import part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_sentence
+from improve.diagnosis.findings.simple_models import METHODS, SimpleModel, percent, simple_model, surely_above
 from improve.lazy import np
 from improve.runs.schema import LOOKS
 
@@ -24,10 +25,12 @@ ENOUGH = 100  # validation images: with fewer none can be spared
 class DataMismatch(Rule):
     """Validation images are harder than new images of the training kind: the two come from different distributions.
 
-    Seen as: validation error − train-dev error is high (needs `data.train_dev`; without it, light, contrast, sharpness
-    or colour must differ by a whole standard deviation, or red and blue look exchanged, and the variance be high). What
-    differs in these is told; the rest is to be looked at. Fix: training images like those that count
-    (`data.target.train`), or an augmentation that makes some. Regularisation does not help here.
+    Seen as: what a linear model or the nearest neighbours learn from training images is surely worse on validation
+    images (by 5 points, by chance once in ten thousand), and a linear model tells the two sets apart. Or validation
+    error − train-dev error is high (needs `data.train_dev`; without it, light, contrast, sharpness or colour must
+    differ by a whole standard deviation, or red and blue look exchanged, and the variance be high). What differs in
+    these is told; the rest is to be looked at. Fix: training images like those that count (`data.target.train`), or
+    an augmentation that makes some. Regularisation does not help here.
     """
 
     code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
@@ -35,6 +38,9 @@ class DataMismatch(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.errors is None or case.gaps is None:
             return None
+        fails = fails_across(case)
+        if fails and case.errs:
+            return self.by_simple_model(case, fails)
         measured = case.gaps.data_mismatch
         differing, exchanged = differences(case, "train", "validation"), colours_exchanged(case)
         obvious = measured is None and (exchanged or other_kind(case))
@@ -57,6 +63,30 @@ class DataMismatch(Rule):
             rivals=("V1",) if obvious else (),
             confirm="data.train_dev: 10% tells it from variance" if obvious else LOOK,
         )
+
+    def by_simple_model(self, case: Case, simple: SimpleModel) -> Finding:
+        differing, lost = differences(case, "train", "validation"), simple.across.value - simple.known.value
+        looks = [f"{what} differs by {size:+.1f} sd" for what, size in differing.items()]
+        exchanged = [EXCHANGED] if colours_exchanged(case) else []
+        says = (
+            f"what {METHODS[simple.method]} learn{'s' if simple.method == 'linear' else ''} from training images is "
+            f"wrong on {percent(simple.across)} of validation (n={simple.across.n:,}), on {percent(simple.known)} of "
+            f"other training images; the pixels alone tell the two sets apart ({percent(simple.apart)} wrong)"
+        )
+        return self.found(
+            "; ".join([says, *looks, *exchanged]),
+            harm=lost,
+            evidence={**simple._asdict(), "differing": differing, "n": simple.across.n},
+            changes=tuple(changes(case, differing)),
+            fact=True,
+            confirm=LOOK,
+        )
+
+
+def fails_across(case: Case) -> SimpleModel | None:
+    """What says that something in training images, and not in validation images, gives the classes away."""
+    simple = simple_model(case)
+    return simple if simple and simple.told_apart and surely_above(simple.across, simple.known) else None
 
 
 def other_kind(case: Case) -> bool:

@@ -1,0 +1,67 @@
+"""Are all classes there, in the training images and in the answers?"""
+
+from __future__ import annotations
+
+from improve.diagnosis.findings.indicators import part_of
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
+from improve.lazy import np
+
+CHANCE_P = 0.01
+BALANCED = Change("training.class_weights", "balanced", "each class weighs the same")
+
+
+class ClassNeverPredicted(Rule):
+    """A class is missing: from the training images, or from all answers.
+
+    Seen as: no training image of a class that validation images have; or none of the training images that are measured
+    is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's). Fix: images of that
+    class; where there are some, classes that weigh the same.
+    """
+
+    code, name, title, link = "T16", "class_missing", "a class is missing", "training"
+
+    def look(self, case: Case) -> Finding | None:
+        return self.untrained(case) or self.unanswered(case)
+
+    def untrained(self, case: Case) -> Finding | None:
+        train, validation = part_of(case, "train"), part_of(case, "validation")
+        if not train or not validation:
+            return None
+        missing = [k for k, have in enumerate(train["classes"]) if not have and validation["classes"][k]]
+        if not missing:
+            return None
+        share = sum(validation["classes"][k] for k in missing) / validation["n"]
+        return self.found(
+            f"no training image of {class_names(case, missing)}, {100 * share:.1f} % of the validation images",
+            harm=share,
+            evidence={"classes": missing, "share": share, "n": validation["n"]},
+            fact=True,
+            confirm="count the images of each class",
+        )
+
+    def unanswered(self, case: Case) -> Finding | None:
+        seen, trained = case.evidence.best("train"), part_of(case, "train").get("classes")
+        if seen is None or case.at_chance or not case.fits_badly:
+            return None
+        counts = np.bincount(seen.label, minlength=seen.probability.shape[1])
+        answers = np.bincount(seen.predicted, minlength=len(counts))
+        n = len(seen.label)
+        by_chance = (1 - counts / n) ** n  # that a class with this share gets no answer
+        even = [sum(trained) / len(trained) / 3 <= count for count in trained] if trained else [True] * len(counts)
+        never = [k for k in range(len(counts)) if not answers[k] and by_chance[k] < CHANCE_P and even[k]]
+        if not never:
+            return None
+        share = float(sum(counts[k] for k in never) / n)
+        return self.found(
+            f"no training image is taken for {class_names(case, never)}, which {100 * share:.1f} % of them are",
+            harm=share,
+            evidence={"classes": never, "share": share, "n": n},
+            changes=() if case.setting("training.class_weights") == "balanced" else (BALANCED,),
+            rivals=("R5", "T2"),
+            confirm="look at what those images are taken for",
+        )
+
+
+def class_names(case: Case, classes: list[int]) -> str:
+    known = case.data.classes
+    return ", ".join(f"'{known[k]}'" if k < len(known) else f"class {k}" for k in classes[:5])
