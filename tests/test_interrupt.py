@@ -94,7 +94,15 @@ def is_forgotten():
     del key
 
 
-@pytest.mark.parametrize("finalized", [dies, is_forgotten])
+def is_called_back():
+    """In the callback of a weak reference, as in those with which Python lets go of a module's lock."""
+    key = Key()
+    last = weakref.ref(key, lambda reference: press())
+    del key
+    assert last() is None
+
+
+@pytest.mark.parametrize("finalized", [dies, is_forgotten, is_called_back])
 def test_in_a_finalizer_which_would_swallow_it_it_waits_and_nothing_is_printed(finalized, capsys):
     with pytest.raises(BrokenOff):
         inside(False, finalized, lambda: time.sleep(5))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SOON = 0.02  # seconds
@@ -34,29 +35,29 @@ class Interrupt:
     requested = begun = broken_off = leaving = over = False
     signal = signal.SIGINT
 
+    def __init__(self) -> None:
+        self.heard: Callable[[], None] = lambda: None  # told when the first signal asks it to stop
+
     def press(self, number: int, frame: FrameType | None) -> None:
         if self.leaving:
-            return
-        if (self.requested or not self.begun) and finalizing(frame):
-            threading.Timer(SOON, self.again, (number,)).start()
             return
         self.broken_off = self.requested or not self.begun
         self.requested, self.signal = True, signal.Signals(number)
         if self.broken_off:
             raise BrokenOff(self.signal)
+        self.heard()
 
-    def again(self, number: int) -> None:
+    def swallowed(self, caught: Any) -> bool:
+        """Whether Python ignored, in a finalizer or a callback, the exception with which it was to end: then the signal
+        comes again in a moment. `caught`: what `sys.unraisablehook` is given."""
+        ours = isinstance(caught.exc_value, BrokenOff)
+        if ours:
+            threading.Timer(SOON, self.again).start()
+        return ours
+
+    def again(self) -> None:
         if not self.over:
-            os.kill(os.getpid(), number)
-
-
-def finalizing(frame: FrameType | None) -> bool:
-    """Whether it came in a finalizer: Python prints what is raised there, and goes on."""
-    while frame is not None:
-        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
-            return True
-        frame = frame.f_back
-    return False
+            os.kill(os.getpid(), self.signal)
 
 
 @contextmanager
@@ -77,7 +78,8 @@ def interruptible() -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    before = {number: signal.signal(number, interrupt.press) for number in SIGNALS}
+    before, told = {number: signal.signal(number, interrupt.press) for number in SIGNALS}, sys.unraisablehook
+    sys.unraisablehook = lambda caught: None if interrupt.swallowed(caught) else told(caught)
     around = getattr(before[signal.SIGINT], "__self__", None)
     try:
         yield interrupt
@@ -90,5 +92,6 @@ def interruptible() -> Iterator[Interrupt]:
         raise
     finally:
         interrupt.over = True
+        sys.unraisablehook = told
         for number, handler in before.items():
             signal.signal(number, handler)

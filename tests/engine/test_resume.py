@@ -334,6 +334,19 @@ def test_a_finished_run_goes_on_only_with_more_to_do(done, tmp_path):
     assert run.load_run(folder).summary.epochs == 7
 
 
+def test_a_finished_run_that_cannot_be_taken_up_stays_finished(done, tmp_path, monkeypatch):
+    folder = shutil.copytree(done, tmp_path / "runs" / "r")
+    before = (folder / "summary.json").read_bytes()
+
+    def fails(*arguments):
+        raise ImproveError("build failed")
+
+    monkeypatch.setattr("improve.engine.training.train.assemble", fails)
+    with pytest.raises(ImproveError, match="build failed"):
+        resume(folder, ["training.epochs=+2"], Silent())
+    assert (folder / "summary.json").read_bytes() == before
+
+
 @pytest.mark.backend
 def test_a_diverged_run_goes_on_with_a_lower_rate_from_its_last_good_state(write_spec, tmp_path):
     spec = load_spec(write_spec(SMALL), ["optimizer={name: sgd, learning_rate: 1e30}", "evidence=light"])

@@ -256,3 +256,9 @@ def test_a_spec_must_be_a_mapping(write_spec, text):
 def test_control_characters_never_reach_the_terminal(write_spec):
     (problem,) = mistakes(write_spec('optimizer: {"a\\e[31mb": 1}\n'))
     assert "\x1b" not in problem.what + problem.text
+
+
+def test_more_epochs_are_for_a_run_that_has_begun(write_spec):
+    (problem,) = mistakes(write_spec("training: {epochs: 30}\n"), "training.epochs=+2")
+    assert problem.what == "only a run that has begun can have more epochs"
+    assert problem.fix == "improve resume RUN training.epochs=+2, or training.epochs=2"

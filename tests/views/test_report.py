@@ -78,7 +78,7 @@ def test_headings_come_in_order_and_pictures_have_words(five):
 def test_it_says_what_the_diagnosis_says(five):
     text = Page(five).text
     assert "5 runs" in text
-    for said in ("broken: it did not learn", "R1 the loss became NaN or infinite", "T13 a part of the training labels",
+    for said in ("broken: it did not learn", "R1 the loss became NaN or infinite", "T13 a part of the labels is wrong",
                  "avoidable bias", "fits validation", "training.sampling: balanced"):  # fmt: skip
         assert said in text, said
 

@@ -73,6 +73,7 @@ class Summary(Recorded):
     error: Any = None
     signal: Any = None
     stopped_because: Any = None
+    within: Any = None
     since: Any = None
     origin: Any = Field(None, alias="from")
     changes: Any = None

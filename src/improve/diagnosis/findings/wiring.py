@@ -176,6 +176,8 @@ class FirstLoss(Rule):
 
     def look(self, case: Case) -> Finding | None:
         ratio = initial_ratio(case)
+        if case.run is not None and case.run.summary.origin:  # it starts from weights that are trained
+            return None
         if ratio is None or START[0] <= ratio <= START[1] or not case.fits_badly:
             return None
         usual_start = model_option(case, "initializer", "he_normal", "a start of the usual scale")

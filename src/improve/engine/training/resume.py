@@ -69,10 +69,11 @@ def resume(
         check_same_data(begun, data)
         devices.check(spec.training.devices, spec.training.batch_size, len(data.parts["train"]))
         line = moved_timeline(saved, spec, edits, data)
-        with recording_failures(folder, spec) as interrupt:
+        work: Work | None = None
+        with recording_failures(folder, spec, lambda: work is not None) as interrupt:
             work = resume_work(spec, data, folder, line, owner, saved)
             work.checkpoints.summary |= {"from": begun.summary.origin} if begun.summary.origin else {}
-            notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits))
+            notes = (*damaged, *other_versions(saved, spec), *what_goes_on(saved, edits, len(begun.history)))
             work.announcement = replace(work.announcement, notes=notes)
             note_down(work, saved, edits, reason)
             train_to_end(work, interrupt, watcher)
@@ -195,7 +196,11 @@ def other_versions(saved: Saved, spec: Spec) -> Iterator[str]:
         yield f"{before} devices so far, {used} from here on: the same updates but for rounding and what dropout draws"
 
 
-def what_goes_on(saved: Saved, edits: list[Difference]) -> Iterator[str]:
-    yield f"goes on after {len(saved.meta['history']['rows'])} epochs"
+def what_goes_on(saved: Saved, edits: list[Difference], shown: int) -> Iterator[str]:
+    """`shown`: the epochs whose rows were written."""
+    done, within = len(saved.meta["history"]["rows"]), sum(len(part.loss) for part in saved.passes)
+    yield f"goes on in epoch {done + 1}, after step {within}" if within else f"goes on after epoch {done}"
+    if shown > done:
+        yield f"what came after it, to epoch {shown}, was not saved yet and is trained again: its end is the same"
     for edit in edits:
         yield f"from here on {edit.path}: {yaml.inline(edit.new)} (before: {yaml.inline(edit.old)})"

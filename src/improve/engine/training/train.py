@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -96,14 +96,15 @@ def not_stopped(made: run.Run) -> run.Run:
 
 
 @contextmanager
-def recording_failures(folder: Path, spec: Spec) -> Iterator[Interrupt]:
-    """What goes wrong stands in summary.json; what is saved stays. Gives whether a signal asked the run to stop. Raises
-    OutOfMemoryError where memory ran out."""
+def recording_failures(folder: Path, spec: Spec, taken_up: Callable[[], bool] = lambda: True) -> Iterator[Interrupt]:
+    """What goes wrong stands in summary.json, from where on the run is `taken_up`; what is saved stays. Gives whether a
+    signal asked the run to stop. Raises OutOfMemoryError where memory ran out."""
     try:
         with interruptible() as interrupt:
             yield interrupt
     except BaseException as error:
-        run.write_failure(folder, error)
+        if taken_up():
+            run.write_failure(folder, error)
         if isinstance(error, BrokenOff):
             error.add_note(f"go on   improve resume {folder}")
         if isinstance(error, OSError) and error.errno in FULL:
@@ -174,6 +175,7 @@ def warnings(begun: run.Run) -> list[str]:
 
 def train_to_end(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
     """Train to the end, wherever the run stands, and write down what came of it."""
+    interrupt.heard = watcher.stopping
     watcher.started(work.folder, work.spec, work.data, work.announcement)
     status = fit(work, interrupt, watcher)
     work.curves.ended()
@@ -248,7 +250,7 @@ def finish(work: Work, status: str, interrupt: Interrupt, digest: str) -> None:
     summary["seconds_saving"] = work.checkpoints.spent
     work.probes.finish(bool(history.rows) and not history.passes)
     if interrupt.requested and status == "stopped":
-        summary["signal"] = interrupt.signal.name
+        summary |= {"signal": interrupt.signal.name, "within": [history.done, history.timeline.steps_per_epoch]}
     if history.rows:
         trained = sum(row["training_seconds"] for row in history.rows)
         summary["images_per_second"] = len(history.rows) * len(data.parts["train"]) / trained

@@ -40,6 +40,9 @@ class Watcher:
         reason is returned."""
         return None
 
+    def stopping(self) -> None:
+        """A signal asks the run to stop: what is in hand is finished first."""
+
     def trained(self, number: int, total: int, run: Run) -> None:
         """The member of an ensemble with this number, from 1, is done, or was stopped."""
 
@@ -64,6 +67,9 @@ class Relay(Watcher):
 
     def epoch(self, row: dict[str, Any], best: int) -> str | None:
         return self.watcher.epoch(row, best)
+
+    def stopping(self) -> None:
+        self.watcher.stopping()
 
     def trained(self, number: int, total: int, run: Run) -> None:
         self.watcher.trained(number, total, run)

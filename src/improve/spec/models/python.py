@@ -22,10 +22,13 @@ class Python(Architecture):
     `def build(input_shape, classes, width=32): …` returns a keras.Model from images of `input_shape` (height, width,
     channels; normalised as the spec says, raw with `normalize: none`) to one number per class: logits, or
     probabilities if its last layer is a softmax (a sigmoid where classes is 1). Other keys beside the target are the
-    function's options. Regularisation, dropout and batch normalisation are yours to build in.
+    function's options. Regularisation, dropout and batch normalisation are yours to build in. The function is called
+    more than once, so weights that it loads are better kept on disk. What `compile` was given is not used: optimizer,
+    loss and metrics are those of the spec, and there are no callbacks.
 
-    This runs code: only from the folder of the spec that names it; `--no-code` refuses it. The file is copied into the
-    run folder, so that its spec.yaml runs again.
+    This runs code: only from the folder of the spec that names it; `--no-code` refuses it. The file alone is copied
+    into the run folder, so that its spec.yaml runs again: what it imports has to be installed, and what it reads has to
+    be named by a path that stays.
     """
 
     model_config = ConfigDict(extra="allow")

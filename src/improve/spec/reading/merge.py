@@ -20,6 +20,10 @@ def override(text: str) -> Tree:
         place = Place(text or "''", text, 1, 1, max(1, len(text)))
         what = "an override is UTF-8 text" if SURROGATE.search(text) else "an override is written key=value"
         return Tree({}, problems=[place.problem(what, "such as training.epochs=5")])
+    if written.strip() == "training.epochs" and value.lstrip().startswith("+"):
+        place = Place(text, text, 1, len(written) + 2, max(1, len(value)))
+        more = f"improve resume RUN {text.replace(' ', '')}, or training.epochs={value.strip('+ ')}"
+        return Tree({}, problems=[place.problem("only a run that has begun can have more epochs", more)])
     parsed = parse(" " * (len(written) + 1) + value, text)
     inner = {at: _in_override(place, text) for at, place in parsed.values.items()}
     inner_keys = {at: _in_override(place, text) for at, place in parsed.keys.items()}

@@ -27,7 +27,7 @@ class TimeLeft(ProgressColumn):
     """Rich's own estimate, in words."""
 
     def render(self, task: Task) -> Text:
-        return Text("" if task.time_remaining is None else f"{duration(task.time_remaining)} left")
+        return Text(f"{duration(task.time_remaining)} left" if task.time_remaining else "")
 
 
 class TerminalWatcher(Watcher):
@@ -99,6 +99,10 @@ class TerminalWatcher(Watcher):
 
     def warn(self, message: str) -> None:
         self.out.print(Text(f"warning: {message}"))
+
+    def stopping(self) -> None:
+        if not self.quiet:
+            self.out.print(Text("stopping: what is in hand is finished and saved; Ctrl+C once more stops at once"))
 
     def trained(self, number: int, total: int, run: Run) -> None:
         self.close()
@@ -183,4 +187,6 @@ def how_it_ended(run: Run) -> str:
         return f"the loss became NaN or infinite in epoch {epochs + 1}: stopped, what was reached is kept"
     if run.status == "finished" and epochs < run.spec["training"]["epochs"]:
         return f"stopped early after epoch {epochs} (no better for {epochs - (best or 0)})"
+    if run.status == "stopped" and (within := run.summary.within) and within[0]:
+        return f"stopped in epoch {epochs + 1}, after step {within[0]:,} of {within[1]:,}"
     return f"{run.status} after epoch {epochs}" if run.status in ("finished", "stopped") else run.status
