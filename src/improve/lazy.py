@@ -85,7 +85,8 @@ def load_keras() -> None:
     atexit.register(gc.freeze)  # without it Python takes TensorFlow's graphs apart at its end: 3 s for a ResNet
     with without_banner(), uncollected():
         with OPTIONAL_PACKAGES:
-            importlib.import_module("keras")
+            keras = importlib.import_module("keras")
+        keras.config.set_image_data_format("channels_last")  # as images come here, whatever a user's keras.json says
         if backend == "tensorflow":
             importlib.import_module("tensorflow").config.list_physical_devices()
         else:

@@ -12,7 +12,9 @@ from improve.errors import UsageError
 def cache_folder() -> Path:
     """$IMPROVE_CACHE, $XDG_CACHE_HOME/improve or ~/.cache/improve."""
     chosen, caches = os.environ.get("IMPROVE_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(chosen).expanduser() if chosen else (Path(caches) if caches else Path.home() / ".cache") / "improve"
+    if chosen:
+        return Path(os.path.expanduser(chosen))  # unlike Path's it leaves a user who is not there as it is
+    return (Path(caches) if caches else Path.home() / ".cache") / "improve"
 
 
 def checked_cache(cache: Path) -> Path:

@@ -145,7 +145,7 @@ def test_the_next_spec_is_valid_minimal_and_says_why(make_run, tmp_path):
 
 def test_the_change_of_a_finding_that_waits_can_be_had(make_run):
     spec = {"regularization": {"l2": 0.1}}
-    run = make_run(**{**bad(spec, steps=steps(penalty=1.0)), "validation": 0.5})
+    run = make_run(**{**bad(spec, steps=steps(penalty=1.0), kernels=kernels(left=0.4)), "validation": 0.5})
     diagnosis = diagnose(run)
     assert best_change(diagnosis)[0].code == "T11"
     assert best_change(diagnosis, "V1")[0].status == "cannot_tell_yet"
@@ -183,7 +183,7 @@ def test_a_symptom_is_dropped_where_a_cause_is_found_and_said_where_none_is(make
 def test_a_variance_waits_while_a_cause_keeps_the_training_set_from_being_fitted(make_run):
     spec = {"regularization": {"l2": 0.1}}
     alone = make_run("alone", train=0.0, validation=0.5, spec=SGD, evidence=healthy())
-    both = make_run("both", **{**bad(spec, steps=steps(penalty=1.0)), "validation": 0.5})
+    both = make_run("both", **{**bad(spec, steps=steps(penalty=1.0), kernels=kernels(left=0.4)), "validation": 0.5})
     assert statuses(alone)["V1"] == "found"
     assert statuses(both)["T11"] == "found"
     assert [one.waits for one in diagnose(both).findings if one.code == "V1"] == [

@@ -61,6 +61,11 @@ def images(contrast):
     return bad(images={"train_contrast": contrast, "train_brightness": [2 * value or 0.5 for value in contrast]})
 
 
+def behind_relu(low):
+    """The last layer has an activation; `low` is the smallest output."""
+    return bad(start=start(head={**start()["head"], "low": low, "high": 5.0}, operations=["Dense", "Activation"]))
+
+
 READABLE = {
     "R1": [Sweep("status", lambda status: {"status": status, "spec": SGD},
                  (("finished", False), ("stopped", False), ("diverged", True)))],
@@ -72,7 +77,7 @@ READABLE = {
     "R4": [Sweep("first loss, high", lambda ratio: bad(start=start(initial_cross_entropy=ratio * LN10)), above(wiring.START[1])),
            Sweep("first loss, low", lambda ratio: bad(start=start(initial_cross_entropy=ratio * LN10)), under(wiring.START[0]))],
     "R5": [Sweep("cut off", lambda share: bad(start=head(at_low=share)), from_(wiring.CUT_OFF)),
-           Sweep("lowest output", lambda low: bad(start=head(low=low, high=5.0)), ((-0.001, False), (0.0, True), (0.001, True)))],
+           Sweep("lowest output", behind_relu, ((-0.001, False), (0.0, True), (0.001, True)))],
     "R6": [Sweep("large", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), above(wiring.INPUT[1])),
            Sweep("small", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), under(wiring.INPUT[0])),
            Sweep("brighter", apart, above(wiring.OTHER_SCALE))],
@@ -188,14 +193,16 @@ def scaled(scale, ratio=3.0):
     return bad(start=start(kernels=inside, initial_cross_entropy=ratio * LN10))
 
 
+SETTLED = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3} for epoch in range(1, 6)]
+
+
 def penalised(share):
-    return bad({"regularization": {"l2": 0.1}}, steps=steps([1.0] * 10, penalty=share))
+    return bad({"regularization": {"l2": 0.1}}, steps=steps([1.0] * 10, penalty=share), kernels=kernels(left=0.4))
 
 
 def dropped(rate, ratio=1.0):
-    return bad(
-        {"regularization": {"dropout": rate}}, start=start(dropout=[rate]), epochs=modes(clean=ratio, training=1.0)
-    )
+    held = {"start": start(dropout=[rate]), "epochs": modes(clean=ratio, training=1.0), "metrics": SETTLED}
+    return bad({"regularization": {"dropout": rate}}, **held)
 
 
 def decay(rate=0.05, left=0.1):
@@ -210,7 +217,7 @@ def augmented(ratio):
 
 def worse_in_training(by):
     epochs = modes(clean=1.0, training=1.0, clean_error=0.3, training_error=0.3 + by)
-    return bad({"regularization": {"dropout": 0.5}}, start=start(dropout=[0.5]), epochs=epochs)
+    return bad({"regularization": {"dropout": 0.5}}, start=start(dropout=[0.5]), epochs=epochs, metrics=SETTLED)
 
 
 def stuck(cross_entropy, epochs=over_regularization.SHORT):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from improve.diagnosis.findings.rule import Change, Finding
@@ -13,8 +14,11 @@ from improve.runs.neighbourhood import ADVICE
 from improve.runs.run import Run
 from improve.spec.identity import experiment_identity
 from improve.spec.reading import yaml
+from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired_comparison
+
+MOST_PARENTS = 20
 
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
@@ -71,3 +75,32 @@ def sentence(advice: Mapping[str, Any]) -> str:
     interval = f"[{100 * advice['low']:.1f}, {100 * advice['high']:.1f}]"
     verdict = "" if advice["low"] > 0 else "; it made it worse" if advice["high"] < 0 else "; that may be chance"
     return f"{said}; it recovered {100 * advice['recovered']:.1f} {interval}{verdict}"
+
+
+def without_circles(finding: Finding, run: Run) -> Finding:
+    """The finding without changes that take back what was advised on the way to this run."""
+    taken = list(advised_values(run))
+    if not taken:
+        return finding
+    kept = [change for change in finding.changes if not any(undoes(change, *each) for each in taken)]
+    return replace(finding, changes=tuple(kept))
+
+
+def advised_values(run: Run) -> Iterator[tuple[str, Any, Any]]:
+    """Path, value before and value after of each change that was advised for the run or one that it came from."""
+    seen: Run | None = run
+    for _ in range(MOST_PARENTS):
+        advice, parent = (seen.neighbourhood.advice, seen.advised) if seen else (None, None)
+        if advice is None or parent is None:
+            return
+        yield advice["path"], setting(parent.spec, advice["path"]), advice["value"]
+        seen = parent
+
+
+def undoes(change: Change, path: str, before: Any, after: Any) -> bool:
+    """Whether a change goes back to where an earlier one began, or beyond."""
+    if change.path != path:
+        return False
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in (before, after, change.value)):
+        return bool(change.value == before)
+    return bool((change.value - before) * (before - after) >= 0 and before != after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import csv
 import json
@@ -44,6 +45,17 @@ class Run:
     @cached_property
     def evidence(self) -> Evidence:
         return Evidence(self.folder)
+
+    @cached_property
+    def own_options(self) -> tuple[str, ...]:
+        """The names that the user's own model function takes; none where there is no such function."""
+        file, _, function = str(self.spec["model"].get("target", "")).partition(":")
+        try:
+            tree = ast.parse((self.folder / Path(file).name).read_bytes()) if file else ast.Module([], [])
+        except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+            return ()
+        found = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+        return tuple(each.arg for node in found for each in (*node.args.args, *node.args.kwonlyargs))
 
     @property
     def fingerprint(self) -> dict[str, str]:

@@ -106,9 +106,27 @@ def _loaded(file: Path, name: str) -> Callable[..., Any]:
 
 
 def _blame(file: Path, name: str, error: Exception) -> NoReturn:
+    where, what = place_in(file, error) or file.name, what_happened(error)
+    raise ImproveError(f"{name} failed: {what}", where, "mend it; nothing was trained") from error
+
+
+def blame(file: Path, name: str, error: Exception) -> None:
+    """Raises ImproveError, with the line in the user's file, where an error while it trained comes from there."""
+    where = None if isinstance(error, ImproveError) else place_in(file, error)
+    if where:
+        raise ImproveError(f"{name} failed: {what_happened(error)}", where, "mend it; what was saved stays") from error
+
+
+def place_in(file: Path, error: Exception) -> str | None:
+    """The line of the user's file that the error comes from: in its traceback, or named in its message, as TensorFlow
+    does for what a compiled function raises; None where there is none."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    where = f"{file.name}:{lines[-1]}" if lines else file.name
-    what = (str(error).strip() or "no message").splitlines()[0]
-    raise ImproveError(
-        f"{name} failed: {type(error).__name__}: {what}", where, "mend it; nothing was trained"
-    ) from error
+    lines += [int(found) for found in re.findall(rf'File "{re.escape(str(file))}", line (\d+)', str(error))]
+    return f"{file.name}:{lines[-1]}" if lines else None
+
+
+def what_happened(error: Exception) -> str:
+    """The kind of an error, and the line of its message that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(("Graph execution error", "Detected at", "File ", "<stack"))]
+    return f"{type(error).__name__}: {(said or lines or ['no message'])[0]}"

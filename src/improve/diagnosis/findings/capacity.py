@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import Errors, Gap, worse_than_simple
-from improve.diagnosis.findings.edits import another_network, bigger_model
+from improve.diagnosis.findings.edits import bigger_model
 from improve.diagnosis.findings.indicators import memorization_failure
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error_text, fit_text, gap_sentence
 from improve.statistics.student_t import slope
@@ -13,6 +13,11 @@ from improve.statistics.student_t import slope
 FROZEN = 0.5  # of the weights
 FLAT = 0.02  # training error still to be won by as many epochs again
 LARGER = 4  # times
+LINEAR = {  # what a sum of pixels goes through and stays one
+    "InputLayer", "Rescaling", "Normalization", "Flatten", "Reshape", "Conv2D", "Dense", "DepthwiseConv2D",
+    "SeparableConv2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization", "Dropout",
+    "SpatialDropout2D", "ZeroPadding2D", "Add", "Identity", "Activation",
+}  # fmt: skip
 FEWEST = 4  # filters of a convolution that are not far too few; LeNet-5 begins with six
 
 
@@ -37,7 +42,7 @@ class Frozen(Rule):
             f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit_text(case)}",
             harm=case.to_win,
             evidence={"frozen": still, "n": sum(sizes)},
-            changes=another_network(case),
+            fact=still == sum(sizes),
             rivals=("T17",),
             confirm="set trainable = True and train 2 epochs",
         )
@@ -67,7 +72,8 @@ class TooSmall(Rule):
 
     Seen as: the avoidable bias is high, no other finding explains it, and the training error no longer falls; or a
     fresh copy that nothing holds back does not learn 32 images by heart in 200 steps (healthy networks: 10 to 104); or
-    a hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all.
+    a hidden layer that is narrower than the number of classes, through which not all of them pass; or none at all; or
+    no activation between its layers.
     Capacity is named last because it is rarely the cause: of 42 faults that a high training error shows, 2 were. Fix: a
     bigger network.
     """
@@ -75,7 +81,8 @@ class TooSmall(Rule):
     code, name, title, link = "T17", "too_small", "the network is too small", "training"
 
     def look(self, case: Case) -> Finding | None:
-        narrow, high = narrowest(case), case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
+        narrow = straight(case) or narrowest(case)
+        high = case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
         high = high and case.errors is not None and bias_is_sure(case.errors)
         forgets = memorization_failure(case)
         left = (
@@ -92,10 +99,19 @@ class TooSmall(Rule):
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence=measured,
-            changes=(*wider(case, narrow), *another_network(case)),
+            changes=tuple(wider(case, narrow)),
             rivals=("T13", "T18"),
             confirm=f"train a network {LARGER} times as wide",
         )
+
+
+def straight(case: Case) -> str:
+    """That several layers make one linear model, in words."""
+    start = case.evidence.start
+    inside = set(start.get("operations") or [])
+    if not inside or len(start.get("kernels") or []) < 2 or start.get("activations") or inside - LINEAR:
+        return ""
+    return "no activation stands between its layers, so all of them together are one linear model"
 
 
 def narrowest(case: Case) -> str:

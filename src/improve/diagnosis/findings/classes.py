@@ -7,6 +7,7 @@ from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
 from improve.lazy import np
 
 CHANCE_P = 0.01
+LEARNED = 0.5  # of the error of guessing, on the other classes
 BALANCED = Change("training.class_weights", "balanced", "each class weighs the same")
 
 
@@ -49,8 +50,9 @@ class ClassNeverPredicted(Rule):
         by_chance = (1 - counts / n) ** n  # that a class with this share gets no answer
         even = [sum(trained) / len(trained) / 3 <= count for count in trained] if trained else [True] * len(counts)
         never = [k for k in range(len(counts)) if not answers[k] and by_chance[k] < CHANCE_P and even[k]]
-        if not never:
-            return None
+        others = ~np.isin(seen.label, never)
+        if not never or seen.wrong[others].mean() > LEARNED * (1 - 1 / max(2, len(counts) - len(never))):
+            return None  # it learned none of the classes: that this one is not answered follows from it
         share = float(sum(counts[k] for k in never) / n)
         return self.found(
             f"no training image is taken for {class_names(case, never)}, which {100 * share:.1f} % of them are",

@@ -12,6 +12,7 @@ from improve.statistics.student_t import slope
 FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
 STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
+ENDED = 0.2  # of the peak rate
 HASTY = 2  # epochs of patience
 LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
 BEHIND = 1.3  # times the cross-entropy of the batches: the clean one, of the mean
@@ -25,6 +26,13 @@ def falling(values: Sequence[float]) -> float:
         return 0.0
     fall = slope(range(last), values[-last:])
     return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else 0.0
+
+
+def epochs_that_move(case: Case) -> int:
+    """The epochs until the rate is down to a fifth of its peak: at the end of a cosine every curve is flat. All, where
+    these are most of the run's end, or the rate was not recorded."""
+    rates = case.column("learning_rate")
+    return next((place for place in range(len(rates), 0, -1) if rates[place - 1] >= ENDED * max(rates)), len(rates))
 
 
 class NotFinished(Rule):
@@ -67,7 +75,10 @@ class NotFinished(Rule):
         epochs = len(case.column("validation_cross_entropy"))
         if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
             return 0.0, ""
-        loss, error = (falling(case.column(f"validation_{what}")) for what in ("cross_entropy", "error"))
+        learning = epochs_that_move(case)
+        loss, error = (
+            falling(case.column(f"validation_{what}")[: learning or None]) for what in ("cross_entropy", "error")
+        )
         return max((loss, "validation loss"), (error, "validation error")) if loss else (0.0, "")
 
     @staticmethod

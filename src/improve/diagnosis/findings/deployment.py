@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from improve.diagnosis.bias_variance import SLACK, Gap, gap_between
+from improve.diagnosis.findings.edits import with_augmentation
 from improve.diagnosis.findings.indicators import errs_more
-from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points
+from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import holm
@@ -78,8 +79,17 @@ class WeakSlice(Rule):
             "the others",
             harm=(error - others) / SLICES,
             evidence={"slice": name, "error": error, "others": others, "low": low, "n": n},
+            changes=self.changes(case, name),
             confirm="look at 50 of them",
         )
+
+    @staticmethod
+    def changes(case: Case, name: str) -> tuple[Change, ...]:
+        """Training images of that kind, made from those that are there."""
+        if case.setting("augmentation"):
+            return ()
+        varied = [{"name": "brightness" if name.endswith("light") else "contrast"}]
+        return (with_augmentation(case, varied, "makes training images of that kind"),)
 
     @staticmethod
     def slices(case: Case) -> list[tuple[str, float, float, float, int]]:

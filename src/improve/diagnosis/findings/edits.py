@@ -15,7 +15,6 @@ from improve.spec.optimizers import OPTIMIZERS
 
 GOOD_UPDATE = 4e-3  # ‖Δw‖/‖w‖ per step; healthy runs: 2.2e-3 to 1.4e-2
 HEAVY_DROPOUT = 0.75
-BY_DEFAULT = {"name": "cnn"}
 ALL = 50  # times the images that are used: up to that, all are taken at once
 LONGER, LONG = 4, 40  # times the epochs, where there are fewer than these
 FLIP, SHIFT = {"name": "flip"}, {"name": "shift", "width": 0.1, "height": 0.1}
@@ -69,15 +68,11 @@ def higher_rate(case: Case) -> Change:
 
 
 def model_option(case: Case, name: str, value: Any, why: str) -> Iterator[Change]:
-    """The change to another value of an option of the network, where it has that option."""
-    if name in (case.setting("model") or {}) and not own_code(case) and case.setting(f"model.{name}") != value:
+    """The change to another value of an option of the network, where it has that option; a function of the user's own
+    has those that it takes."""
+    known = {*(case.setting("model") or {}), *(case.run.own_options if case.run and own_code(case) else ())}
+    if name in known and case.setting(f"model.{name}") != value:
         yield Change(f"model.{name}", value, why)
-
-
-def another_network(case: Case) -> Iterator[Change]:
-    """Where no option can mend it: the same data with a network that is known to work."""
-    if own_code(case):
-        yield Change("model", BY_DEFAULT, "what it wins on the same data was lost in the code of your own network")
 
 
 def bigger_model(case: Case, why: str) -> Iterator[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import SLACK
-from improve.diagnosis.findings.edits import another_network, model_option, two_digits
+from improve.diagnosis.findings.edits import model_option, two_digits
 from improve.diagnosis.findings.indicators import (
     DEAD,
     best_epoch,
@@ -31,7 +31,6 @@ def easier_network(case: Case) -> Iterator[Change]:
     if case.setting("model.activation") in FADING:
         yield from model_option(case, "activation", "relu", "a slope of 1 where it is active: gradients pass unchanged")
     yield from model_option(case, "batch_norm", True, "keeps every layer's outputs at one scale")
-    yield from another_network(case)
 
 
 class DeadUnits(Rule):
@@ -57,7 +56,7 @@ class DeadUnits(Rule):
             f"{100 * dead:.0f} % of a layer's units were silent {when}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"silent_before": before, "silent_after": after, "layers": len(case.evidence.layers)},
-            changes=(*another_network(case), *model_option(case, "activation", "leaky_relu", "its units never die")),
+            changes=model_option(case, "activation", "leaky_relu", "its units never die"),
             rivals=() if before >= DEAD else ("T3",),
             confirm="train 2 epochs with leaky_relu",
         )
@@ -85,7 +84,7 @@ class TooDeep(Rule):
             f"{depth} layers with weights one after another, none of them with a way around; {fit_text(case)}",
             harm=max(case.to_win, variance),
             evidence={"depth": depth, "gradient_ratio": gradient_ratio(case)},
-            changes=(*fewer_layers(case), *another_network(case)),
+            changes=fewer_layers(case),
             rivals=("T5", "T6", "T8"),
             confirm="train 2 epochs with 3 layers",
         )
@@ -149,7 +148,7 @@ class Exploding(Rule):
             f"the first layer gets {ratio:.0f} times the last one's gradient, 0.3 to 1.1 is usual; {fit_text(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "usual_gradient": usual},
-            changes=(*fewer_layers(case), *another_network(case), *clip),
+            changes=(*fewer_layers(case), *clip),
             rivals=("T3", "T10"),
             confirm="train 2 epochs with clipping",
         )
@@ -204,7 +203,7 @@ class ColdStatistics(Rule):
             f"cross-entropy {ratio:.2f} times",
             harm=worse,
             evidence={"cross_entropy_ratio": ratio, "error_difference": worse},
-            changes=(*another_network(case), *model_option(case, "batch_norm", False, "nothing to differ")),
+            changes=model_option(case, "batch_norm", False, "nothing to differ"),
             rivals=("T15",),
             confirm="evaluate once more with the statistics of the batch",
         )

@@ -17,6 +17,7 @@ from improve.lazy import np
 from improve.statistics.intervals import difference
 from improve.statistics.significance import auroc
 
+CONTRADICTING, CONTRADICTIONS = 0.01, 3  # share of the training images, and how many at least
 NOISE = 0.03  # training error from where on noise can be told
 ENOUGH = 100  # training images: with fewer, what is missed is a handful
 SETTLED = 200  # steps: before that a network is unsure of everything
@@ -28,12 +29,13 @@ MANY = 6  # classes: that is 0.18 and more with ten, and of two classes every la
 class LabelNoise(Rule):
     """A part of the labels is wrong.
 
-    Seen as: a linear model or the nearest neighbours do surely worse (by 5 points, by chance once in ten thousand) on
-    training images, each by all the others, than on validation images: then training labels are wrong. Or surely worse
-    on validation images that look the same: then validation labels are wrong, or the two parts were labelled by
-    different rules. Or the training error is above the train-dev (or validation) error, and its interval says not by
-    chance: on clean labels a network is never better on images that it has not seen. Where validation labels are as
-    noisy, these signs are missing; then: the training images it gets wrong are those that it is as sure of as of
+    Seen as: 1 % of the training images, and 3 at least, that are there twice under different labels. Or a linear
+    model or the nearest neighbours do surely worse (by 5 points, by chance once in ten thousand) on training
+    images, each by all the others, than on validation images: then training labels are wrong. Or surely worse on
+    validation images that look the same: then validation labels are wrong, or the two parts were labelled by
+    different rules. Or the training error is above the train-dev (or validation) error, and its interval says not
+    by chance: on clean labels a network is never better on images that it has not seen. Where validation labels are
+    as noisy, these signs are missing; then: the training images it gets wrong are those that it is as sure of as of
     the others (AUROC of its confidence under 0.8), and it gives their labels less chance than guessing would (of
     six classes or more: of two, it always does). Fix: clean the labels; until then a loss that does not go after
     them (`training.loss: generalized_cross_entropy`).
@@ -42,7 +44,25 @@ class LabelNoise(Rule):
     code, name, title, link = "T13", "label_noise", "a part of the labels is wrong", "training"
 
     def look(self, case: Case) -> Finding | None:
-        return self.by_simple_model(case) or self.by_network(case)
+        return self.contradicting(case) or self.by_simple_model(case) or self.by_network(case)
+
+    def contradicting(self, case: Case) -> Finding | None:
+        """The same image, pixel for pixel, under two labels."""
+        hashes, labels = (case.evidence.images.get(f"train_{what}") for what in ("hash", "label"))
+        if hashes is None or labels is None or len(hashes) != len(labels) or not case.errs:
+            return None
+        _, image = np.unique(hashes, return_inverse=True)
+        pairs = np.unique(np.stack([image, labels.astype(np.int64)]), axis=1)[0]
+        count, n = int((np.bincount(pairs)[image] > 1).sum()), len(labels)
+        if count < max(CONTRADICTIONS, CONTRADICTING * n):
+            return None
+        return self.found(
+            f"{count:,} of {n:,} training images stand there again, pixel for pixel, under another label",
+            harm=count / n / 2,
+            evidence={"contradicting": count, "n": n},
+            fact=True,
+            confirm="look at them, and decide for one label",
+        )
 
     def by_simple_model(self, case: Case) -> Finding | None:
         """What a linear model or the nearest neighbours learn of one part does not hold for the labels of the other."""

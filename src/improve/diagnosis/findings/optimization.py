@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from improve.diagnosis.bias_variance import SLACK
+from improve.diagnosis.bias_variance import SLACK, worse_than_simple
 from improve.diagnosis.findings.edits import higher_rate, lower_rate, two_digits
 from improve.diagnosis.findings.indicators import (
     DEAD,
@@ -13,6 +13,7 @@ from improve.diagnosis.findings.indicators import (
     clipped_share,
     largest_update,
     last_epoch,
+    part_of,
     silent_share,
     steps_taken,
     update_ratio,
@@ -30,6 +31,11 @@ SPIKE_STEPS = 50
 COLLAPSE = 0.1  # training error of the last epoch above that of the best
 FEW_UPDATES, FEW_PER_EPOCH = 100, 8
 TINY_BATCH = 4
+
+
+def learned_little(case: Case) -> bool:
+    """The training error is above what something simple reaches on images that it has not seen."""
+    return case.errors is not None and worse_than_simple(case.errors)
 
 
 class Clipping(Rule):
@@ -116,7 +122,8 @@ class RateTooHigh(Rule):
     """The learning rate is too high: the steps overshoot, and the network collapses or never gets down.
 
     Seen as one of: within the first 50 steps, a loss above three times the first one (and three times ln K); early
-    steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing; a layer whose units died while it trained, with
+    steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing, or less than a linear model or the nearest
+    neighbours do on images that they have not seen; a layer whose units died while it trained, with
     the same end; a training error that at the end is 10 points above that of the best epoch. Fix: a lower rate, by as
     much as the early steps are too large; warm-up if only the first steps are.
     """
@@ -154,14 +161,15 @@ class RateTooHigh(Rule):
     @staticmethod
     def overshot(case: Case) -> str:
         moved = largest_update(case)
-        if moved is None or moved <= FAST or not case.at_chance:
+        if moved is None or moved <= FAST or not (case.at_chance or learned_little(case)):
             return ""
-        return f"the weights moved by {moved:.2g} of their size in a step, and it learned nothing"
+        learned = "nothing" if case.at_chance else "less than something simple does"
+        return f"the weights moved by {moved:.2g} of their size in a step, and it learned {learned}"
 
     @staticmethod
     def killed(case: Case) -> str:
         dead = silent_share(case, last_epoch(case))
-        if not case.at_chance or dead < DEAD or silent_share(case, 0) >= DEAD:
+        if not (case.at_chance or learned_little(case)) or dead < DEAD or silent_share(case, 0) >= DEAD:
             return ""
         return f"{100 * dead:.0f} % of a layer's units died while it trained"
 
@@ -196,6 +204,7 @@ class BatchSize(Rule):
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"batch_size": case.setting("training.batch_size"), "updates": steps_taken(case)},
+            fact=self.one_step(case),
             changes=(Change("training.batch_size", 32, "a usual size: many steps, and enough images in each"),),
             rivals=("T1", "T2"),
             confirm="train 2 epochs with batches of 32",
@@ -207,7 +216,13 @@ class BatchSize(Rule):
         few = steps_taken(case) < FEW_UPDATES and steps_taken(case) <= FEW_PER_EPOCH * epochs
         if not few or size <= 32 or not epochs or not case.fits_badly:
             return ""
-        return f"batches of {size:,} make {steps_taken(case)} updates in all"
+        whole = "the batch holds the whole training set: one step an epoch, " if BatchSize.one_step(case) else ""
+        return f"{whole}batches of {size:,} make {steps_taken(case)} updates in all"
+
+    @staticmethod
+    def one_step(case: Case) -> bool:
+        images = part_of(case, "train").get("n") or 0
+        return bool(0 < images <= case.setting("training.batch_size"))
 
     @staticmethod
     def too_small(case: Case) -> str:

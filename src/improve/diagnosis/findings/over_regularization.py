@@ -8,6 +8,7 @@ from typing import NamedTuple
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
 from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
+from improve.lazy import np
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
 HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.2: 0.96
@@ -16,6 +17,9 @@ STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end of a 
 SHORT = 5  # epochs at least
 HARDER = 0.6  # clean cross-entropy over that of the augmented batches
 DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the weights have left
+SMOOTHED = 0.5  # of every label goes to the other classes
+LOPSIDED = 30.0  # times the smallest class weight
+FEW_IMAGES = 16  # in a batch
 
 
 class Brake(NamedTuple):
@@ -56,16 +60,18 @@ class OverRegularized(Rule):
 def brakes(case: Case) -> Iterator[Brake]:
     """The brakes that are pressed too hard, the surest evidence first."""
     yield from penalties(case)
+    yield from limits(case)
     yield from dropout(case)
     yield from decay(case)
     yield from augmentation(case)
 
 
 def penalties(case: Case) -> Iterator[Brake]:
-    share = penalty_share(case)
+    share, left = penalty_share(case), weights_left(case)
     usual = {"l2": 1e-4, "l1": 1e-6, "activity_l1": 0.0, "activity_l2": 0.0}
     given = {name: value for name in usual if (value := case.setting(f"regularization.{name}"))}
-    if share > PENALTY and given:
+    weights = any(given.get(name) for name in ("l1", "l2"))  # those of a network that they do not hold stay as they are
+    if share > PENALTY and given and (not weights or left is None or left < SHRUNK):
         strongest = max(given, key=lambda name: given[name])
         weaker = usual[strongest] if given[strongest] > usual[strongest] else 0.0
         release = Change(f"regularization.{strongest}", weaker, "a usual strength" if weaker else "it goes first")
@@ -74,7 +80,8 @@ def penalties(case: Case) -> Iterator[Brake]:
 
 def dropout(case: Case) -> Iterator[Brake]:
     rates, both = case.evidence.start.get("dropout") or [0.0], modes_ratio(case)
-    held = both is not None and (both[0] < HELD_BACK or both[1] < -WORSE)
+    settled = len(case.column("train_error")) >= SHORT and not still_falls(case)
+    held = settled and both is not None and (both[0] < HELD_BACK or both[1] < -WORSE) and not tiny_batches(case)
     less = next(gentle_dropout(case), None)
     if max(rates) > 0 and less and (held or max(rates) >= HEAVY_DROPOUT):
         seen = f"; in training mode it errs on {-100 * both[1]:.1f} points more" if both else ""
@@ -83,16 +90,49 @@ def dropout(case: Case) -> Iterator[Brake]:
 
 def decay(case: Case) -> Iterator[Brake]:
     given = case.setting("optimizer.weight_decay") or 0.0
-    norms = [columns["weight_norm"].tolist() for columns in kernel_columns(case)]
-    left = [norm[-1] / max(norm[0], 1e-30) for norm in norms]
-    if given >= DECAY and left and min(left) < SHRUNK:
+    left = weights_left(case)
+    if given >= DECAY and left is not None and left < SHRUNK:
         release = Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW")
-        yield Brake(f"a weight decay of {given:g} has left {100 * min(left):.0f} % of a kernel's size", release)
+        yield Brake(f"a weight decay of {given:g} has left {100 * left:.0f} % of a kernel's size", release)
+
+
+def weights_left(case: Case) -> float | None:
+    """The share of its size that the kernel has left which lost most of it."""
+    norms = [columns["weight_norm"].tolist() for columns in kernel_columns(case)]
+    return min((norm[-1] / max(norm[0], 1e-30) for norm in norms), default=None)
+
+
+def limits(case: Case) -> Iterator[Brake]:
+    """What leaves the loss little to tell the right class by."""
+    smoothing, weights = case.setting("regularization.label_smoothing") or 0.0, case.setting("training.class_weights")
+    if smoothing >= SMOOTHED:
+        release = Change("regularization.label_smoothing", 0.1, "a usual strength")
+        yield Brake(f"a label smoothing of {smoothing:g} takes that share of every label", release)
+    given = [float(value) for value in weights.values()] if isinstance(weights, dict) else []
+    if given and max(given) > LOPSIDED * max(min([*given, 1.0]), 1e-30):
+        release = Change("training.class_weights", "balanced", "classes weigh by how rare they are")
+        yield Brake(f"class weights up to {max(given):g} leave the other classes hardly any say", release)
+    norm, moves = case.setting("regularization.max_norm"), weights_left(case)
+    if norm and moves is not None and moves < SHRUNK:
+        release = Change("regularization.max_norm", 3.0, "a usual limit")
+        yield Brake(f"a largest norm of {norm:g} has left {100 * moves:.0f} % of a kernel's size", release)
+
+
+def still_falls(case: Case) -> bool:
+    """The training error of the last fifth of the epochs is below that of the fifth before."""
+    errors = case.column("train_error")
+    last = max(1, len(errors) // 5)
+    return sum(errors[-last:]) < sum(errors[-2 * last : -last])
+
+
+def tiny_batches(case: Case) -> bool:
+    """Batch normalisation over so few images makes training mode another thing, whatever dropout does."""
+    return bool(case.evidence.start.get("batch_normalizations")) and case.setting("training.batch_size") < FEW_IMAGES
 
 
 def augmentation(case: Case) -> Iterator[Brake]:
-    losses, clean, best = case.column("cross_entropy"), case.column("train_cross_entropy"), best_epoch(case)
-    if not case.setting("augmentation") or not 0 < best <= len(clean) or case.setting("regularization.dropout"):
+    losses, clean, best = case.column("cross_entropy"), as_trained(case), best_epoch(case)
+    if not case.setting("augmentation") or not 0 < best <= len(clean):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
     release = Change("augmentation", [], "the images as they are")
@@ -101,3 +141,12 @@ def augmentation(case: Case) -> Iterator[Brake]:
         yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
     elif ratio < HARDER:
         yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)
+
+
+def as_trained(case: Case) -> list[float]:
+    """The cross-entropy of training images after each epoch, in training mode where dropout or batch normalisation make
+    that another one: so that beside the augmented batches the augmentation alone differs."""
+    start, clean = case.evidence.start, case.column("train_cross_entropy")
+    trained = case.evidence.epochs.get("training_mode_cross_entropy", np.zeros(0))
+    differs = any(start.get("dropout") or ()) or start.get("batch_normalizations")
+    return trained.tolist() if differs and len(trained) == len(clean) and np.isfinite(trained).all() else clean

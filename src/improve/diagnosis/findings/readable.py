@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from improve.diagnosis.bias_variance import Gap
-from improve.diagnosis.findings.edits import HEAVY_DROPOUT, another_network, gentle_dropout, lower_rate, usual_rate
+from improve.diagnosis.findings.classes import class_names
+from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout, lower_rate, usual_rate
 from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
@@ -53,8 +54,6 @@ class NotFinite(Rule):
         if max(case.evidence.start.get("dropout") or [0.0]) >= HEAVY_DROPOUT:
             yield from gentle_dropout(case)
         usual = case.setting("optimizer.learning_rate") <= UNUSUAL * usual_rate(case)
-        if usual:
-            yield from another_network(case)
         lower = lower_rate(case)
         yield lower if usual else replace(lower, value=min(lower.value, usual_rate(case)))
 
@@ -95,7 +94,6 @@ class Diverged(Rule):
 
     @staticmethod
     def changes(case: Case) -> Iterator[Change]:
-        yield from another_network(case)
         yield lower_rate(case, "if the sign is right after all, the steps are too large")
 
 
@@ -117,18 +115,24 @@ class NoBetterThanChance(Rule):
             return None
         rate, seen = case.setting("optimizer.learning_rate"), evidence["validation"]
         return self.found(
-            f"validation error {100 * seen['error']:.1f} % (n={seen['n']:,}); "
+            f"validation error {100 * seen['error']:.1f} % (n={seen['n']:,}); {one_answer(case)}"
             f"always answering the commonest class gives {100 * seen['majority_error']:.1f} %",
             harm=seen["error"],
             evidence=evidence,
             changes=(
-                *another_network(case),
                 Change("optimizer.learning_rate", rate / 10, "a rate that is too high is the commonest cause"),
                 Change("optimizer.learning_rate", rate * 10, "if a lower rate does not help, it may be too low"),
             ),
             rivals=("T2", "T3", "T7", "T9", "T14"),
             confirm="train 2 epochs at a tenth and at ten times the rate",
         )
+
+
+def one_answer(case: Case) -> str:
+    """What it always answers, where it does."""
+    seen = case.evidence.best("validation")
+    only: list[int] = np.unique(seen.predicted).tolist() if seen is not None else []
+    return f"it always answers {class_names(case, only)}; " if len(only) == 1 else ""
 
 
 def at_chance(case: Case) -> dict[str, dict[str, float]] | None:
@@ -185,7 +189,6 @@ class NotClean(Rule):
                 f"two measurements of the same images differ by up to {noise:.2g} standard deviations of the outputs",
                 harm=case.to_gain,
                 evidence={"noise": noise},
-                changes=another_network(case),
                 confirm="let Keras say whether it trains: no training=True in the network",
             )
         if case.run is None or not case.run.history or case.column("train_error"):

@@ -6,15 +6,19 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from improve.diagnosis.findings.edits import another_network, model_option
+from improve.diagnosis.findings.edits import model_option
 from improve.diagnosis.findings.indicators import chance_level, initial_ratio, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
+from improve.runs.schema import SQUASHING
 
 START = 0.5, 2.0  # initial cross-entropy over ln K; healthy and harmless runs: up to 1.47
 INPUT = 0.03, 10.0  # root mean square of what the first layer is given; 0.3 to 1 where pixels are scaled
 SCALES = 0.02, 2.5  # of a kernel: standard deviation · √inputs; Glorot and He: 0.3 to 1.5
 SUM_SLACK = 1e-3
-CUT_OFF = 0.02  # share of the outputs that sit at their smallest value
+CUT_OFF, TIES = 0.02, 12  # share of the outputs that sit at their smallest value, and how many at least
+LOOKED_AT = 256  # images, at most
+NEVER_NEGATIVE = ("relu", "softplus", "relu6", "exponential")
+WEIGHTS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")  # layers with weights, by name
 OTHER_SCALE = 3.0  # times the brightness and the contrast of the training images
 
 
@@ -41,7 +45,6 @@ class Head(Rule):
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"head": head, "n": case.evidence.start.get("classes")},
-            changes=another_network(case),
             confirm="end in a Dense layer without activation, and train again",
         )
 
@@ -55,11 +58,24 @@ class Head(Rule):
             return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
         if head["low"] >= 0 and head["high"] <= 1:
             return "the outputs lie between 0 and 1, as after a sigmoid: the loss can hardly tell the classes apart"
-        if head["at_low"] >= CUT_OFF:
+        images = min(LOOKED_AT, part_of(case, "validation").get("n") or LOOKED_AT)
+        if head["at_low"] >= CUT_OFF and round(head["at_low"] * images * classes) >= TIES:
             return f"{100 * head['at_low']:.0f} % of the outputs are cut off at {head['low']:.3g}: no gradient there"
-        if head["low"] >= 0:
+        if head["low"] >= 0 and ends_in(case, *NEVER_NEGATIVE):
             return "no output is ever negative, as after a ReLU or softplus"
+        ends = next((ends for name, ends in SQUASHING.items() if ends_in(case, name)), None)
+        if ends and ends[0] <= head["low"] and head["high"] <= ends[1]:
+            return f"the outputs cannot leave {ends[0]:g} to {ends[1]:g}: the loss can hardly tell the classes apart"
         return ""
+
+
+def ends_in(case: Case, *activations: str) -> bool:
+    """Whether the last thing that the network does is one of these activations."""
+    inside, kernels = case.evidence.start.get("operations") or [], case.evidence.start.get("kernels") or []
+    last = next((row for row in reversed(case.evidence.layers) if row["epoch"] == 0), None)
+    if last is None or last["activation"] not in activations or not kernels:
+        return False
+    return inside[-1:] in (["Activation"], ["ReLU"]) or str(kernels[-1]["name"]).startswith(f"{last['layer']}/")
 
 
 def hidden_softmax(case: Case) -> str:
@@ -93,6 +109,8 @@ class InputScale(Rule):
             )
         if rms is None or not math.isfinite(rms) or INPUT[0] <= rms <= INPUT[1] or not case.errs:
             return None
+        if rescaled_at_once(case):
+            return None
         scale = "large" if rms > INPUT[1] else "small"
         return self.found(
             f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit_text(case)}",
@@ -107,7 +125,6 @@ class InputScale(Rule):
     def changes(case: Case) -> Iterator[Change]:
         if (case.setting("data.normalize") or {}).get("name") != "standardize":
             yield Change("data.normalize", {"name": "standardize"}, "mean 0 and standard deviation 1 suit every start")
-        yield from another_network(case)
 
     @staticmethod
     def parts(case: Case) -> dict[str, Any]:
@@ -124,6 +141,14 @@ class InputScale(Rule):
         factors = [ours / theirs for ours, theirs in pairs]
         far = all(factor > OTHER_SCALE for factor in factors) or all(factor < 1 / OTHER_SCALE for factor in factors)
         return math.sqrt(factors[0] * factors[1]) if far else None
+
+
+def rescaled_at_once(case: Case) -> bool:
+    """Whether batch normalisation stands before the first layer with weights, or after it and its activation: it gives
+    every scale the same one."""
+    inside: list[str] = case.evidence.start.get("operations") or []
+    first = next((place for place, name in enumerate(inside) if name in WEIGHTS), len(inside))
+    return "BatchNormalization" in inside[:first] or "BatchNormalization" in inside[first + 1 : first + 3]
 
 
 class Start(Rule):
@@ -148,14 +173,14 @@ class Start(Rule):
             f"{wrong}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
-            changes=(*he_start, *another_network(case)),
+            changes=he_start,
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
         )
 
     @staticmethod
     def mistake(kernel: dict[str, Any], case: Case) -> str:
-        if kernel["constant"]:
+        if kernel["constant"] and kernel["shape"][-1] > 1:  # a single unit has no other to be alike
             return f"all weights of {kernel['name']} start at one value, so its units stay alike"
         ratio, told = initial_ratio(case), f"{kernel['name']} starts with a scale of {kernel['scale']:.2g}, 1 is usual"
         if kernel["scale"] > SCALES[1] and ratio is not None and ratio > START[1]:
@@ -186,7 +211,7 @@ class FirstLoss(Rule):
             f"{nats}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"ratio": ratio, "chance": chance_level(case)},
-            changes=(*another_network(case), *usual_start, *InputScale.changes(case)),
+            changes=(*usual_start, *InputScale.changes(case)),
             rivals=("R5", "R6", "T9"),
             confirm="train 2 epochs from another start",
         )

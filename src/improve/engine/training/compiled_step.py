@@ -90,7 +90,7 @@ def compiled_steps(model: Any, batch: Arrays) -> Callable[..., Any]:
 
         def step(place: Any, before: Any, last: Any) -> Any:
             logs = model.train_step(tuple(tensorflow.gather(stack, place) for stack in stacks))
-            return place + 1, last, logs["loss"]
+            return place + 1, last, tensorflow.cast(logs["loss"], "float32")  # it may have another precision
 
         return tensorflow.while_loop(goes_on, step, (tensorflow.constant(0), before, last), parallel_iterations=1)
 

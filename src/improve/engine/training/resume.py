@@ -15,7 +15,8 @@ from improve.engine.model.weights import restore_state
 from improve.engine.training import checkpoint
 from improve.engine.training.batches import steps_per_epoch
 from improve.engine.training.checkpoint import Saved
-from improve.engine.training.train import Work, begin_work, build_work, recording_failures, train_to_end
+from improve.engine.training.failures import recording_failures
+from improve.engine.training.train import Work, begin_work, build_work, train_to_end
 from improve.engine.training.watcher import NOBODY, Watcher
 from improve.errors import ImproveError, UsageError
 from improve.lazy import keras

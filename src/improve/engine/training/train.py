@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,13 +24,14 @@ from improve.engine.training.batches import steps_per_epoch, training_batches
 from improve.engine.training.checkpoint import Checkpoints, best_weights
 from improve.engine.training.curves import Curves
 from improve.engine.training.environment import environment_of
+from improve.engine.training.failures import recording_failures
 from improve.engine.training.history import History, measure_test_part, part_summary
 from improve.engine.training.probes import Probes
-from improve.engine.training.resources import FULL, OutOfMemoryError, check_room, disk_full, is_out_of_memory
+from improve.engine.training.resources import check_room
 from improve.engine.training.step_loop import StepLoop
 from improve.engine.training.watcher import NOBODY, Announcement, Watcher
 from improve.errors import UsageError
-from improve.interrupt import BrokenOff, Interrupt, interruptible
+from improve.interrupt import BrokenOff, Interrupt
 from improve.lazy import keras
 from improve.runs import begin, files, ledger, run
 from improve.runs.lock import folder_lock
@@ -93,25 +92,6 @@ def not_stopped(made: run.Run) -> run.Run:
     if made.status == "stopped" and made.summary.signal is not None:
         raise BrokenOff(Signals[made.summary.signal])
     return made
-
-
-@contextmanager
-def recording_failures(folder: Path, spec: Spec, taken_up: Callable[[], bool] = lambda: True) -> Iterator[Interrupt]:
-    """What goes wrong stands in summary.json, from where on the run is `taken_up`; what is saved stays. Gives whether a
-    signal asked the run to stop. Raises OutOfMemoryError where memory ran out."""
-    try:
-        with interruptible() as interrupt:
-            yield interrupt
-    except BaseException as error:
-        if taken_up():
-            run.write_failure(folder, error)
-        if isinstance(error, BrokenOff):
-            error.add_note(f"go on   improve resume {folder}")
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise disk_full(folder) from error
-        if is_out_of_memory(error) and not spec.training.deterministic:
-            raise OutOfMemoryError(folder, spec) from error
-        raise
 
 
 def begin_work(

@@ -16,6 +16,9 @@ from improve.spec.regularization import Regularization
 GIVEN = 2  # input_shape and classes
 
 
+OVERRIDDEN = ("train_step", "compute_loss")  # of keras.Model
+
+
 class Python(Architecture):
     """Your own model: a function in a Python file beside the spec, `target: "mymodel.py:build"`.
 
@@ -24,7 +27,9 @@ class Python(Architecture):
     probabilities if its last layer is a softmax (a sigmoid where classes is 1). Other keys beside the target are the
     function's options. Regularisation, dropout and batch normalisation are yours to build in. The function is called
     more than once, so weights that it loads are better kept on disk. What `compile` was given is not used: optimizer,
-    loss and metrics are those of the spec, and there are no callbacks.
+    loss and metrics are those of the spec, and there are no callbacks. What a layer of yours remembers must be one of
+    its weights, and what it draws must come from a keras.random.SeedGenerator of its own: else a run that was stopped
+    goes on otherwise.
 
     This runs code: only from the folder of the spec that names it; `--no-code` refuses it. The file alone is copied
     into the run folder, so that its spec.yaml runs again: what it imports has to be installed, and what it reads has to
@@ -79,11 +84,28 @@ class Python(Architecture):
         file, function = user_code.file_and_function(self.target)
         if not isinstance(model, keras.Model):
             raise ImproveError(f"{function} returned {type(model).__name__}", file.name, "return a keras.Model")
+        check_usable(model, file.name)
         logits = ending_in_logits(model)(images)
         if tuple(logits.shape[1:]) != (classes,):
             what = f"{function} gives outputs of the shape {tuple(logits.shape)}"
             raise ImproveError(what, file.name, f"one number per class: {classes}")
         return logits
+
+
+def check_usable(model: Any, file: str) -> None:
+    """Raises ImproveError for what would be dropped in training, or would stop it at its end."""
+    own = [name for name in OVERRIDDEN if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if own and not isinstance(model, keras.Sequential):
+        what = f"the model has a {own[0]} of its own, which is not used here"
+        raise ImproveError(what, file, "take it out: a loss is chosen by training.loss")
+    try:
+        model.get_config()
+    except NotImplementedError:
+        what = f"{type(model).__name__} cannot be saved, it has no get_config"
+        raise ImproveError(what, file, "write get_config, or build it with keras.Input and keras.Model") from None
+    if keras.config.dtype_policy().name == "mixed_float16":
+        what = "the policy mixed_float16 scales the loss, so steps cannot be recorded"
+        raise ImproveError(what, file, 'keras.mixed_precision.set_global_policy("mixed_bfloat16")')
 
 
 def ending_in_logits(model: Any) -> Any:
