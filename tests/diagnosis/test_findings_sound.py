@@ -1,0 +1,152 @@
+"""What looks like a fault and is none, beside the fault that looks like it."""
+
+import numpy as np
+import pytest
+
+from evidence_data import SGD, answers, bad, healthy, kernel, kernels, layers, look, modes, start
+from improve.diagnosis.advice_log import undoes
+from improve.diagnosis.findings.rule import Change
+
+SETTLED = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3} for epoch in range(1, 8)]
+FALLING = [{"epoch": epoch, "train_error": 0.9 - 0.1 * epoch, "validation_error": 0.3} for epoch in range(1, 8)]
+
+
+def held_back(metrics=SETTLED, batch=32, norms=0, dropout=0.3):
+    began = start(dropout=[dropout], batch_normalizations=norms)
+    spec = {"regularization": {"dropout": dropout}, "training": {"batch_size": batch}}
+    return bad(spec, start=began, epochs=modes(clean=0.5, training=1.0), metrics=metrics)
+
+
+@pytest.mark.parametrize(
+    ("run", "blamed"),
+    [
+        (held_back(), True),
+        (held_back(FALLING), False),  # it still learns
+        (held_back(SETTLED[:2]), False),
+        (held_back(batch=2, norms=3), False),  # two images make batch statistics another thing
+        (bad({"regularization": {"label_smoothing": 0.9}}), True),
+        (bad({"regularization": {"label_smoothing": 0.1}}), False),
+        (bad({"training": {"class_weights": {"0": 100.0}}}), True),
+        (bad({"training": {"class_weights": {"0": 3.0}}}), False),
+        (bad({"regularization": {"max_norm": 0.07}}, kernels=kernels(left=0.1)), True),
+        (bad({"regularization": {"max_norm": 3.0}}), False),
+    ],
+)
+def test_a_brake_is_blamed_for_what_it_did(make_run, run, blamed):
+    assert bool(look(make_run(**run), "T11")) is blamed
+
+
+def outputs(low, high, last="Dense", layer="hidden_act", activation="relu", at_low=0.001):
+    head = {"low": low, "high": high, "at_low": at_low, "sum_low": 10 * low, "sum_high": 10 * high}
+    rows = [{**row, "layer": layer} for row in layers(activation=activation)]
+    return bad(start=start(head=head, operations=["Dense", "Activation", last]), layers=rows)
+
+
+@pytest.mark.parametrize(
+    ("run", "wrong"),
+    [
+        (outputs(0.1, 2.0), False),  # plain logits, which happen to be positive
+        (outputs(0.1, 2.0, "Activation"), True),
+        (outputs(-0.9, 0.9, activation="tanh"), False),  # tanh between its layers
+        (outputs(-0.9, 0.9, layer="logits", activation="tanh"), True),
+        (outputs(-0.9, 0.9, "Activation", activation="tanh"), True),
+        (outputs(-3.0, 3.0, at_low=0.02), True),
+    ],
+)
+def test_the_head_is_what_stands_last(make_run, run, wrong):
+    assert bool(look(make_run(**run), "R5")) is wrong
+
+
+def test_the_smallest_output_of_few_is_not_cut_off(make_run):
+    few = start(head={**start()["head"], "at_low": 0.04})
+    few["parts"]["validation"] = {**few["parts"]["validation"], "n": 5, "classes": [1] * 5}
+    assert look(make_run(**bad(start={**few, "classes": 5})), "R5") is None
+
+
+@pytest.mark.parametrize(
+    ("operations", "wrong"),
+    [
+        (["Conv2D", "Activation", "Flatten", "Dense"], True),
+        (["BatchNormalization", "Conv2D", "Activation", "Dense"], False),
+        (["Conv2D", "BatchNormalization", "Activation", "Dense"], False),
+        (["Conv2D", "Activation", "BatchNormalization", "Dense"], False),
+    ],
+)
+def test_batch_normalisation_takes_any_scale_of_the_inputs(make_run, operations, wrong):
+    run = make_run(**bad(start=start(input={"mean": 60.0, "rms": 70.0}, operations=operations)))
+    assert bool(look(run, "R6")) is wrong
+
+
+def test_a_kernel_of_one_weight_has_no_copies(make_run):
+    def first(*shape):
+        return start(kernels=[kernel("a/kernel", shape, constant=True), kernel("logits/kernel", (1, 10))])
+
+    assert look(make_run("one", **bad(start=first(1, 1))), "T9") is None
+    assert look(make_run("two", **bad(start=first(4, 2))), "T9")
+
+
+def test_a_class_that_is_not_answered_is_missing_only_where_the_others_are_learned(make_run):
+    """Class 9 is always taken for class 0; of the others a tenth is missed, or most are."""
+    nines = range(9, 1000, 10)
+    learned, nothing = answers({*nines}), answers({*nines, *(i for i in range(1000) if i % 10 != 8 and i % 3)})
+    for name, predictions, found in (("learned", learned, True), ("nothing", nothing, False)):
+        run = make_run(name, **bad(predictions={"train": predictions}))
+        assert bool(look(run, "T16")) is found
+
+
+def images_of(**arrays):
+    return {"train_contrast": np.full(100, 60.0), "train_brightness": np.full(100, 120.0), **arrays}
+
+
+def test_the_same_image_under_two_labels_is_counted(make_run):
+    hashes = np.arange(100).astype(np.uint64)
+    hashes[1], hashes[3], hashes[5] = hashes[0], hashes[2], hashes[4]  # the last two have one label
+    labels = np.zeros(100, np.uint8)
+    labels[[1, 3]] = 1
+    found = look(make_run(**bad(images={"train_hash": hashes, "train_label": labels})), "T13")
+    assert found.fact
+    assert "4 of 100 training images stand there again" in found.says
+
+
+def test_images_of_noise_among_others_are_counted(make_run):
+    sharpness = np.full(100, 0.6)
+    sharpness[:5] = 1.12
+    found = look(make_run("some", **bad(images=images_of(train_sharpness=sharpness))), "R10")
+    assert "5 of 100 train images are noise" in found.says
+    all_rough = images_of(train_sharpness=np.full(100, 1.1))
+    assert look(make_run("all", **bad(images=all_rough)), "R10") is None
+
+
+def test_images_that_were_cast_to_whole_numbers_have_two_shades(make_run):
+    began = start()
+    began["parts"]["train"] |= {"pixels": {"low": 0.0, "high": 1.0, "at_low": 0.97, "at_high": 0.03, "whole": 1.0}}
+    grey = images_of()
+    assert (
+        "every pixel of the train images is 0 or 1"
+        in look(make_run("bad", **bad(start=began, images=grey)), "R10").says
+    )
+    fine = make_run("fine", train=0.0, validation=0.001, spec=SGD, evidence=healthy(start=began, images=grey))
+    assert look(fine, "R10") is None
+
+
+def test_layers_without_an_activation_are_one_linear_model(make_run):
+    straight = start(activations=[], operations=["InputLayer", "Flatten", "Dense", "Dense"])
+    assert "one linear model" in look(make_run(**bad(start=straight)), "T17").says
+    pooled = start(activations=[], operations=["InputLayer", "Conv2D", "MaxPooling2D", "Flatten", "Dense"])
+    assert "one linear model" not in str(look(make_run("pooled", **bad(start=pooled)), "T17"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "circles"),
+    [
+        (0.1, 0.01, 0.1, True),
+        (0.1, 0.01, 1.0, True),
+        (0.1, 0.01, 0.03, False),
+        (0.1, 0.01, 0.001, False),
+        ("sgd", "adam", "sgd", True),
+        ("sgd", "adam", "nadam", False),
+    ],
+)
+def test_advice_that_takes_back_an_earlier_one_goes_in_circles(before, after, now, circles):
+    assert undoes(Change("a.b", now, "because"), "a.b", before, after) is circles
+    assert not undoes(Change("a.c", now, "because"), "a.b", before, after)
