@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from shlex import quote
 from typing import Any, NamedTuple
 
 from improve.diagnosis import advice_log
@@ -15,9 +14,9 @@ from improve.diagnosis.findings.readable import at_chance
 from improve.diagnosis.findings.rule import Case, Finding, Rule
 from improve.diagnosis.findings.variance import late_gap, surely_matters
 from improve.diagnosis.levels import error_rate
-from improve.diagnosis.run_errors import errors_at_end, errors_of, source_of
-from improve.errors import ImproveError, UsageError, printable
-from improve.runs.ensemble import best_member
+from improve.diagnosis.notes import human_notes, notes_of
+from improve.diagnosis.run_errors import errors_at_end, errors_of
+from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
 from improve.runs.schema import Measured
 from improve.statistics.intervals import Rate
@@ -30,16 +29,8 @@ LINKS = {
 }
 LINK_OF_VERDICT = {"high_variance": "validation", "data_mismatch": "validation", "validation_overfit": "test"}
 STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
+VARIANCE, OF_VARIANCE = ("V1", "V3"), ("M1", "V5", "V6")  # and what may be most of it
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
-MOST_CLASSES = 10  # told with the cost
-HUMAN_UNKNOWN = (
-    "the human level is not known, so the avoidable bias is at most the training error: set diagnosis.human_error"
-)
-HUMAN_OF_SOURCE = "the human level of {title} is {percent:.1f} % ({reference}); diagnosis.human_error says otherwise"
-HUMAN_PASSED = (
-    "the training error is below the human level: the training set is memorised or leaked, or people can do better "
-    "than this level says"
-)
 BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
 
 
@@ -115,7 +106,7 @@ def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     errors = errors_of(run, test) if run.has_result else None
     advised = advice_log.outcome(run)
     case = Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
-    found = conclude(case, _notes(run, advised))
+    found = conclude(case, notes_of(run, advised))
     return replace(
         found, advised=advised, findings=tuple(advice_log.without_circles(each, run) for each in found.findings)
     )
@@ -168,7 +159,7 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
         gaps=case.gaps,
         chain=chain(case, broken, causes),
         findings=tuple(ranked),
-        notes=notes + _human(case),
+        notes=notes + human_notes(case),
         unchecked=unchecked(case),
         checks=len(ORDER),
         run=case.run,
@@ -204,10 +195,14 @@ def explained(causes: list[Finding]) -> list[Finding]:
 
 
 def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
-    """Symptoms wait where a cause is found; high bias without a known cause does not explain a high variance."""
+    """Symptoms wait where a cause is found, a variance where rare classes or other images make half of it; high bias
+    without a known cause does not explain a high variance."""
     causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
     first = next((finding for finding in causes if finding.link in ("readable", "training", "validation")), None)
-    return [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
+    told = [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
+    gap = next((one for one in told if one.code == "V1" and one.status == "found"), None)
+    cause = next((one for one in causes if gap and one.code in OF_VARIANCE and one.harm >= gap.harm / 2), None)
+    return [waiting_for(cause, one) if cause and one.code in VARIANCE else one for one in told]
 
 
 def waiting_for(cause: Finding, finding: Finding) -> Finding:
@@ -254,46 +249,3 @@ def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
 def _holds(judged: str) -> bool | None:
     """A link holds only where its gap is surely small."""
     return {"high": False, "low": True, "minor": False}.get(judged)
-
-
-def _human(case: Case) -> tuple[str, ...]:
-    """What to say about the human level, where it is missing or makes no sense."""
-    if case.errors is None:
-        return ()
-    if case.errors.human is None:
-        return (HUMAN_UNKNOWN,)
-    passed = (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()
-    source = source_of(case.run) if case.run and case.setting("diagnosis.human_error") is None else None
-    if source is None or source.human_level is None:
-        return passed
-    value, reference = source.human_level
-    return (HUMAN_OF_SOURCE.format(title=source.title, percent=100 * value, reference=reference), *passed)
-
-
-def _cost(run: Run) -> list[str]:
-    """The cost-weighted error, and the error of each class that has a price."""
-    costs, part = run.spec.get("diagnosis", {}).get("cost"), run.summary.validation
-    if not costs or part is None or part.cost is None:
-        return []
-    cost, low, high = (100 * share for share in (part.cost, *part.cost_interval))
-    told = f"validation cost {cost:.1f} % [{low:.1f} %, {high:.1f} %]"
-    seen, names = run.evidence.best("validation"), run.environment.data.classes
-    by_class = [
-        f"{printable(name, 40)} (counts {costs.get(name, 1):g}) {100 * seen.wrong[seen.label == label].mean():.1f} %"
-        for label, name in enumerate(names)
-        if seen is not None and (seen.label == label).any()
-    ]
-    return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
-
-
-def _notes(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
-    notes = [advice_log.sentence(advised)] if advised else []
-    if run.status not in ("finished", "running"):
-        notes.append(f"the run {run.status}: these are the errors of its best epoch so far")
-    if run.summary.members:
-        members, best = len(run.summary.members), quote(str(best_member(run)))
-        notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
-    notes += _cost(run)
-    for pair, count in run.environment.data.duplicates.items():
-        notes.append(f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel")
-    return tuple(notes)

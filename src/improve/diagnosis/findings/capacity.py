@@ -83,7 +83,7 @@ class TooSmall(Rule):
     def look(self, case: Case) -> Finding | None:
         narrow = straight(case) or narrowest(case)
         high = case.gaps is not None and case.gaps.avoidable_bias.verdict == "high"
-        high = high and case.errors is not None and bias_is_sure(case.errors)
+        high = high and bias_is_sure(case)
         forgets = memorization_failure(case)
         left = (
             bool((high and flat(case)) or forgets)
@@ -190,7 +190,7 @@ class AvoidableBias(Rule):
         return self.found(
             underfit_sentence(case.errors, gap),
             harm=gap.value,
-            status="found" if bias_is_sure(case.errors) else "not_enough_evidence",
+            status="found" if bias_is_sure(case) else "not_enough_evidence",
             evidence={"avoidable_bias": gap._asdict(), "train_error": train.value, "n": train.n},
             changes=tuple(recipe(case)) if case.run else (),
             rivals=("T1", "T2", "T11", "T17"),
@@ -198,9 +198,11 @@ class AvoidableBias(Rule):
         )
 
 
-def bias_is_sure(errors: Errors) -> bool:
-    """Whether something is known to do better: people, or something simple on images that it has not seen."""
-    return errors.human is not None or worse_than_simple(errors)
+def bias_is_sure(case: Case) -> bool:
+    """Whether something is known to do better: people, or something simple on images that it has not seen, and that at
+    the end of the run as well."""
+    ends = [errors for errors in (case.errors, case.end) if errors is not None]
+    return bool(ends) and (ends[0].human is not None or all(map(worse_than_simple, ends)))
 
 
 def underfit_sentence(errors: Errors, gap: Gap) -> str:

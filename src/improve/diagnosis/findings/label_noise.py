@@ -103,7 +103,9 @@ class LabelNoise(Rule):
             return None
         clean = errors.train_dev or errors.validation
         low, high = difference(errors.train, clean)
-        if low > 0 and errors.train.value - clean.value >= errors.tau - SLACK:
+        # the best epoch was chosen by its validation error, so that may be luck
+        lasts = case.end is None or difference(case.end.train, case.end.train_dev or case.end.validation)[0] > 0
+        if low > 0 and lasts and errors.train.value - clean.value >= errors.tau - SLACK:
             says = (
                 f"{error_text('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
             )

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
 from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
+from improve.diagnosis.findings.labels import NoSignal
+from improve.diagnosis.findings.optimization import DecayedEarly, RateTooLow
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.lazy import np
 
@@ -136,11 +138,16 @@ def augmentation(case: Case) -> Iterator[Brake]:
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
     release = Change("augmentation", [], "the images as they are")
-    if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case):
+    if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case) and not led_nowhere(case):
         stays = f"the cross-entropy of augmented images stays at {losses[-1]:.3g}"
         yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
     elif ratio < HARDER:
         yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)
+
+
+def led_nowhere(case: Case) -> bool:
+    """Labels or steps of which nothing can be learned, augmented or not."""
+    return any(rule().look(case) for rule in (NoSignal, DecayedEarly, RateTooLow) if not any(rule.unseen(case)))
 
 
 def as_trained(case: Case) -> list[float]:
