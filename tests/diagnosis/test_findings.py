@@ -283,7 +283,11 @@ def test_m1_at_its_threshold(make_run, validation, found):
 
 @pytest.mark.parametrize(("test_error", "found"), [(0.0299, False), (0.03, True), (0.031, True)])
 def test_s1_at_its_threshold_and_only_when_the_test_set_is_opened(make_run, test_error, found):
-    run = make_run(train=0.01, validation=0.01, n=100_000, spec=SGD, test=part(test_error, 100_000))
+    one = make_run("one", train=0.01, validation=0.01, n=100_000, spec=SGD, test=part(test_error, 100_000))
+    assert ("S4" in codes(one, test=True)) is found  # one spec alone was not chosen
+    assert not {"S1", "S4"} & set(codes(one))
+    found_by_choosing = {"test": part(test_error, 100_000), "evidence": {"tried": 5}}
+    run = make_run(train=0.01, validation=0.01, n=100_000, spec=SGD, **found_by_choosing)
     assert ("S1" in codes(run, test=True)) is found
     assert "S1" not in codes(run)
 

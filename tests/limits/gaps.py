@@ -237,7 +237,7 @@ VALIDATION = {
     "M2": [Sweep("distance", lambda by: by_class(0.5 + by), ((0.149, False), (mismatch.SHIFTED + 0.0001, True), (0.16, True)))],
 }  # fmt: skip
 AFTERWARDS = {
-    "S1": [Sweep("test error", opened, ((0.0299, False), (0.03, True), (0.031, True)), test=True),
+    "S1": [Sweep("test error", lambda error: opened(error, tried=test_set.CHOSEN), ((0.0299, False), (0.03, True), (0.031, True)), test=True),
            Sweep("specs, images unlike", lambda tried: opened(0.1, 3.0, tried=tried), counts_from(test_set.CHOSEN), test=True)],
     "S2": [Sweep("of 100", lambda count: duplicates(count, 100), counts_from(3)),
            Sweep("of 10,000", lambda count: duplicates(count, 10_000), counts_from(50))],

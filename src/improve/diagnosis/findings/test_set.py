@@ -8,7 +8,9 @@ from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.mismatch import differences
 from improve.diagnosis.findings.readable import larger_validation
 from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points, gap_sentence
+from improve.diagnosis.findings.simple_models import SURELY, TOLD_APART
 from improve.diagnosis.findings.validation import DROP
+from improve.statistics.intervals import Rate
 from improve.statistics.significance import expected_optimism
 
 CHOSEN = 5  # specs tried on one validation set, from where on choosing can have fitted it
@@ -38,22 +40,22 @@ class ValidationOverfit(Rule):
     """The test error is well above the validation error: the choices made so far fit the validation set by chance.
 
     Seen as: test error − validation error is high, looked at only with `improve diagnose --test`; and five or more
-    specs were judged by this validation set, or the images do not differ in kind (S4). Fix: a larger validation set,
-    and a test set that no choice has seen. Choosing among k equals promises E[max of k] · √(e(1−e)/n) too much: 1.2
-    standard errors for 5, 2.5 for 100.
+    specs were judged by this validation set. (With fewer, choosing cannot explain it: S4.) Fix: a larger validation
+    set, and a test set that no choice has seen. Choosing among k equals promises E[max of k] · √(e(1−e)/n) too much:
+    1.2 standard errors for 5, 2.5 for 100.
     """
 
     code, name, title, link = "S1", "validation_overfit", "the validation set was fitted by choosing", "test"
 
     def look(self, case: Case) -> Finding | None:
         gap = test_gap(case)
-        if gap is None or case.errors is None or case.errors.test is None or shifted(case):
+        if gap is None or case.errors is None or case.errors.test is None or tried(case) < CHOSEN:
             return None
         choices = {"tried": tried(case), "optimism": optimism(case)}
         above_validation = gap_sentence("test", case.errors.test, gap, "the validation error")
         worth = f"; {tried(case)} specs were judged by it, which is worth {100 * optimism(case):.1f} points"
         return self.found(
-            above_validation + (worth if tried(case) > 1 else ""),
+            above_validation + worth,
             harm=gap.value,
             evidence={"validation_overfit": gap._asdict(), **choices, "n": case.errors.test.n},
             changes=larger_validation(case),
@@ -68,27 +70,41 @@ def shifted(case: Case) -> dict[str, float]:
     return {} if tried(case) >= CHOSEN else differences(case, "validation", "test")
 
 
+def apart_from_training(case: Case, part: str) -> Rate | None:
+    """The error of telling a part from the training images, where that surely is possible."""
+    found = case.evidence.start.get("baselines") or {}
+    other = (found.get("others") or {}).get(part)
+    rate = Rate(other["apart"], 2 * min(found["n"], other["n"])) if other else None
+    return rate if rate is not None and rate.interval(SURELY)[1] < TOLD_APART else None
+
+
 class TestShift(Rule):
     """Test images are of another kind than validation images, so the validation error does not speak for them.
 
     Seen as: brightness or contrast of the test images differs from that of the validation images by half a standard
-    deviation or more (that needs no label); where the test set was opened, its error is higher as well. Fix: validation
-    images from where the test images come from.
+    deviation or more, or a linear model tells them from the training images, as it does not tell validation images
+    (neither needs a label); where the test set was opened, its error is higher as well. Or that error is surely higher,
+    and too few specs were tried for choosing to explain it. Fix: validation images from where the test images come
+    from.
     """
 
     code, name, title, link = "S4", "test_shift", "test images are of another kind", "test"
 
     def look(self, case: Case) -> Finding | None:
-        differing = shifted(case)
+        differing, gap, few = shifted(case), test_gap(case), tried(case) < CHOSEN
+        apart = None if apart_from_training(case, "validation") else apart_from_training(case, "test")
         opened = case.errors is not None and case.errors.test is not None
-        if not differing or (opened and test_gap(case) is None):
+        if not few or (opened and gap is None) or not (differing or apart or opened):
             return None
-        gap = test_gap(case)
-        words = ", ".join(f"{what} by {size:+.1f} sd" for what, size in differing.items())
+        words = [f"{what} by {size:+.1f} sd" for what, size in differing.items()]
+        words += [f"a linear model tells them by their pixels ({100 * apart.value:.0f} % wrong)"] if apart else []
+        alike = "in nothing that was measured: they come from elsewhere, or validation images are close to training "
+        alike += "images (the same person, the same object)"
         return self.found(
-            f"test images differ from validation images: {words}" + (f"; the gap is {gap_points(gap)}" if gap else ""),
+            f"test images differ from validation images: {', '.join(words) or alike}"
+            + (f"; the gap is {gap_points(gap)}" if gap else ""),
             harm=gap.value if gap else 0.0,
-            evidence={"differing": differing, "gap": gap._asdict() if gap else None},
+            evidence={"differing": differing, "apart": apart and apart.value, "gap": gap._asdict() if gap else None},
             confirm="look at 20 images of each; improve diagnose --test measures what it costs",
         )
 
