@@ -14,6 +14,10 @@ from improve.statistics.intervals import Rate
 from improve.statistics.significance import expected_optimism
 
 CHOSEN = 5  # specs tried on one validation set, from where on choosing can have fitted it
+ALIKE = (
+    "test images are harder than validation images, though nothing that was measured of them differs: they come from "
+    "elsewhere, or validation images are close to training images (the same person, the same object)"
+)
 ENOUGH = 0.05  # width of the test error's interval to either side
 
 
@@ -26,6 +30,11 @@ def test_gap(case: Case) -> Gap | None:
 def tried(case: Case) -> int:
     """How many different specs were judged by this validation set."""
     return case.run.neighbourhood.tried if case.run else 0
+
+
+def few_tried(case: Case) -> bool:
+    """Choosing among the specs cannot have fitted the validation set. Of bare numbers nobody knows."""
+    return case.run is not None and tried(case) < CHOSEN
 
 
 def optimism(case: Case) -> float:
@@ -49,13 +58,13 @@ class ValidationOverfit(Rule):
 
     def look(self, case: Case) -> Finding | None:
         gap = test_gap(case)
-        if gap is None or case.errors is None or case.errors.test is None or tried(case) < CHOSEN:
+        if gap is None or case.errors is None or case.errors.test is None or few_tried(case):
             return None
         choices = {"tried": tried(case), "optimism": optimism(case)}
         above_validation = gap_sentence("test", case.errors.test, gap, "the validation error")
         worth = f"; {tried(case)} specs were judged by it, which is worth {100 * optimism(case):.1f} points"
         return self.found(
-            above_validation + worth,
+            above_validation + (worth if case.run else ""),
             harm=gap.value,
             evidence={"validation_overfit": gap._asdict(), **choices, "n": case.errors.test.n},
             changes=larger_validation(case),
@@ -91,18 +100,16 @@ class TestShift(Rule):
     code, name, title, link = "S4", "test_shift", "test images are of another kind", "test"
 
     def look(self, case: Case) -> Finding | None:
-        differing, gap, few = shifted(case), test_gap(case), tried(case) < CHOSEN
+        differing, gap, few = shifted(case), test_gap(case), few_tried(case)
         apart = None if apart_from_training(case, "validation") else apart_from_training(case, "test")
         opened = case.errors is not None and case.errors.test is not None
         if not few or (opened and gap is None) or not (differing or apart or opened):
             return None
         words = [f"{what} by {size:+.1f} sd" for what, size in differing.items()]
         words += [f"a linear model tells them by their pixels ({100 * apart.value:.0f} % wrong)"] if apart else []
-        alike = "in nothing that was measured: they come from elsewhere, or validation images are close to training "
-        alike += "images (the same person, the same object)"
+        told = f"test images differ from validation images: {', '.join(words)}" if words else ALIKE
         return self.found(
-            f"test images differ from validation images: {', '.join(words) or alike}"
-            + (f"; the gap is {gap_points(gap)}" if gap else ""),
+            told + (f"; the gap is {gap_points(gap)}" if gap else ""),
             harm=gap.value if gap else 0.0,
             evidence={"differing": differing, "apart": apart and apart.value, "gap": gap._asdict() if gap else None},
             confirm="look at 20 images of each; improve diagnose --test measures what it costs",
