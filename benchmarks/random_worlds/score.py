@@ -1,14 +1,16 @@
 """Scores the diagnosis on what is packed of the random worlds; needs no Keras and takes a minute.
 
-    python benchmarks/random_worlds/score.py [--sources digits skies] [--names]
+    python benchmarks/random_worlds/score.py [--sources digits skies] [--worlds 3-39] [--names] [--write TITLE]
 
-Nothing of these worlds is tuned on: a threshold that is fitted to some sources is scored on the others.
+A threshold that was chosen by looking at some worlds is scored on the others; with --write a section of
+benchmarks/RESULTS.md says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,11 +21,16 @@ import damage  # noqa: F401 - registers its kinds
 import numpy as np
 from kinds import KINDS
 from packing import PACKED, read_outcomes, unpacked
+from world import numbers
 
 from improve.diagnosis.diagnose import diagnose
 from improve.errors import ImproveError
 from improve.runs import run
 
+sys.path.append(str(Path(__file__).parents[1]))
+from runner_tax_report import put
+
+RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 LEAST = 0.02  # what a fault must cost, on the reserve or in validation
 SPREADS = 3.0  # standard deviations of the base's seeds, and that much
 PART_OF_LOSS = 0.8  # what a change must win back
@@ -69,21 +76,39 @@ class Scored:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sources", nargs="+", help="these alone")
+    parser.add_argument("--worlds", type=numbers, help="these alone, such as 3-39")
+    parser.add_argument("--write", metavar="TITLE", help="put the tables into RESULTS.md, under this title")
     parser.add_argument("--names", action="store_true", help="a line for each run that was missed or alarmed")
     arguments = parser.parse_args()
-    rows = [row for row in scored() if not arguments.sources or row.source in arguments.sources]
-    print(table(rows))
-    print(by("kind", rows, lambda row: row.kinds))
-    print(by("source", rows, lambda row: (row.source,)))
+    wanted = None if arguments.worlds is None else {f"w{number:03d}" for number in arguments.worlds}
+    rows = [row for row in scored(wanted) if not arguments.sources or row.source in arguments.sources]
+    tables = [table(rows), by("kind", rows, lambda row: row.kinds), by("source", rows, lambda row: (row.source,))]
+    print("\n".join(tables))
+    if arguments.write:
+        put(RESULTS, section(arguments.write, rows, tables))
     if arguments.names:
         print("\n".join(told(rows)))
 
 
-def scored() -> list[Scored]:
+def section(title: str, rows: list[Scored], tables: list[str]) -> str:
+    names, hours = sorted({row.world for row in rows}), 0.0
+    for name in names:
+        with unpacked(PACKED / f"{name}.tar.xz") as (about, _):
+            hours += about["seconds"] / 3600
+    return (
+        f"## {title}\n\nWorlds {', '.join(names)}; {hours:.1f} machine-hours of one core for their runs, without the "
+        "changes.\nBy `python benchmarks/random_worlds/score.py`; 95 % intervals by bootstrap over worlds.\n\n"
+        "```text\n" + "\n".join(tables) + "\n```\n"
+    )
+
+
+def scored(wanted: set[str] | None) -> list[Scored]:
     found = []
     for file in sorted(PACKED.glob("w*.tar.xz")):
-        with unpacked(file) as (about, folder):
-            found += list(of_world(file.name.partition(".")[0], about, folder))
+        name = file.name.partition(".")[0]
+        if wanted is None or name in wanted:
+            with unpacked(file) as (about, folder):
+                found += list(of_world(name, about, folder))
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from packing import PACKED, pack
 from running import Job, one_thread, summary, train
 from suite import Case, alternatives, cases, spec_of
-from world import World
+from world import World, numbers
 
 SOUND = 0.03  # an alternative that is better by more than this, and by a seventh of the error, takes the base's place
 PART = 1 / 7
@@ -46,11 +46,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--worlds", type=numbers, default=numbers("0-39"), help="such as 0-39, or 3,7")
     parser.add_argument("--jobs", type=int, default=2, help="processes; each uses one thread")
     return parser.parse_args()
-
-
-def numbers(text: str) -> list[int]:
-    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-    return [number for part in ends for number in range(part[0], part[-1] + 1)]
 
 
 def settle(world: World) -> str:

@@ -143,6 +143,12 @@ class World(Workplace):
         return own | {"norm_momentum": NORM if norm else None, **own_layers(name, width, units, min(blocks, 3))}
 
 
+def numbers(text: str) -> list[int]:
+    """The numbers of worlds in words such as 0-39, or 3,7."""
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    return [number for part in ends for number in range(part[0], part[-1] + 1)]
+
+
 def own_layers(name: str, width: int, units: int, blocks: int) -> Edits:
     filters = [width * 2**block for block in range(blocks)]
     if name == "own_dense":
