@@ -38,12 +38,12 @@ def epochs_that_move(case: Case) -> int:
 class NotFinished(Rule):
     """Training ended while the errors were still falling.
 
-    Seen as: over the last third of the epochs (five at least), the validation cross-entropy falls (p < 0.05), and at
-    half the slope as many epochs again would take a tenth of it away, or of the error where that falls too; the best
-    epoch is in the last quarter. In runs of less than five epochs, a loss that falls over the whole run by a tenth
-    (p < 0.01). And the training error is high, by more than the variance. Or early stopping with a patience of 1 or 2
-    broke it off, and the error is high.
-    Fix: more epochs. (A loss that still falls says little where the training error is low: it does in healthy runs.)
+    Seen as: over the last third of the epochs (five at least) in which the rate is a fifth of its peak or more, the
+    validation cross-entropy falls (p < 0.05), and at half the slope as many epochs again would take a tenth of it
+    away, or of the error where that falls too; the best epoch is in the last quarter. In runs of less than five
+    epochs, a loss that falls over the whole run by a tenth (p < 0.01). And the training error is high, by more than
+    the variance. Or early stopping with a patience of 1 or 2 broke it off, and the error is high. Fix: more epochs.
+    (A loss that still falls says little where the training error is low: it does in healthy runs.)
     """
 
     code, name, title, link = "T1", "not_finished", "training ended too early", "training"

@@ -123,9 +123,9 @@ class RateTooHigh(Rule):
 
     Seen as one of: within the first 50 steps, a loss above three times the first one (and three times ln K); early
     steps with ‖Δw‖/‖w‖ above 0.1 and a network that learned nothing, or less than a linear model or the nearest
-    neighbours do on images that they have not seen; a layer whose units died while it trained, with
-    the same end; a training error that at the end is 10 points above that of the best epoch. Fix: a lower rate, by as
-    much as the early steps are too large; warm-up if only the first steps are.
+    neighbours do on images that they have not seen; a layer whose units died while it trained, with the same end; a
+    training error that at the end is 10 points above that of the best epoch. Fix: a lower rate, by as much as the
+    early steps are too large; warm-up if only the first steps are.
     """
 
     code, name, title, link = "T3", "learning_rate_too_high", "the learning rate is too high", "training"

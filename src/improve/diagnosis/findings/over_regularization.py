@@ -34,11 +34,14 @@ class Brake(NamedTuple):
 class OverRegularized(Rule):
     """What should hold the network back from learning by heart keeps it from learning at all.
 
-    Seen as one of: penalties that make more than a fifth of the loss; with dropout, a clean cross-entropy under 0.7 of
-    that in training mode, an error there 15 points higher, or a rate from 0.75 on; with augmentation, a clean
-    cross-entropy under 0.6 of that of the augmented batches, or one of those that stays above 0.9 of ln K; a weight
-    decay that has halved the weights. And a training error that is high, by more than the variance, which the brake is
-    there for. Fix: the brake at a usual strength, or off.
+    Seen as one of: penalties that make more than a fifth of the loss, of weights that have lost half of their size;
+    a label smoothing from 0.5 on; a class weight above 30 times the smallest; a largest norm that has halved a
+    kernel; dropout of 0.75 or more, or one with which, after five epochs and where the training error no longer
+    falls, the clean cross-entropy is under 0.7 of that in training mode, or the error there 15 points higher; a
+    weight decay that has halved the weights; with augmentation, a cross-entropy of the images as they are under 0.6
+    of that of the augmented batches, or one of those that stays above 0.9 of ln K for five epochs though labels and
+    steps are sound. And a training error that is high, by more than the variance, which the brake is there for.
+    Fix: the brake at a usual strength, or off.
     """
 
     code, name, title, link = "T11", "over_regularized", "it is held back too much", "training"

@@ -25,11 +25,12 @@ OTHER_SCALE = 3.0  # times the brightness and the contrast of the training image
 class Head(Rule):
     """The outputs do not fit the loss, which takes logits: numbers of both signs without an end or a fixed sum.
 
-    Seen as: before the first step, outputs that all lie between 0 and 1 and add up to 1 (a softmax before the softmax
-    of the loss, which then cannot fall below ln(1 + (K−1)/e): 1.461 for ten classes), between 0 and 1 (a sigmoid), that
-    are never negative (ReLU, softplus), of which 2 % or more sit at the smallest value (a ReLU, or a logarithm of
-    clipped numbers: logits read as probabilities). Or a softmax between hidden layers, with a high training error. Fix:
-    end in a Dense layer without activation.
+    Seen as: before the first step, outputs that all lie between 0 and 1 and add up to 1 (a softmax before the
+    softmax of the loss, which then cannot fall below ln(1 + (K−1)/e): 1.461 for ten classes), or between 0 and 1 (a
+    sigmoid); of which 2 % or more, and 12 at least, sit at the smallest value (a ReLU, or a logarithm of clipped
+    numbers: logits read as probabilities); or a last layer with an activation that is never negative (ReLU,
+    softplus) or has two ends (tanh). Or a softmax between hidden layers, with a high training error. Fix: end in a
+    Dense layer without activation.
     """
 
     code, name, title, link = "R5", "wrong_head", "the outputs do not fit the loss", "readable"
@@ -88,9 +89,10 @@ def hidden_softmax(case: Case) -> str:
 class InputScale(Rule):
     """The first layer is given numbers of a scale that it cannot work with.
 
-    Seen as: a root mean square of what goes into the first layer with weights above 10 (raw pixels, 0 to 255) or under
-    0.03 (divided by 255 twice), with a high error; or validation images whose brightness and contrast both are three
-    times those of the training images, or a third (one set scaled, the other one not). Fix: `normalize: standardize`.
+    Seen as: a root mean square of what goes into the first layer with weights above 10 (raw pixels, 0 to 255) or
+    under 0.03 (divided by 255 twice), without batch normalisation before or right after that layer, and with a high
+    error; or validation images whose brightness and contrast both are three times those of the training images, or
+    a third (one set scaled, the other one not). Fix: `normalize: standardize`.
     """
 
     code, name, title, link = "R6", "input_scale", "the inputs are of the wrong scale", "readable"
@@ -191,8 +193,9 @@ class Start(Rule):
 class FirstLoss(Rule):
     """The loss before the first step is far from that of guessing, ln K.
 
-    Seen as: initial cross-entropy over ln K outside 0.5 to 2 (healthy runs stay under 1.5), with a high error, and no
-    other finding that tells why. Usual causes: weights or inputs of a wrong scale, outputs that the loss does not take.
+    Seen as: initial cross-entropy over ln K outside 0.5 to 2 (healthy runs stay under 1.5), with a high error, in a
+    run that does not begin from trained weights, and no other finding that tells why. Usual causes: weights or
+    inputs of a wrong scale, outputs that the loss does not take.
     """
 
     code, name, title, link = "R4", "first_loss", "the loss starts far from that of guessing", "readable"
