@@ -13,6 +13,7 @@ from improve.diagnosis.findings import (
     optimization,
     over_regularization,
     readable,
+    scales,
     wiring,
 )
 from improve.diagnosis.findings import images as damaged
@@ -80,7 +81,7 @@ READABLE = {
            Sweep("lowest output", behind_relu, ((-0.001, False), (0.0, True), (0.001, True)))],
     "R6": [Sweep("large", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), above(wiring.INPUT[1])),
            Sweep("small", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), under(wiring.INPUT[0])),
-           Sweep("brighter", apart, above(wiring.OTHER_SCALE))],
+           Sweep("brighter", apart, above(scales.OTHER_SCALE))],
     "R7": [Sweep("epochs of 20", interrupted, ((17, True), (18, False), (19, False)))],
     "R8": [Sweep("noise", lambda size: bad(start=start(noise=size)), above(readable.NOISE)),
            Sweep("columns", columns, ((("train_error", "accuracy"), False), (("train_error",), False), (("accuracy",), True)))],

@@ -8,6 +8,7 @@ from typing import Any
 from improve.diagnosis.findings.edits import with_augmentation
 from improve.diagnosis.findings.indicators import part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_sentence
+from improve.diagnosis.findings.scales import scaled_apart
 from improve.diagnosis.findings.simple_models import METHODS, SimpleModel, percent, simple_model, surely_above
 from improve.lazy import np
 from improve.runs.schema import LOOKS
@@ -16,9 +17,11 @@ OBVIOUS = 1.0  # standard deviations: without a train-dev set, the looks must di
 APART = 0.5  # standard deviations between the means of two sets: a medium effect (Cohen, 1988)
 SURELY = 5.0  # standard errors: a colour that changes its sign by chance is less
 EXCHANGED = "as if red and blue were exchanged: are both read in the same order (RGB, BGR)?"
+INVERTED = "as if light and dark were exchanged: is one of the two sets a negative?"
 LOOK = "look at 100 wrong validation images and count what sets them apart"
 SHIFTED = 0.15  # of the images belong to other classes
 JOINING = 0.5  # share of the target's images that join the training set
+MIRRORED = 0.05  # of the width of the pixels
 ENOUGH = 100  # validation images: with fewer none can be spared
 
 
@@ -39,7 +42,7 @@ class DataMismatch(Rule):
         if case.errors is None or case.gaps is None:
             return None
         fails = fails_across(case)
-        if fails and case.errs:
+        if fails and case.errs and not scaled_apart(case):  # that is R6's
             return self.by_simple_model(case, fails)
         measured = case.gaps.data_mismatch
         differing, exchanged = differences(case, "train", "validation"), colours_exchanged(case)
@@ -59,7 +62,7 @@ class DataMismatch(Rule):
             ),
             harm=gap.value,
             evidence={"data_mismatch": gap._asdict(), "differing": differing, "n": case.errors.validation.n},
-            changes=tuple(changes(case, differing)) if case.run else (),
+            changes=tuple(changes(case, differing)) if case.run and not exchanged else (),
             rivals=("V1",) if obvious else (),
             confirm="data.train_dev: 10% tells it from variance" if obvious else LOOK,
         )
@@ -67,7 +70,7 @@ class DataMismatch(Rule):
     def by_simple_model(self, case: Case, simple: SimpleModel) -> Finding:
         differing, lost = differences(case, "train", "validation"), simple.across.value - simple.known.value
         looks = [f"{what} differs by {size:+.1f} sd" for what, size in differing.items()]
-        exchanged = [EXCHANGED] if colours_exchanged(case) else []
+        exchanged = [EXCHANGED] if colours_exchanged(case) else [INVERTED] if inverted(case) else []
         says = (
             f"what {METHODS[simple.method]} learn{'s' if simple.method == 'linear' else ''} from training images is "
             f"wrong on {percent(simple.across)} of validation (n={simple.across.n:,}), on {percent(simple.known)} of "
@@ -77,7 +80,7 @@ class DataMismatch(Rule):
             "; ".join([says, *looks, *exchanged]),
             harm=lost,
             evidence={**simple._asdict(), "differing": differing, "n": simple.across.n},
-            changes=tuple(changes(case, differing)),
+            changes=() if exchanged else tuple(changes(case, differing)),  # they are to be read rightly, not mixed in
             fact=True,
             confirm=LOOK,
         )
@@ -100,6 +103,20 @@ def colours_exchanged(case: Case) -> bool:
     (red, spread), (blue, other) = (part.get("colour") or (0.0, 0.0) for part in (train, new))
     error = float(np.hypot(spread / np.sqrt(train.get("n") or 1), other / np.sqrt(new.get("n") or 1)))
     return bool(red * blue < 0 and abs(red - blue) > SURELY * error and abs(red + blue) < abs(red - blue) / 2)
+
+
+def inverted(case: Case) -> bool:
+    """Validation images are as far from white as training images are from black: their mean brightness mirrored between
+    the ends of the pixels, with the same contrast."""
+    train, new = (part_of(case, name) for name in ("train", "validation"))
+    ends = train.get("pixels")
+    if not ends or not new:
+        return False
+    width = float(ends["high"]) - float(ends["low"])
+    (light, _), (other, _) = train["brightness"], new["brightness"]
+    mirrored = abs(light + other - ends["low"] - ends["high"]) < MIRRORED * width
+    alike = abs(train["contrast"][0] - new["contrast"][0]) < MIRRORED * width
+    return bool(mirrored and alike and abs(light - other) > 2 * MIRRORED * width)
 
 
 def differences(case: Case, one: str, other: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 from improve.diagnosis.findings.edits import model_option
 from improve.diagnosis.findings.indicators import chance_level, initial_ratio, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
+from improve.diagnosis.findings.scales import scaled_apart
 from improve.runs.schema import SQUASHING
 
 START = 0.5, 2.0  # initial cross-entropy over ln K; healthy and harmless runs: up to 1.47
@@ -19,7 +20,6 @@ CUT_OFF, TIES = 0.02, 12  # share of the outputs that sit at their smallest valu
 LOOKED_AT = 256  # images, at most
 NEVER_NEGATIVE = ("relu", "softplus", "relu6", "exponential")
 WEIGHTS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")  # layers with weights, by name
-OTHER_SCALE = 3.0  # times the brightness and the contrast of the training images
 
 
 class Head(Rule):
@@ -101,12 +101,13 @@ class InputScale(Rule):
 
     def look(self, case: Case) -> Finding | None:
         rms = case.evidence.start.get("input", {}).get("rms")
-        apart = self.apart(case)
+        apart = scaled_apart(case)
         if apart and (case.errors is None or case.errors.validation.value >= case.errors.tau):
             return self.found(
                 f"validation images have {apart:.3g} times the brightness and contrast of training images",
                 harm=1.0 if case.errors is None else case.errors.validation.value,
-                evidence={"scale": apart, **self.parts(case)},
+                evidence={"scale": apart, **{name: part_of(case, name) for name in ("train", "validation")}},
+                fact=True,
                 confirm="look at a validation image and a training image",
             )
         if rms is None or not math.isfinite(rms) or INPUT[0] <= rms <= INPUT[1] or not case.errs:
@@ -127,22 +128,6 @@ class InputScale(Rule):
     def changes(case: Case) -> Iterator[Change]:
         if (case.setting("data.normalize") or {}).get("name") != "standardize":
             yield Change("data.normalize", {"name": "standardize"}, "mean 0 and standard deviation 1 suit every start")
-
-    @staticmethod
-    def parts(case: Case) -> dict[str, Any]:
-        return {name: part_of(case, name) for name in ("train", "validation")}
-
-    def apart(self, case: Case) -> float | None:
-        """How many times brighter and richer in contrast validation images are, where both are far from 1."""
-        train, validation = self.parts(case).values()
-        if not train or not validation:
-            return None
-        pairs = [(validation[what][0], train[what][0]) for what in ("brightness", "contrast")]
-        if any(ours <= 0 or theirs <= 0 for ours, theirs in pairs):
-            return None
-        factors = [ours / theirs for ours, theirs in pairs]
-        far = all(factor > OTHER_SCALE for factor in factors) or all(factor < 1 / OTHER_SCALE for factor in factors)
-        return math.sqrt(factors[0] * factors[1]) if far else None
 
 
 def rescaled_at_once(case: Case) -> bool:
