@@ -83,6 +83,7 @@ def train(
 
 def start(spec: Spec, data: PreparedData, folder: Path, watcher: Watcher, weights: Path | None = None) -> None:
     """Train in a folder that `begin.create` has made."""
+    watcher.preparing()
     with folder_lock(folder) as owner, recording_failures(folder, spec) as interrupt:
         train_to_end(begin_work(spec, data, folder, owner, weights), interrupt, watcher)
 

@@ -29,6 +29,9 @@ class Watcher:
     def reading(self, done: int, total: int) -> None:
         """Told while images are decoded: `done` of `total`."""
 
+    def preparing(self) -> None:
+        """The network is about to be built and looked into: that may take a while."""
+
     def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         """The run in `folder` is about to take its first step, or its next one."""
 
@@ -58,6 +61,9 @@ class Relay(Watcher):
 
     def reading(self, done: int, total: int) -> None:
         self.watcher.reading(done, total)
+
+    def preparing(self) -> None:
+        self.watcher.preparing()
 
     def started(self, folder: Path, spec: Spec, data: PreparedData, announcement: Announcement) -> None:
         self.watcher.started(folder, spec, data, announcement)

@@ -48,6 +48,12 @@ class TerminalWatcher(Watcher):
         if self.bar is not None:
             self.update_bar(done, f"reading images {done:,}/{total:,}")
 
+    def preparing(self) -> None:
+        if self.out.is_terminal and not self.quiet:
+            self.close()
+            self.show_bar(1)
+            self.update_bar(0, "building the network and looking into it, before the first step")
+
     def show_bar(self, total: int, *more: ProgressColumn) -> None:
         """Below the curve, and both below what is printed from now on."""
         columns = BarColumn(bar_width=32), TextColumn("{task.description}"), *more
