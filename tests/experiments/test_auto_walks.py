@@ -8,7 +8,7 @@ from improve.engine.training import train
 from improve.experiments.auto.budget import Budget
 from improve.experiments.auto.conclusion import conclusion_of
 from improve.experiments.auto.journal import KEPT
-from improve.experiments.auto.loop import auto
+from improve.experiments.auto.loop import AutoWatcher, auto
 from improve.interrupt import BrokenOff
 from improve.runs.run import load_run
 from improve.spec.reading.load import load_spec
@@ -25,16 +25,7 @@ diagnosis: {human_error: 0.2%}
 """
 
 
-class Quiet:
-    def reading(self, *_): ...
-    def started(self, *_): ...
-    def step(self, *_): ...
-    def epoch(self, *_): ...
-    def begun(self, *_): ...
-    def decided(self, *_): ...
-
-
-class StopsAt(Quiet):
+class StopsAt(AutoWatcher):
     """Somebody presses Ctrl+C in this epoch of the run with this name."""
 
     def __init__(self, name, epoch):
@@ -55,7 +46,7 @@ def walked(tmp_path_factory):
     root = tmp_path_factory.mktemp("auto")
     (root / "slow.yaml").write_text(SLOW)
     spec = load_spec(root / "slow.yaml", [])
-    return spec, auto(spec, "whole", root / "runs", BUDGET, Quiet())
+    return spec, auto(spec, "whole", root / "runs", BUDGET, AutoWatcher())
 
 
 @pytest.mark.backend
@@ -82,7 +73,7 @@ def test_the_test_part_is_opened_once_and_for_the_winner_only(walked):
 def test_the_spec_it_leaves_trains_to_the_same_result(walked, tmp_path):
     _, story = walked
     end = conclusion_of(story)
-    again = train.train(load_spec(story.folder / "best.yaml", []), "again", tmp_path, Quiet())
+    again = train.train(load_spec(story.folder / "best.yaml", []), "again", tmp_path, AutoWatcher())
     assert load_run(again).summary.state_sha256 == end.best.summary.state_sha256
 
 
@@ -93,14 +84,14 @@ def test_stopped_and_begun_again_it_tells_the_same_story(walked, tmp_path):
         auto(spec, "whole", tmp_path, BUDGET, StopsAt("01", 2))
     assert stop.value.__notes__ == [f"the same command goes on from here: {tmp_path / 'whole'}"]
     assert load_run(tmp_path / "whole" / "01").status == "stopped"
-    again = auto(spec, "whole", tmp_path, BUDGET, Quiet())
+    again = auto(spec, "whole", tmp_path, BUDGET, AutoWatcher())
     assert [vars(step) for step in again.steps] == [vars(step) for step in story.steps]
 
 
 def test_more_budget_goes_on_where_it_ended(walked):
     spec, story = walked
     before = [step.run for step in story.steps]
-    more = auto(spec, "whole", story.folder.parent, Budget(epochs=story.epochs + 5), Quiet())
+    more = auto(spec, "whole", story.folder.parent, Budget(epochs=story.epochs + 5), AutoWatcher())
     assert [step.run for step in more.steps][: len(before)] == before
     assert more.epochs <= story.epochs + 5
     assert all(json.loads(line) for line in (story.folder / "steps.jsonl").read_text().splitlines())
@@ -116,10 +107,10 @@ def test_where_nothing_is_found_candidates_race_and_a_stop_in_the_race_changes_n
     )
     with pytest.raises(BrokenOff):
         auto(spec, "raced", tmp_path, budget, StopsAt("02", 1))
-    story = auto(spec, "raced", tmp_path, budget, Quiet())
+    story = auto(spec, "raced", tmp_path, budget, AutoWatcher())
     raced = story.steps[1:]
     assert ([step.bracket for step in raced], story.epochs) == ([4] * 4, 12)
     assert sorted(len(load_run(story.folder / step.run).history) for step in raced) == [1, 1, 2, 4]
     assert [step.why for step in raced if step.better is None].count("behind after 1 of 4 epochs") == 2
-    whole = auto(spec, "raced", tmp_path / "whole", budget, Quiet())
+    whole = auto(spec, "raced", tmp_path / "whole", budget, AutoWatcher())
     assert [vars(step) for step in whole.steps] == [vars(step) for step in story.steps]
