@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def main() -> None:
 def try_changes(world: World) -> str:
     began, outcomes, trained = time.monotonic(), read_outcomes(world.name), 0
     with unpacked(PACKED / f"{world.name}.tar.xz") as (about, folder):
+        world = replace(world, attempt=about.get("attempt", 0))
         world.set(about["learning_rate"], about["epochs"])
         data = {case.name: parts for case, parts in with_data(world)}
         for name in about["cases"]:

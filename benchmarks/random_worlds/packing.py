@@ -37,7 +37,7 @@ def pack(world: World, cases: Iterable[Case], seconds: float) -> None:
     PACKED.mkdir(exist_ok=True)
     target = PACKED / f"{world.name}.tar.xz"
     about = {"source": world.source, "classes": world.pool.classes, "shape": world.shape, "seconds": round(seconds)}
-    about |= {"learning_rate": world.rate, "epochs": world.epochs}
+    about |= {"attempt": world.attempt, "learning_rate": world.rate, "epochs": world.epochs}
     with tarfile.open(target.with_suffix(".part"), "w:xz", preset=9) as archive:
         rows = {case.name: {"group": case.group, "kinds": case.kinds, "seed": case.seed} for case in cases}
         add(archive, "world.json", json.dumps({**about, "cases": rows}, indent=1).encode())

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from world import World, numbers
 
 SOUND = 0.03  # an alternative that is better by more than this, and by a seventh of the error, takes the base's place
 PART = 1 / 7
+ATTEMPTS, LEARNED = 5, 0.8  # specs that are drawn for a world; of the error of guessing
 ROUNDS = 3  # of that, at most
 
 
@@ -51,7 +54,11 @@ def parsed() -> argparse.Namespace:
 def settle(world: World) -> str:
     """Everything of one world, from its rate to its pack; returns what to tell of it."""
     began = time.monotonic()
-    tune(world)
+    for attempt in range(ATTEMPTS):
+        world = replace(world, attempt=attempt)
+        if learns(tune(world), world):
+            break
+        shutil.rmtree(world.runs)
     found, data = cases(world)
     for name, parts in data.items():
         world.put(name, parts)
@@ -62,10 +69,17 @@ def settle(world: World) -> str:
     return f"{world.name} {world.source}: {len(found)} runs, {seconds / 60:.1f} minutes"
 
 
-def tune(world: World) -> None:
-    """Take a rate that the range test likes, then let alternatives compete with it on the reserve."""
+def learns(reached: float, world: World) -> bool:
+    """Whether a base is far better than always answering the commonest class: else nothing put in could hurt it."""
+    counts = np.bincount(world.parts["y_test"])
+    return reached < LEARNED * (1 - float(counts.max() / counts.sum()))
+
+
+def tune(world: World) -> float:
+    """Take a rate that the range test likes, then let alternatives compete with it on the reserve. Gives the error that
+    the base reached there."""
     if world.setting_file.exists():
-        return
+        return error(world.runs / "tuning_base")
     world.put("plain", world.parts)
     world.set(liked_rate(world), world.spec["training"]["epochs"])
     for _ in range(ROUNDS):
@@ -74,8 +88,10 @@ def tune(world: World) -> None:
         best, case = min(rivals.values(), key=lambda found: found[0])
         if best >= base - max(SOUND, PART * base):
             break
+        base = best
         taken = spec_of(world, case)
         world.set(taken["optimizer"]["learning_rate"], taken["training"]["epochs"])
+    return base
 
 
 def liked_rate(world: World) -> float:

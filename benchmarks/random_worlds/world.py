@@ -37,9 +37,11 @@ Edits = dict[str, Any]
 
 @dataclass(frozen=True)
 class World(Workplace):
-    """`spec` is what every case edits; its learning rate is only where the range test starts from."""
+    """`spec` is what every case edits; its learning rate is only where the range test starts from. Where nothing can be
+    learned with it, the next `attempt` draws another one for the same images."""
 
     number: int
+    attempt: int = 0
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ class World(Workplace):
 
     @cached_property
     def spec(self) -> Edits:
-        random = self.random("spec")
+        random = self.random("spec", *([self.attempt] if self.attempt else []))
         network, epochs = self.network(random), int(np.exp(random.uniform(np.log(5), np.log(40))))
         batch = int(min(2 ** random.integers(3, 9), len(self.parts["y_train"]) // 6))
         return {
@@ -107,6 +109,7 @@ class World(Workplace):
 
     def set(self, rate: float, epochs: int) -> None:
         """Write down the base's rate and its length."""
+        self.runs.mkdir(parents=True, exist_ok=True)
         self.setting_file.write_text(json.dumps({"learning_rate": rate, "epochs": epochs}), encoding="utf-8")
 
     @property
