@@ -9,19 +9,14 @@ import os
 import stat
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from improve.errors import UsageError
-from improve.lazy import (
-    LazyModule,
-    OptionalPackages,
-    keep_compiled_programs,
-    processor_digest,
-    uncollected,
-    usable_backend,
-)
+from improve.lazy import LazyModule, OptionalPackages, uncollected, usable_backend
+from improve.user_cache import keep_compiled_programs, mending, processor_digest
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +112,7 @@ JAX_KEEPS = ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME
 
 @pytest.fixture
 def unset(monkeypatch, tmp_path):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setenv("IMPROVE_CACHE", str(tmp_path / "cache"))
     for name in JAX_KEEPS:
         monkeypatch.setenv(name, "")  # so that it is put back
@@ -142,6 +138,19 @@ def test_a_folder_that_the_environment_names_is_left_as_it_is(unset, monkeypatch
     keep_compiled_programs()
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "/mine"
     assert not unset.exists()
+
+
+def test_a_program_that_cannot_be_read_is_taken_out_and_other_warnings_are_told(tmp_path):
+    for name in ("jit_step-12ab-cache", "jit_step-12ab-atime", "jit_predict_step-34cd-cache"):
+        (tmp_path / name).write_bytes(b"damaged")
+    told = []
+    shown = mending(tmp_path, lambda message, *where: told.append(message))
+    shown(
+        "Error reading persistent compilation cache entry for 'jit_step': Error: decompressing", UserWarning, "x.py", 1
+    )
+    shown("a rate of 3 is high", UserWarning, "x.py", 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["jit_predict_step-34cd-cache"]
+    assert told == ["a rate of 3 is high"]
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(unset):

@@ -18,12 +18,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from improve.errors import UsageError, did_you_mean
-from improve.user_cache import cache_folder, checked_cache
+from improve.user_cache import keep_compiled_programs
 
 # What TensorFlow 2.21 prints from C++ while it loads, whatever TF_CPP_MIN_LOG_LEVEL says: absl is not set up yet.
 # The last one is LiteRT's.
@@ -91,33 +90,6 @@ def load_keras() -> None:
             importlib.import_module("tensorflow").config.list_physical_devices()
         else:
             leave_tensorflow_alone()
-
-
-def keep_compiled_programs() -> None:
-    """JAX finds again what an earlier run has compiled for this user on this processor: half of a short run's time. A
-    folder that the environment names is left as it is; where nothing can be written, nothing is kept. Raises UsageError
-    where others may write to the folder: a program from there is carried out."""
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    cache = checked_cache(cache_folder())
-    with contextlib.suppress(OSError):
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if cache.is_dir() and os.access(cache, os.W_OK):
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache / f"jax-{processor_digest()}")
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-
-
-def processor_digest() -> str:
-    """Machines that share a home folder may have different processors."""
-    import hashlib
-    import platform
-
-    told = platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        told += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 class OptionalPackages:
