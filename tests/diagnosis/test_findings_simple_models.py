@@ -4,6 +4,7 @@ import pytest
 
 from evidence_data import SGD, bad, diagnose, healthy, look, start
 from improve.diagnosis.findings.labels import explained_by_halves, np
+from improve.engine.training.train import warnings
 
 CLASSES = [100] * 10
 
@@ -72,3 +73,17 @@ def test_no_renaming_of_many_classes_explains_answers_by_chance():
     assert explained_by_halves(label, predicted, 300) < 0.05
     twice = np.tile(np.arange(30), 4)
     assert explained_by_halves(twice, (twice + 7) % 30, 30) == 1.0
+
+
+def test_what_the_pixels_say_is_told_before_the_first_epoch_and_beside_what_else_shows(make_run):
+    began = start(baselines=baselines(0.4, 0.1, 0.1), input={"mean": 60.0, "rms": 70.0}, initial_cross_entropy=30.0)
+    run = make_run(status="running", epochs=0, spec=SGD, evidence={"start": began})
+    told = warnings(run)
+    assert [line.partition(" ")[0] for line in told] == ["T13", "R6"]
+    assert told[0].endswith("about 30 % of the training labels are wrong")
+    assert told[1].endswith("root mean square 70")
+
+
+def test_of_sound_data_nothing_is_told_before_the_first_epoch(make_run):
+    run = make_run(status="running", epochs=0, spec=SGD, evidence={"start": start(baselines=baselines(0.1, 0.1, 0.2))})
+    assert warnings(run) == []

@@ -150,3 +150,12 @@ def test_layers_without_an_activation_are_one_linear_model(make_run):
 def test_advice_that_takes_back_an_earlier_one_goes_in_circles(before, after, now, circles):
     assert undoes(Change("a.b", now, "because"), "a.b", before, after) is circles
     assert not undoes(Change("a.c", now, "because"), "a.b", before, after)
+
+
+@pytest.mark.parametrize(("part", "word"), [("train", "training"), ("validation", "validation")])
+def test_a_part_of_one_class_is_counted(make_run, part, word):
+    began = start()
+    began["parts"][part] = {**began["parts"][part], "classes": [0, 0, 1000, *[0] * 7]}
+    found = look(make_run(**bad(start=began)), "T16")
+    assert found.fact
+    assert f"all 1,000 {word} images are" in found.says

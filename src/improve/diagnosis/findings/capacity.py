@@ -31,12 +31,15 @@ class Frozen(Rule):
 
     code, name, title, link = "T20", "frozen_weights", "most of the weights do not train", "training"
     needs = ("start",)
+    early = True
 
     def look(self, case: Case) -> Finding | None:
         kernels = case.evidence.start.get("kernels", [])
         sizes = [size(kernel["shape"]) for kernel in kernels]
         still = sum(n for n, kernel in zip(sizes, kernels, strict=True) if not kernel["trainable"])
         if not sizes or still <= FROZEN * sum(sizes) or not case.fits_badly:
+            return None
+        if case.errors is None and still < sum(sizes):  # features that were learned elsewhere, perhaps
             return None
         return self.found(
             f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit_text(case)}",

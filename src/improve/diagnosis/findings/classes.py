@@ -12,18 +12,35 @@ BALANCED = Change("training.class_weights", "balanced", "each class weighs the s
 
 
 class ClassNeverPredicted(Rule):
-    """A class is missing: from the training images, or from all answers.
+    """A class is missing: from the images of a part, or from all answers.
 
-    Seen as: no training image of a class that validation images have; or none of the training images that are
+    Seen as: a part all of whose images are of one class; no training image of a class that validation images have; or none of the training images that are
     measured is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's), while of the
     other classes it misses at most half of what guessing would. Fix: images of that class; where there are some,
     classes that weigh the same.
     """
 
     code, name, title, link = "T16", "class_missing", "a class is missing", "training"
+    early = True
 
     def look(self, case: Case) -> Finding | None:
-        return self.untrained(case) or self.unanswered(case)
+        return self.one_class(case) or self.untrained(case) or self.unanswered(case)
+
+    def one_class(self, case: Case) -> Finding | None:
+        """All images of a part are of one class, as where sorted images were cut at a place."""
+        for name in ("train", "validation"):
+            counts = part_of(case, name).get("classes") or []
+            present = [k for k, count in enumerate(counts) if count]
+            if len(counts) > 1 and len(present) == 1:
+                return self.found(
+                    f"all {sum(counts):,} {'training' if name == 'train' else name} images are "
+                    f"{class_names(case, present)}: were sorted images cut at a place?",
+                    harm=1.0 if case.errors is None else case.errors.validation.value,
+                    evidence={"part": name, "classes": present, "n": sum(counts)},
+                    fact=True,
+                    confirm="count the images of each class in each part",
+                )
+        return None
 
     def untrained(self, case: Case) -> Finding | None:
         train, validation = part_of(case, "train"), part_of(case, "validation")

@@ -42,6 +42,7 @@ class LabelNoise(Rule):
     """
 
     code, name, title, link = "T13", "label_noise", "a part of the labels is wrong", "training"
+    early = True
 
     def look(self, case: Case) -> Finding | None:
         return self.contradicting(case) or self.by_simple_model(case) or self.by_network(case)

@@ -45,10 +45,11 @@ class NoSignal(Rule):
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
+    early = True
 
     def look(self, case: Case) -> Finding | None:
         if case.errors is None or case.run is None:
-            return None
+            return self.meaningless(case)
         unlike = other_kind(case) or colours_exchanged(case) or labels_mean_something(case)
         found = self.meaningless(case) or self.renamed(case)
         return found or (None if unlike else self.shuffled(case) or self.useless(case))

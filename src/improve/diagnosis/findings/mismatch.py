@@ -37,13 +37,14 @@ class DataMismatch(Rule):
     """
 
     code, name, title, link = "M1", "data_mismatch", "validation images are of another kind", "validation"
+    early = True
 
     def look(self, case: Case) -> Finding | None:
-        if case.errors is None or case.gaps is None:
-            return None
         fails = fails_across(case)
         if fails and case.errs and not scaled_apart(case):  # that is R6's
             return self.by_simple_model(case, fails)
+        if case.errors is None or case.gaps is None:
+            return None
         measured = case.gaps.data_mismatch
         differing, exchanged = differences(case, "train", "validation"), colours_exchanged(case)
         obvious = measured is None and (exchanged or other_kind(case))

@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
-from improve.diagnosis.findings import CAUSES
+from improve.diagnosis.findings import CAUSES, GAPS
 from improve.diagnosis.findings.rule import Case
 from improve.engine.data.prepare import PreparedData, prepare
 from improve.engine.model import devices
@@ -149,9 +149,10 @@ def make_deterministic() -> None:
 def warnings(begun: run.Run) -> list[str]:
     """What shows before the first step that may keep it from learning; whether it does, the diagnosis says."""
     case = Case(None, None, begun)
-    found = [rule().look(case) for rule in CAUSES if rule.early and not any(rule.unseen(case))]
-    first = next((finding for finding in found if finding), None)  # it explains the others
-    return [f"{first.code} {first.title}: {first.says.partition(';')[0]}"] if first else []
+    looked = (rule().look(case) for rule in (*CAUSES, *GAPS) if rule.early and not any(rule.unseen(case)))
+    found = [finding for finding in looked if finding]
+    told = [one for one in found if one.fact] + [one for one in found if not one.fact][:1]  # it explains the others
+    return [f"{one.code} {one.title}: {one.says if one.fact else one.says.partition(';')[0]}" for one in told]
 
 
 def train_to_end(work: Work, interrupt: Interrupt, watcher: Watcher) -> None:
