@@ -14,10 +14,10 @@ BALANCED = Change("training.class_weights", "balanced", "each class weighs the s
 class ClassNeverPredicted(Rule):
     """A class is missing: from the images of a part, or from all answers.
 
-    Seen as: a part all of whose images are of one class; no training image of a class that validation images have; or none of the training images that are
-    measured is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's), while of the
-    other classes it misses at most half of what guessing would. Fix: images of that class; where there are some,
-    classes that weigh the same.
+    Seen as: a part all of whose images are of one class; no training image of a class that validation images have;
+    or none of the training images that are measured is taken for a class that makes enough of them (p < 0.01 by
+    chance; a rare class is V5's), while of the other classes it misses at most half of what guessing would. Fix:
+    images of that class; where there are some, classes that weigh the same.
     """
 
     code, name, title, link = "T16", "class_missing", "a class is missing", "training"
