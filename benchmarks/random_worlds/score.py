@@ -163,7 +163,8 @@ def judged(
         world, source, name, row["group"], tuple(row["kinds"]), any(hurts.values()),
         tuple(finding.code for finding in findings), diagnosis.verdict,
         None if first is None or not lost[part] > 0 else first / lost[part],
-        frozenset(code for code, points in won.items() if points is not None and points >= limit[part] / 2),
+        frozenset(code for code, points in won.items() if points is not None and points >= limit[part] / 2)
+        | {finding.code for finding in findings if not finding.harm},  # they promise nothing
     )  # fmt: skip
 
 

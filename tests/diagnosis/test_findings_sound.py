@@ -159,3 +159,9 @@ def test_a_part_of_one_class_is_counted(make_run, part, word):
     found = look(make_run(**bad(start=began)), "T16")
     assert found.fact
     assert f"all 1,000 {word} images are" in found.says
+
+
+@pytest.mark.parametrize(("mean", "rms", "wrong"), [(0.5, 65.0, False), (80.0, 120.0, True), (0.0, 2000.0, True)])
+def test_inputs_around_0_may_be_as_large_as_pixels(make_run, mean, rms, wrong):
+    run = make_run(**bad(start=start(input={"mean": mean, "rms": rms})))
+    assert bool(look(run, "R6")) is wrong

@@ -79,7 +79,7 @@ READABLE = {
            Sweep("first loss, low", lambda ratio: bad(start=start(initial_cross_entropy=ratio * LN10)), under(wiring.START[0]))],
     "R5": [Sweep("cut off", lambda share: bad(start=head(at_low=share)), from_(wiring.CUT_OFF)),
            Sweep("lowest output", behind_relu, ((-0.001, False), (0.0, True), (0.001, True)))],
-    "R6": [Sweep("large", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), above(wiring.INPUT[1])),
+    "R6": [Sweep("large", lambda rms: bad(start=start(input={"mean": rms / 2, "rms": rms})), above(wiring.INPUT[1])),
            Sweep("small", lambda rms: bad(start=start(input={"mean": 0.0, "rms": rms})), under(wiring.INPUT[0])),
            Sweep("brighter", apart, above(scales.OTHER_SCALE))],
     "R7": [Sweep("epochs of 20", interrupted, ((17, True), (18, False), (19, False)))],

@@ -27,10 +27,10 @@ from improve.diagnosis.findings.wiring import FirstLoss, Head, InputScale, Start
 
 #: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
 CAUSES: tuple[type[Rule], ...] = (
-    DamagedImages, Start, Head, NotClean, InputScale, FirstLoss, NotFinite, Diverged, OverRegularized, NoSignal,
+    DamagedImages, Start, Head, NotClean, InputScale, NotFinite, Diverged, OverRegularized, NoSignal,
     ColdStatistics, LaggingAverage, LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits,
     Vanishing, RateTooLow, Exploding, Saturated, Frozen, DataLimited, TooSmall, NotFinished, ClassNeverPredicted,
-    NoBetterThanChance, AvoidableBias,
+    FirstLoss, NoBetterThanChance, AvoidableBias,
 )  # fmt: skip
 #: what is between training, validation and test images
 GAPS: tuple[type[Rule], ...] = (

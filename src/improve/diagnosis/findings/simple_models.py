@@ -40,13 +40,14 @@ class SimpleModel(NamedTuple):
 
 
 def simple_model(case: Case, part: str = "validation") -> SimpleModel | None:
-    """The better of the two methods on training and other images; None where it was not looked at."""
+    """The method whose worse error, of training images and of the other part's, is the smaller one: what it finds wrong
+    the other does as well. None where it was not looked at."""
     found = case.evidence.start.get("baselines") or {}
     other, shares = (found.get("others") or {}).get(part), class_shares(case, part)
     if not other or other.get("linear") is None or not found.get("classes") or shares is None:
         return None
     models = [one for method in METHODS if (one := of_method(method, found, other, shares))]
-    return min(models, key=lambda model: min(model.known.value, model.across.value), default=None)
+    return min(models, key=lambda model: max(model.known.value, model.across.value), default=None)
 
 
 def class_shares(case: Case, part: str) -> list[float] | None:

@@ -14,6 +14,7 @@ from improve.runs.schema import SQUASHING
 
 START = 0.5, 2.0  # initial cross-entropy over ln K; healthy and harmless runs: up to 1.47
 INPUT = 0.03, 10.0  # root mean square of what the first layer is given; 0.3 to 1 where pixels are scaled
+CENTRED, PIXELS = 0.3, 128.0  # |mean| over the root mean square; that of black and white pixels around their mean
 SCALES = 0.02, 2.5  # of a kernel: standard deviation · √inputs; Glorot and He: 0.3 to 1.5
 SUM_SLACK = 1e-3
 CUT_OFF, TIES = 0.02, 12  # share of the outputs that sit at their smallest value, and how many at least
@@ -89,10 +90,10 @@ def hidden_softmax(case: Case) -> str:
 class InputScale(Rule):
     """The first layer is given numbers of a scale that it cannot work with.
 
-    Seen as: a root mean square of what goes into the first layer with weights above 10 (raw pixels, 0 to 255) or
-    under 0.03 (divided by 255 twice), without batch normalisation before or right after that layer, and with a high
-    error; or validation images whose brightness and contrast both are three times those of the training images, or
-    a third (one set scaled, the other one not). Fix: `normalize: standardize`.
+    Seen as: a root mean square of what goes into the first layer with weights above 10 that do not lie around 0
+    (raw pixels, 0 to 255), or under 0.03 (divided by 255 twice), without batch normalisation before or right after
+    that layer, and with a high error; or validation images whose brightness and contrast both are three times those
+    of the training images, or a third (one set scaled, the other one not). Fix: `normalize: standardize`.
     """
 
     code, name, title, link = "R6", "input_scale", "the inputs are of the wrong scale", "readable"
@@ -112,7 +113,7 @@ class InputScale(Rule):
             )
         if rms is None or not math.isfinite(rms) or INPUT[0] <= rms <= INPUT[1] or not case.errs:
             return None
-        if rescaled_at_once(case):
+        if rescaled_at_once(case) or centred(case):
             return None
         scale = "large" if rms > INPUT[1] else "small"
         return self.found(
@@ -128,6 +129,14 @@ class InputScale(Rule):
     def changes(case: Case) -> Iterator[Change]:
         if (case.setting("data.normalize") or {}).get("name") != "standardize":
             yield Change("data.normalize", {"name": "standardize"}, "mean 0 and standard deviation 1 suit every start")
+
+
+def centred(case: Case) -> bool:
+    """Whether the inputs lie around 0, with a scale of pixels at most: such a scale is a matter of the learning rate,
+    and `mean_image` leaves it. Raw pixels do not: all of them push the same way."""
+    given = case.evidence.start.get("input", {})
+    mean, rms = given.get("mean"), given.get("rms") or 0.0
+    return mean is not None and INPUT[1] < rms <= PIXELS and abs(mean) < CENTRED * rms
 
 
 def rescaled_at_once(case: Case) -> bool:
