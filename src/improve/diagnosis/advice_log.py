@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -77,13 +77,14 @@ def sentence(advice: Mapping[str, Any]) -> str:
     return f"{said}; it recovered {100 * advice['recovered']:.1f} {interval}{verdict}"
 
 
-def without_circles(finding: Finding, run: Run) -> Finding:
-    """The finding without changes that take back what was advised on the way to this run."""
+def without_circles(findings: Iterable[Finding], run: Run) -> tuple[Finding, ...]:
+    """The findings without changes that take back what was advised on the way to this run."""
     taken = list(advised_values(run))
-    if not taken:
-        return finding
-    kept = [change for change in finding.changes if not any(undoes(change, *each) for each in taken)]
-    return replace(finding, changes=tuple(kept))
+
+    def kept(finding: Finding) -> tuple[Change, ...]:
+        return tuple(change for change in finding.changes if not any(undoes(change, *each) for each in taken))
+
+    return tuple(replace(finding, changes=kept(finding)) for finding in findings)
 
 
 def advised_values(run: Run) -> Iterator[tuple[str, Any, Any]]:

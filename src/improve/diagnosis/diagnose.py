@@ -107,9 +107,7 @@ def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     advised = advice_log.outcome(run)
     case = Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
     found = conclude(case, notes_of(run, advised))
-    return replace(
-        found, advised=advised, findings=tuple(advice_log.without_circles(each, run) for each in found.findings)
-    )
+    return replace(found, advised=advised, findings=advice_log.without_circles(found.findings, run))
 
 
 def diagnose_numbers(text: str) -> Diagnosis:

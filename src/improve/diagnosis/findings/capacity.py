@@ -238,9 +238,9 @@ def recipe(case: Case) -> Iterator[Change]:
         yield Change(longer.path, longer.value, "training longer never hurts the fit")
 
 
-def still_falling(case: Case) -> bool:
-    """The training error of the last quarter of the epochs is on average below that of the quarter before."""
+def still_falling(case: Case, parts: int = 4) -> bool:
+    """The training error of the last quarter (of `parts`) of the epochs is on average below that of the one before."""
     errors = case.column("train_error")
-    quarter = max(1, len(errors) // 4)
-    last, before = errors[-quarter:], errors[-2 * quarter : -quarter]
+    length = max(1, len(errors) // parts)
+    last, before = errors[-length:], errors[-2 * length : -length]
     return bool(before) and sum(last) / len(last) < sum(before) / len(before)

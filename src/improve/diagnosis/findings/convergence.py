@@ -28,11 +28,11 @@ def falling(values: Sequence[float]) -> float:
     return -fall.value * len(values) / 2 / max(values[-1], 1e-30) if fall.value < 0 and fall.p < FALLING_P else 0.0
 
 
-def epochs_that_move(case: Case) -> int:
-    """The epochs until the rate is down to a fifth of its peak: at the end of a cosine every curve is flat. All, where
-    these are most of the run's end, or the rate was not recorded."""
+def epochs_that_move(case: Case) -> int | None:
+    """The epochs until the rate is down to a fifth of its peak: at the end of a cosine every curve is flat. None where
+    the rate was not recorded."""
     rates = case.column("learning_rate")
-    return next((place for place in range(len(rates), 0, -1) if rates[place - 1] >= ENDED * max(rates)), len(rates))
+    return next((place for place in range(len(rates), 0, -1) if rates[place - 1] >= ENDED * max(rates)), None)
 
 
 class NotFinished(Rule):
@@ -76,9 +76,7 @@ class NotFinished(Rule):
         if epochs < SHORT or best_epoch(case) < 0.75 * epochs:
             return 0.0, ""
         learning = epochs_that_move(case)
-        loss, error = (
-            falling(case.column(f"validation_{what}")[: learning or None]) for what in ("cross_entropy", "error")
-        )
+        loss, error = (falling(case.column(f"validation_{what}")[:learning]) for what in ("cross_entropy", "error"))
         return max((loss, "validation loss"), (error, "validation error")) if loss else (0.0, "")
 
     @staticmethod

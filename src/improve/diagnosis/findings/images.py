@@ -22,13 +22,13 @@ class DamagedImages(Rule):
     """Some of the images are empty, noise, or on another scale than the others of their part; or all have lost their
     shades.
 
-    Seen as: 1 % of the images of a part, and 3 at least, of which every pixel is the same; or whose neighbouring pixels
-    differ as much as those of noise do (1.05 standard deviations on average, noise 1.13), where most of the others' do
-    not (0.75); or, with a high error, nothing but zeros and ones in a part, as after a division by 255 and a cast to
-    whole numbers; or the images of a part fall
-    into two heaps, of which one has twenty times the brightness and contrast of the other and nothing lies between, as
-    where pixels from 0 to 1 and from 0 to 255 were pooled. Counted over all images, so true whatever the network did.
-    Fix: read those files again; one scale for all.
+    Seen as: 1 % of the images of a part, and 3 at least, of which every pixel is the same; or whose neighbouring
+    pixels differ as much as those of noise do (1.05 standard deviations on average, noise 1.13), where most of the
+    others' do not (0.75); or, with a high error, nothing but zeros and ones in a part, as after a division by 255
+    and a cast to whole numbers; or the images of a part fall into two heaps, of which one has twenty times the
+    brightness and contrast of the other and nothing lies between, as where pixels from 0 to 1 and from 0 to 255
+    were pooled. Counted over all images, so true whatever the network did. Fix: read those files again; one scale
+    for all.
     """
 
     code, name, title, link = "R10", "damaged_images", "some images are empty, noise, or of another scale", "readable"

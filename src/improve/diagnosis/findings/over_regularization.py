@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from improve.diagnosis.findings.capacity import still_falling
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
 from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
 from improve.diagnosis.findings.labels import NoSignal
@@ -17,6 +18,7 @@ HELD_BACK = 0.7  # clean over training-mode cross-entropy; dropout 0.7: 0.57; 0.
 WORSE = 0.15  # error in training mode above the clean one
 STUCK = 0.9  # of ln K: the cross-entropy of augmented batches, at the end of a run of
 SHORT = 5  # epochs at least
+FIFTHS = 5  # of the run: whether the training error still falls
 HARDER = 0.6  # clean cross-entropy over that of the augmented batches
 DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the weights have left
 SMOOTHED = 0.5  # of every label goes to the other classes
@@ -85,7 +87,7 @@ def penalties(case: Case) -> Iterator[Brake]:
 
 def dropout(case: Case) -> Iterator[Brake]:
     rates, both = case.evidence.start.get("dropout") or [0.0], modes_ratio(case)
-    settled = len(case.column("train_error")) >= SHORT and not still_falls(case)
+    settled = len(case.column("train_error")) >= SHORT and not still_falling(case, FIFTHS)
     held = settled and both is not None and (both[0] < HELD_BACK or both[1] < -WORSE) and not tiny_batches(case)
     less = next(gentle_dropout(case), None)
     if max(rates) > 0 and less and (held or max(rates) >= HEAVY_DROPOUT):
@@ -121,13 +123,6 @@ def limits(case: Case) -> Iterator[Brake]:
     if norm and moves is not None and moves < SHRUNK:
         release = Change("regularization.max_norm", 3.0, "a usual limit")
         yield Brake(f"a largest norm of {norm:g} has left {100 * moves:.0f} % of a kernel's size", release)
-
-
-def still_falls(case: Case) -> bool:
-    """The training error of the last fifth of the epochs is below that of the fifth before."""
-    errors = case.column("train_error")
-    last = max(1, len(errors) // 5)
-    return sum(errors[-last:]) < sum(errors[-2 * last : -last])
 
 
 def tiny_batches(case: Case) -> bool:

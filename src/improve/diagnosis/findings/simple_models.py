@@ -31,7 +31,7 @@ class SimpleModel(NamedTuple):
     @property
     def told_apart(self) -> bool:
         """The two parts surely hold images of different kinds."""
-        return self.apart.interval(SURELY)[1] < TOLD_APART
+        return surely_apart(self.apart)
 
     @property
     def looks_alike(self) -> bool:
@@ -63,14 +63,22 @@ def of_method(method: str, found: dict[str, Any], other: dict[str, Any], shares:
     parts = [(share, count, miss) for share, count, miss in zip(shares, counts, wrong, strict=True) if share]
     known = sum(share * miss / count for share, count, miss in parts)
     n = max(1, round(1 / sum(share**2 / count for share, count, _ in parts)))  # as many would be as sure
-    both = 2 * min(found["n"], other["n"])
     return SimpleModel(
         method,
         Rate(min(1.0, known), n),
         Rate(other[method], other["n"]),
         Rate(other[f"{method}_new"], other["n"]),
-        Rate(other["apart"], both),
+        apart_rate(found, other),
     )
+
+
+def apart_rate(found: dict[str, Any], other: dict[str, Any]) -> Rate:
+    """The error of telling another part from the training images, as many of each."""
+    return Rate(other["apart"], 2 * min(found["n"], other["n"]))
+
+
+def surely_apart(rate: Rate) -> bool:
+    return rate.interval(SURELY)[1] < TOLD_APART
 
 
 def surely_above(larger: Rate, smaller: Rate) -> bool:

@@ -8,7 +8,7 @@ from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.mismatch import differences
 from improve.diagnosis.findings.readable import larger_validation
 from improve.diagnosis.findings.rule import Case, Finding, Rule, gap_points, gap_sentence
-from improve.diagnosis.findings.simple_models import SURELY, TOLD_APART
+from improve.diagnosis.findings.simple_models import apart_rate, surely_apart
 from improve.diagnosis.findings.validation import DROP
 from improve.statistics.intervals import Rate
 from improve.statistics.significance import expected_optimism
@@ -83,8 +83,8 @@ def apart_from_training(case: Case, part: str) -> Rate | None:
     """The error of telling a part from the training images, where that surely is possible."""
     found = case.evidence.start.get("baselines") or {}
     other = (found.get("others") or {}).get(part)
-    rate = Rate(other["apart"], 2 * min(found["n"], other["n"])) if other else None
-    return rate if rate is not None and rate.interval(SURELY)[1] < TOLD_APART else None
+    rate = apart_rate(found, other) if other else None
+    return rate if rate is not None and surely_apart(rate) else None
 
 
 class TestShift(Rule):

@@ -14,8 +14,6 @@ from improve.spec.models.base import Architecture
 from improve.spec.regularization import Regularization
 
 GIVEN = 2  # input_shape and classes
-
-
 OVERRIDDEN = ("train_step", "compute_loss")  # of keras.Model
 
 
