@@ -71,9 +71,6 @@ class Probes:
         images = {f"{name}_{key}": value for name, arrays in named for key, value in arrays}
         files.write_arrays(self.folder / "images.npz", images)
         if self.full:
-            peak = float(self.timeline.rates(self.spec).max())
-            steps = self.spec.training.epochs * self.timeline.steps_per_epoch
-            measured |= {"rate_probe": rate_probe(self.model, loop, peak, steps)}
             logits = with_both_classes(raw := logits_of(self.model, self.sample.images.head(BOTH_MODES)))
             again = logits_of(self.model, self.sample.images.head(BOTH_MODES))
             measured |= {"noise": float(abs(again - raw).max() / max(float(raw.std()), 1e-30))}
@@ -83,6 +80,8 @@ class Probes:
                 **layer_summary(self.model),
             }
             measured |= {"input": self.look(0), "memorized": self.memorized(), "baselines": self.baselines()}
+            # last: to seed TensorFlow, as is done after memorizing, throws away all that it has prepared for a step
+            measured |= {"rate_probe": self.rate_probe(loop)}
         files.write_json(self.folder / "start.json", measured)
 
     def memorized(self) -> dict[str, Any]:
@@ -101,6 +100,10 @@ class Probes:
         if "baselines" not in self.data.probed:
             self.data.probed["baselines"] = baselines(self.data.parts, len(self.data.class_names))
         return dict(self.data.probed["baselines"])
+
+    def rate_probe(self, loop: StepLoop) -> dict[str, Any] | None:
+        peak = float(self.timeline.rates(self.spec).max())
+        return rate_probe(self.model, loop, peak, self.spec.training.epochs * self.timeline.steps_per_epoch)
 
     def look(self, epoch: int) -> dict[str, float]:
         """A row of layers.csv for every activation; returns what goes into the first layer with weights."""
