@@ -8,7 +8,7 @@ import pytest
 from conftest import Silent
 from improve.diagnosis.diagnose import diagnose
 from improve.engine.data.prepare import prepare
-from improve.engine.model.layers import describe
+from improve.engine.model.activity import activity_of, whole
 from improve.engine.training import probes, rate_probe
 from improve.engine.training.train import train
 from improve.lazy import keras
@@ -158,5 +158,15 @@ def test_runs_on_the_same_data_share_what_a_network_learns_by_heart(write_spec, 
 
 @pytest.mark.filterwarnings("error")
 def test_what_a_diverging_network_hands_on_is_described_without_a_word():
-    seen = describe(np.array([[1e25, 3e25]], np.float32), "relu")
+    seen = activity_of(np.array([[1e25, 3e25]], np.float32), "relu", "relu").row()
     assert seen["std"] == pytest.approx(1e25)
+
+
+def test_what_a_layer_hands_on_is_the_same_a_few_images_at_a_time():
+    values = np.random.default_rng(0).normal(3, 1, (12, 5, 5, 4)).astype(np.float32).clip(0)
+    values[..., 2] = 0
+    together = activity_of(values, "one", "relu").row()
+    in_parts = whole([activity_of(values[start : start + 5], "one", "relu") for start in (0, 5, 10)]).row()
+    assert in_parts == pytest.approx(together)
+    assert together["silent"] == 0.25
+    assert together["zeros"] > 0.25

@@ -1,23 +1,18 @@
-"""Looking into a network while it computes: what each layer hands on, whatever the model is built of."""
+"""The layers of a network, whatever it is built of: which they are, what they hold."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from improve.lazy import keras, np
 from improve.runs.schema import SQUASHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "leakyrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish",
     "softplus", "softmax", "log_softmax", "exponential", "hard_silu", *SQUASHING,
 }  # fmt: skip
-SATURATED = 0.01  # of the range, from either end
 
 
 def leaves(model: Any) -> Iterator[Any]:
@@ -36,49 +31,6 @@ def activation(operation: Any) -> str | None:
     return name.lower() if name.lower() in ACTIVATIONS else None
 
 
-@contextmanager
-def watched(model: Any, see: Callable[[Any, Any, Any], None]) -> Iterator[None]:
-    """While inside, `see(layer, input, output)` is called for every leaf that computes (eagerly)."""
-
-    def watch(operation: Any) -> None:
-        call = operation.call
-
-        def watching(*arguments: Any, **keywords: Any) -> Any:
-            output = call(*arguments, **keywords)
-            see(operation, arguments[0] if arguments else None, output)
-            return output
-
-        object.__setattr__(operation, "call", watching)  # Keras's own __setattr__ tracks state
-
-    inside = list(dict.fromkeys(leaves(model)))
-    for operation in inside:
-        watch(operation)
-    try:
-        yield
-    finally:
-        for operation in inside:
-            object.__delattr__(operation, "call")
-
-
-def look_inside(model: Any, images: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """What each activation hands on for these images, in the order of computing; and what the first layer with weights
-    is given."""
-    rows: list[dict[str, Any]] = []
-    first: dict[str, float] = {}
-
-    def see(operation: Any, given: Any, output: Any) -> None:
-        if not first and has_kernel(operation):
-            values = keras.ops.convert_to_numpy(given).astype(np.float64)
-            first.update(mean=float(values.mean()), rms=float(np.sqrt(np.square(values).mean())))
-        name = activation(operation)
-        if name and hasattr(output, "shape"):
-            rows.append({"layer": operation.name, "activation": name, **describe(output, name)})
-
-    with watched(model, see):
-        model(images, training=False)
-    return rows, first
-
-
 def is_kernel(weight: Any) -> bool:
     """Weights between units; biases and the scales of normalisation have one axis."""
     return len(weight.shape) >= 2
@@ -86,30 +38,6 @@ def is_kernel(weight: Any) -> bool:
 
 def has_kernel(operation: Any) -> bool:
     return any(map(is_kernel, getattr(operation, "weights", [])))
-
-
-def describe(output: Any, name: str) -> dict[str, float]:
-    """Mean and standard deviation; shares of outputs that are zero or at an end of the range; `silent`: the share of
-    units (or maps) that give one value for all images, wherever they look."""
-    values = keras.ops.convert_to_numpy(output).astype(np.float32)
-    highest, lowest = by_unit(np.max, values), by_unit(np.min, values)
-    spread, scale = highest - lowest, max(np.abs(highest).max(), np.abs(lowest).max())
-    low, high = SQUASHING.get(name, (-np.inf, np.inf))
-    edge = SATURATED * (high - low) if name in SQUASHING else 0.0
-    return {
-        "mean": float(values.mean()),
-        "std": float(values.std(dtype=np.float64)),  # squares of what a diverging network hands on are beyond float32
-        "zeros": 1 - np.count_nonzero(values) / values.size,
-        "silent": float((spread <= 1e-6 * max(float(scale), 1e-30)).mean()),
-        "saturated": float(((values <= low + edge) | (values >= high - edge)).mean()) if edge else 0.0,
-    }
-
-
-def by_unit(extreme: Callable[..., Any], values: NDArray[Any]) -> Any:
-    """The extreme (units,) of each unit or map, over images and places. Images first: NumPy is four times as fast along
-    long rows."""
-    images = values.reshape(len(values), -1)
-    return extreme(extreme(images, axis=0).reshape(-1, (1, *values.shape[1:])[-1]), axis=0)
 
 
 def depends_on_mode(model: Any) -> bool:
@@ -135,6 +63,20 @@ def multiply_adds(model: Any) -> float:
                 return math.inf
             total += positions * sum(math.prod(kernel.shape) for kernel in kernels)
     return total
+
+
+def values_handed_on(model: Any) -> int:
+    """How many numbers all layers together hand on for one image, as far as they tell."""
+    shapes = (getattr(output, "shape", None) for layer in leaves(model) for output in outputs_of(layer))
+    return sum(math.prod(shape[1:]) for shape in shapes if shape and None not in shape[1:])
+
+
+def outputs_of(layer: Any) -> list[Any]:
+    """Symbolic tensors; none where the layer is not part of a functional model."""
+    try:
+        return list(keras.tree.flatten(layer.output))
+    except (AttributeError, ValueError):
+        return []
 
 
 def layer_summary(model: Any) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from improve.engine.data.baselines import baselines
 from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices, replicas
+from improve.engine.model.activity import look_inside
 from improve.engine.model.build import loss, network
 from improve.engine.model.instrument import Steps
-from improve.engine.model.layers import depends_on_mode, is_kernel, layer_summary, look_inside, mixes_images
+from improve.engine.model.layers import depends_on_mode, is_kernel, layer_summary, mixes_images
 from improve.engine.model.measure import Measured, averaged_weights, log_softmax, logits_of, measure, with_both_classes
 from improve.engine.model.timeline import Timeline
 from improve.engine.training.rate_probe import rate_probe
