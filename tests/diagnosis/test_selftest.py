@@ -48,6 +48,7 @@ def shipped(monkeypatch, tmp_path):
     """The compact copy of results in the place of the one that comes along."""
     monkeypatch.syspath_prepend(str(FAULTS))
     monkeypatch.setattr(selftest, "FILE", tmp_path / "selftest.json")
+    monkeypatch.setattr(selftest, "LEFT_OUT", tmp_path / "left_out.json")
 
     def ship(more=None, **options):
         from shipped import shipped as compact
@@ -92,6 +93,31 @@ def test_a_world_that_is_not_scored_is_named(improve, shipped):
     assert "fashion: not scored" in improve("selftest")[1]
     found = json.loads(improve("selftest", "--json")[1])
     assert (found["not_scored"], found["worlds"]["digits"]["rules"]["T2"]["cases"]["of"]) == (["fashion"], 2)
+
+
+LEFT_OUT_SCORES = {
+    "detected": {"hits": 3, "of": 4, "low": 0.3, "high": 0.95},
+    "cause_first": {"hits": 2, "of": 4, "low": 0.15, "high": 0.85},
+    "cause_in_four": {"hits": 3, "of": 4, "low": 0.3, "high": 0.95},
+    "change_recovers": None,
+    "false_alarm": {"hits": 1, "of": 10, "low": 0.02, "high": 0.4},
+}
+
+
+def test_worlds_that_were_left_out_come_first(improve, shipped):
+    shipped()
+    counts = {"runs": 14, "faults": 4, "sound": 10}
+    found = {"worlds": ["w006", "w007"], "counts": counts, "scores": LEFT_OUT_SCORES}
+    selftest.LEFT_OUT.write_text(json.dumps(found | {"sources": {"letters": LEFT_OUT_SCORES}}))
+    lines = [" ".join(line.split()) for line in improve("selftest")[1].splitlines()]
+    assert lines[0] == (
+        "left out · 2 random worlds that no threshold was chosen on · 4 faults that hurt, 10 sound runs"
+    )
+    assert "cause first 2 of 4 = 50 % [15, 85]" in lines
+    assert "first change wins back 80 % –" in lines
+    assert "letters 3 of 4 = 75 % [30, 95] 2 of 4 = 50 % [15, 85] 1 of 10 = 10 % [2, 40]" in lines
+    assert lines.index("The worlds below are those that the thresholds were chosen on.") > 5
+    assert json.loads(improve("selftest", "--json")[1])["left_out"]["counts"] == counts
 
 
 def test_without_results_it_says_so(improve, shipped):

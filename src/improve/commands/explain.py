@@ -35,12 +35,12 @@ def explain(
 
 def selftest(as_json: Json = False) -> None:
     """How good the diagnosis is: what it said of runs with a fault put in, and of sound ones."""
-    from improve.diagnosis.selftest import not_scored, selftest_results
+    from improve.diagnosis.selftest import left_out_results, not_scored, selftest_results
 
-    found = selftest_results()
+    found, left_out = selftest_results(), left_out_results()
     if as_json:
-        print_json({"worlds": found, "not_scored": not_scored(found)})
+        print_json({"left_out": left_out, "worlds": found, "not_scored": not_scored(found)})
     else:
         from improve.views.terminal.selftest import show_selftest
 
-        show_selftest(found)
+        show_selftest(found, left_out)

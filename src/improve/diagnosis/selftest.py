@@ -1,5 +1,5 @@
 """How good the diagnosis is: what it said of runs with one fault put in, and of sound ones. Shipped as selftest.json,
-which benchmarks/faults/score.py writes."""
+which benchmarks/faults/score.py writes, and left_out.json, by benchmarks/random_worlds/score.py."""
 
 from __future__ import annotations
 
@@ -10,27 +10,41 @@ from typing import Any
 from improve.errors import ImproveError
 
 FILE = Path(__file__).with_name("selftest.json")
+LEFT_OUT = Path(__file__).with_name("left_out.json")
 WORLDS = ("digits", "fashion")
+LEFT_OUT_SCORES = {
+    "detected": "detected: something is found",
+    "cause_first": "cause first",
+    "cause_in_four": "cause among the first four",
+    "change_recovers": "first change wins back 80 %",
+    "false_alarm": "false alarm, sound runs",
+}
 HOW = "python benchmarks/faults/train.py trains and scores the faults, in a checkout of the sources"
 
 
 def selftest_results() -> dict[str, Any]:
     """The recorded self-test by world: counts, scores, rules, and what is missed. Raises ImproveError where nothing was
     scored."""
-    found = load()
+    found = load(FILE)
     if not found:
         raise ImproveError("this copy of improve was not tested on faults: it has no selftest.json", fix=HOW)
     return found
 
 
-def load() -> dict[str, Any]:
+def left_out_results() -> dict[str, Any]:
+    """What was scored on random worlds that no threshold was chosen on: `worlds`, `counts`, `scores`, and `sources`,
+    the scores by where the images come from. Empty where nothing was."""
+    return load(LEFT_OUT)
+
+
+def load(file: Path) -> dict[str, Any]:
     """Empty where there is nothing."""
     try:
-        found = json.loads(FILE.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ImproveError(f"{FILE} is damaged: {error}", fix="install improve again") from error
+        raise ImproveError(f"{file} is damaged: {error}", fix="install improve again") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -41,7 +55,7 @@ def not_scored(found: dict[str, Any]) -> list[str]:
 
 def track_record(code: str) -> str:
     """One line on what a finding is worth, over all worlds; nothing where it was not tested."""
-    rules = [world["rules"][code] for world in load().values() if code in world["rules"]]
+    rules = [world["rules"][code] for world in load(FILE).values() if code in world["rules"]]
     if not rules:
         return ""
     (named, seeded), (alarms, healthy) = (pooled(rules, name) for name in ("cases", "false_alarms"))

@@ -1,4 +1,5 @@
-"""The self-test on the terminal: one table of scores and one of findings per world, and what is missed."""
+"""The self-test on the terminal: what was scored on worlds that were left out; then one table of scores and one of
+findings per world, and what is missed."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from improve.diagnosis.selftest import HOW, not_scored
+from improve.diagnosis.selftest import HOW, LEFT_OUT_SCORES, not_scored
 from improve.spec.reading.flatten import MISSING
 from improve.views.terminal.console import console
 
@@ -21,8 +22,12 @@ SCORES = {
 }
 
 
-def show_selftest(found: dict[str, Any]) -> None:
+def show_selftest(found: dict[str, Any], left_out: dict[str, Any]) -> None:
     out = console()
+    if left_out:
+        show_left_out(out, left_out)
+    out.print(Text("The worlds below are those that the thresholds were chosen on."))
+    out.print()
     for name, world in found.items():
         out.print(Text(headline(name, world["counts"]), "bold"))
         for rows in (scores(world["scores"]), rules(world["rules"]), missed(world["missed"])):
@@ -31,6 +36,19 @@ def show_selftest(found: dict[str, Any]) -> None:
         out.print()
     for name in not_scored(found):
         out.print(Text(f"{name}: not scored ({HOW})"))
+
+
+def show_left_out(out: Any, found: dict[str, Any]) -> None:
+    counts = found["counts"]
+    worlds = f"left out · {len(found['worlds'])} random worlds that no threshold was chosen on"
+    out.print(Text(f"{worlds} · {counts['faults']} faults that hurt, {counts['sound']} sound runs", "bold"))
+    total = [["", "runs"], *([title, share(found["scores"][key])] for key, title in LEFT_OUT_SCORES.items())]
+    shown = ("detected", "cause_first", "false_alarm")
+    by_source = [[name, *(share(scores[key]) for key in shown)] for name, scores in found["sources"].items()]
+    for rows in (total, [["images", *(LEFT_OUT_SCORES[key] for key in shown)], *by_source]):
+        out.print()
+        out.print(table(rows))
+    out.print()
 
 
 def headline(name: str, counts: dict[str, int]) -> str:
