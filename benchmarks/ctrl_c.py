@@ -1,10 +1,11 @@
 """What a signal does to a real training: how long it takes to end, and whether it ends well at any instant.
 
-    IMPROVE_DATA=FOLDER python benchmarks/ctrl_c.py [--part seconds|compiling] [--rounds 5] [--presses 40]
+    IMPROVE_DATA=FOLDER python benchmarks/ctrl_c.py [--part lenet|resnet|compiling] [--rounds 5] [--presses 40]
 
-`seconds`: a ResNet in batches of 16 on CIFAR-10 images; the signal comes within an epoch that takes minutes, and before
-the first batch. `compiling`: eighty layers on digits; it comes while TensorFlow traces the first step, where an
-exception has to find its way through C++, finalizers and whatever else runs then. A process each; instants are drawn.
+`lenet`, `resnet`: on CIFAR-10 images, the ResNet in batches of 16; the signal comes within a long epoch, and a second
+after the first state is saved. `compiling`: eighty layers on digits; it comes while TensorFlow traces the first step,
+where an exception has to find its way through C++, finalizers and whatever else runs then. A process each; instants are
+drawn.
 Writes a section for each part into RESULTS.md.
 """
 
@@ -21,16 +22,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from runner_tax_report import put
 
-LONG = (
-    "data: {source: cifar10, subset: 5000}\nmodel: {name: resnet}\naugmentation: [flip, shift]\n"
-    "training: {epochs: 3, batch_size: 16}\n"
-)
+NETWORKS = {
+    "lenet": (
+        "data: {source: cifar10, subset: 5000}\nmodel: {name: lenet}\naugmentation: [flip, shift]\n"
+        "training: {epochs: 3000, batch_size: 8}\n"
+    ),
+    "resnet": (
+        "data: {source: cifar10, subset: 5000}\nmodel: {name: resnet}\naugmentation: [flip, shift]\n"
+        "training: {epochs: 3, batch_size: 16}\n"
+    ),
+}
 DEEP = f"data: {{source: digits}}\nmodel: {{name: mlp, hidden: {[16] * 80}}}\n"
-BEGINS = 45.0  # seconds until the first batches are surely done: reading, compiling, probes
+BEGINS = 20.0  # seconds after the first state is saved, until the first batches are surely done
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 75}
 
 
@@ -56,19 +64,19 @@ def stopped(spec: Path, name: str, after: float, number: signal.Signals = signal
     return took, ", ".join(what for what, is_so in wrong.items() if is_so)
 
 
-def seconds(root: Path, arguments: argparse.Namespace, draws: random.Random) -> str:
-    spec, rounds = root / "long.yaml", arguments.rounds
-    spec.write_text(LONG)
+def seconds(root: Path, arguments: argparse.Namespace, draws: random.Random, network: str) -> str:
+    spec, rounds = root / f"{network}.yaml", arguments.rounds
+    spec.write_text(NETWORKS[network])
     within = [stopped(spec, f"in{n}", BEGINS + 10 * draws.random()) for n in range(rounds)]
     before = [stopped(spec, f"before{n}", 1.0) for n in range(rounds)]
     wrong = [what for _, what in within + before if what]
     if wrong:
         raise SystemExit("; ".join(wrong))
     return (
-        f"## Ctrl+C\n\nFrom the signal to the end of the process, {rounds} times each, by\n"
-        f"`python benchmarks/ctrl_c.py --part seconds`: in an epoch that takes minutes {spread(within)} s, before the\n"
-        f"first batch {spread(before)} s. Load of the machine at the end: {os.getloadavg()[0]:.1f} on "
-        f"{os.cpu_count()} cores.\n"
+        f"## Ctrl+C, {network}\n\nFrom the signal to the end of the process, {rounds} times each, by\n"
+        f"`python benchmarks/ctrl_c.py --part {network}`: within an epoch {spread(within)} s, a second after the\n"
+        f"first state is saved {spread(before)} s. It waits for the step in hand, or for an epoch that is within a\n"
+        f"second of its end. Load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n"
     )
 
 
@@ -95,7 +103,7 @@ def spread(ends: list[tuple[float, str]]) -> str:
     return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}]"
 
 
-PARTS = {"seconds": seconds, "compiling": compiling}
+PARTS = {network: partial(seconds, network=network) for network in NETWORKS} | {"compiling": compiling}
 
 
 def main() -> None:
