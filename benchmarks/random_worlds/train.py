@@ -13,8 +13,10 @@ import argparse
 import multiprocessing
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +39,19 @@ def main() -> None:
 
 
 def in_processes(work: Callable[[World], str], worlds: list[World], jobs: int) -> None:
-    """A process for each world, so many at a time, and a line for each that is done."""
+    """A process for each world, so many at a time, and a line for each that is done. What goes wrong in one world is
+    told and does not keep the others."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(jobs, one_thread, maxtasksperchild=1) as pool:
-        for line in pool.imap_unordered(work, worlds):
+        for line in pool.imap_unordered(partial(outcome, work), worlds):
             print(line, flush=True)
+
+
+def outcome(work: Callable[[World], str], world: World) -> str:
+    try:
+        return work(world)
+    except Exception:
+        return f"{world.name} {world.source}: {traceback.format_exc()}"
 
 
 def parsed() -> argparse.Namespace:
@@ -52,14 +62,11 @@ def parsed() -> argparse.Namespace:
 
 
 def settle(world: World) -> str:
-    """Everything of one world, from its rate to its pack; returns what to tell of it."""
+    """Everything of one world, from its rate to its pack; returns what to tell of it. Where nothing learns, the pack
+    says so and holds no run."""
     began = time.monotonic()
-    for attempt in range(ATTEMPTS):
-        world = replace(world, attempt=attempt)
-        if learns(tune(world), world):
-            break
-        shutil.rmtree(world.runs)
-    found, data = cases(world)
+    world, learned = learning(world)
+    found, data = cases(world) if learned else ([], {})
     for name, parts in data.items():
         world.put(name, parts)
     for case in found:
@@ -67,6 +74,17 @@ def settle(world: World) -> str:
     seconds = time.monotonic() - began
     pack(world, found, seconds)
     return f"{world.name} {world.source}: {len(found)} runs, {seconds / 60:.1f} minutes"
+
+
+def learning(world: World) -> tuple[World, bool]:
+    """The first attempt whose base learns, tuned; else the last one, and False."""
+    world = replace(world, attempt=world.begun)
+    while not learns(tune(world), world):
+        if world.attempt + 1 == ATTEMPTS:
+            return world, False
+        shutil.rmtree(world.runs)
+        world = replace(world, attempt=world.attempt + 1)
+    return world, True
 
 
 def learns(reached: float, world: World) -> bool:

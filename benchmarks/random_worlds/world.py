@@ -107,10 +107,17 @@ class World(Workplace):
     def setting_file(self) -> Path:
         return self.runs / "base.json"
 
+    @property
+    def begun(self) -> int:
+        """The attempt whose setting is written down; 0 where none is."""
+        found = json.loads(self.setting_file.read_text(encoding="utf-8")) if self.setting_file.exists() else {}
+        return int(found.get("attempt", 0))
+
     def set(self, rate: float, epochs: int) -> None:
         """Write down the base's rate and its length."""
         self.runs.mkdir(parents=True, exist_ok=True)
-        self.setting_file.write_text(json.dumps({"learning_rate": rate, "epochs": epochs}), encoding="utf-8")
+        found = {"attempt": self.attempt, "learning_rate": rate, "epochs": epochs}
+        self.setting_file.write_text(json.dumps(found), encoding="utf-8")
 
     @property
     def base(self) -> Edits:
