@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from improve.errors import ImproveError, UsageError
-from improve.lazy import keras, np
+from improve.lazy import np
 from improve.runs.generations import Arrays
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def state_of(model: Any) -> Arrays:
 
 
 def named(variables: list[Any]) -> Arrays:
-    to_numpy = keras.ops.convert_to_numpy
-    return {f"{place:04d} {variable.path}": to_numpy(variable) for place, variable in enumerate(variables)}
+    return {f"{place:04d} {variable.path}": variable.numpy() for place, variable in enumerate(variables)}
 
 
 def restore(model: Any, arrays: Arrays) -> None:
