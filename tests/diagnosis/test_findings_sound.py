@@ -28,6 +28,7 @@ def held_back(metrics=SETTLED, batch=32, norms=0, dropout=0.3):
         (bad({"regularization": {"label_smoothing": 0.1}}), False),
         (bad({"training": {"class_weights": {"0": 100.0}}}), True),
         (bad({"training": {"class_weights": {"0": 3.0}}}), False),
+        (bad({"training": {"class_weights": {"0": 0.001}}}), True),
         (bad({"regularization": {"max_norm": 0.07}}, kernels=kernels(left=0.1)), True),
         (bad({"regularization": {"max_norm": 3.0}}), False),
     ],

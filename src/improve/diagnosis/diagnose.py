@@ -140,13 +140,16 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
     seen = look(CAUSES, case)
     facts, causes = [one for one in seen if one.fact], explained([one for one in seen if not one.fact])
-    fitting = not (causes and causes[0].code in BROKEN and case.fits_badly)
-    broken = not fitting or (case.run is not None and at_chance(case) is not None)
+    unlearned = case.fits_badly and not fits_later(case)
+    broken = bool(causes and causes[0].code in BROKEN and unlearned)
+    broken |= case.run is not None and at_chance(case) is not None and not fits_later(case)
     rest = look(GAPS, case)
     facts += [one for one in rest if one.fact]
+    causes = [mended_first(one, facts) for one in causes]
     rest = [] if broken else [one for one in rest if not one.fact] + look(ALWAYS, case)
     first = facts + causes
     findings = first + waiting(rest, first)
+    findings = [replace(one, harm=min(one.harm, most_to_win(case, one))) for one in findings]
     ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), not one.fact, one not in first, -one.harm))
     concluded = "broken" if broken or case.gaps is None else judged(case, held_up(case, causes))
     if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
@@ -176,6 +179,18 @@ def judged(case: Case, held_up: bool) -> Verdict:
     if concluded == "high_variance" and not sure:
         return "not_enough_evidence"
     return "high_bias" if concluded == "high_bias_and_variance" and not sure else concluded
+
+
+def mended_first(finding: Finding, facts: list[Finding]) -> Finding:
+    """A finding waits for a fact that may explain the better half of it."""
+    fact = next((one for one in facts if finding.status == "found" and one.harm >= finding.harm / 2 > 0), None)
+    return waiting_for(fact, finding) if fact else finding
+
+
+def most_to_win(case: Case, finding: Finding) -> float:
+    """What mending a finding can win at most: the validation error above the human level. Of test images and of the
+    field it is measured there."""
+    return max(0.0, case.to_gain) if case.errors and finding.link in ("readable", "training", "validation") else 1.0
 
 
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:

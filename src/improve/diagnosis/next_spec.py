@@ -24,6 +24,10 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
         fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary.members)} "
         raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
     able = [finding for finding in diagnosis.findings if finding.changes]
+    first = mended_outside(diagnosis)
+    if first and not code:
+        fix = f"{first.confirm or 'mend that'}; a guess of another finding: --finding CODE"
+        raise ImproveError(f"no edit of the spec mends {first.code}, {first.title}", fix=fix)
     wanted = [one for one in able if (one.code == code if code else one.status != "cannot_tell_yet")]
     if not wanted and code:
         with_change = ", ".join(finding.code for finding in able)
@@ -32,6 +36,15 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
     if not wanted:
         raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
     return wanted[0], wanted[0].changes[0]
+
+
+def mended_outside(diagnosis: Diagnosis) -> Finding | None:
+    """The first finding, where it is in the data, the labels or the user's own code, so that no edit of the spec mends
+    it: until it is mended, what else is changed is tried in vain."""
+    found = (finding for finding in diagnosis.findings if finding.status == "found")
+    first = next(found, None)
+    is_cause = first is not None and first.harm > 0 and first.link in ("readable", "training", "validation")
+    return first if is_cause and first is not None and not first.changes and first.code != "T18" else None
 
 
 def revised_yaml(spec: dict[str, Any], change: Change) -> str:

@@ -116,7 +116,8 @@ def total_ram() -> float:
 
 
 def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | None) -> dict[str, NDArray[Any]]:
-    """The arrays in the shape that everything else expects; empty validation and test sets where there are none."""
+    """The arrays in the shape that everything else expects, images of one type in all parts; empty validation and test
+    sets where there are none."""
     checked: dict[str, NDArray[Any]] = {}
     for part in PARTS:
         if part != "train" and f"x_{part}" not in arrays:
@@ -125,6 +126,8 @@ def check_arrays(arrays: dict[str, NDArray[Any]], file: Path, classes: int | Non
         checked[f"x_{part}"] = checked_images(arrays[f"x_{part}"], f"x_{part} in {file}")
         checked[f"y_{part}"] = checked_labels(arrays.get(f"y_{part}"), len(checked[f"x_{part}"]), f"y_{part} in {file}")
     _check_shapes(checked, file)
+    if len({checked[f"x_{part}"].dtype for part in PARTS}) > 1:  # bytes could not hold the others' numbers
+        checked |= {f"x_{part}": checked[f"x_{part}"].astype(np.float32) for part in PARTS}
     _check_classes(np.concatenate([checked[f"y_{part}"] for part in PARTS]), file, classes)
     return checked
 

@@ -152,7 +152,7 @@ def flat(case: Case) -> bool:
 class Irreducible(Rule):
     """The target is below what people reach, and the network is where people are.
 
-    Seen as: `target_error` under `human_error`, and a training error that is not above the human level. What is left
+    Seen as: `target_error` under `human_error`, and a training error between the two. What is left
     may be in the labels and the images, not in the network. Fix: question the target, or clean labels and images.
     """
 
@@ -163,6 +163,8 @@ class Irreducible(Rule):
         if errors is None or errors.human is None or errors.target is None or errors.target >= errors.human.value:
             return None
         if errors.train.interval()[0] > errors.human.value or errors.validation.value <= errors.target:
+            return None
+        if errors.train.value <= errors.target:  # it fits better than it has to: what is left is variance
             return None
         human, target = (f"{100 * share:.1f} %" for share in (errors.human.value, errors.target))
         return self.found(

@@ -14,17 +14,18 @@ BALANCED = Change("training.class_weights", "balanced", "each class weighs the s
 class ClassNeverPredicted(Rule):
     """A class is missing: from the images of a part, or from all answers.
 
-    Seen as: a part all of whose images are of one class; no training image of a class that validation images have;
-    or none of the training images that are measured is taken for a class that makes enough of them (p < 0.01 by
-    chance; a rare class is V5's), while of the other classes it misses at most half of what guessing would. Fix:
-    images of that class; where there are some, classes that weigh the same.
+    Seen as: a part all of whose images are of one class; no training image of a class that validation images have; no
+    validation image of a class that makes enough of the training images (p < 0.01 by chance); or none of the training
+    images that are measured is taken for a class that makes enough of them (p < 0.01 by chance; a rare class is V5's),
+    while of the other classes it misses at most half of what guessing would. Fix: images of that class; where there are
+    some, classes that weigh the same.
     """
 
     code, name, title, link = "T16", "class_missing", "a class is missing", "training"
     early = True
 
     def look(self, case: Case) -> Finding | None:
-        return self.one_class(case) or self.untrained(case) or self.unanswered(case)
+        return self.one_class(case) or self.untrained(case) or self.unjudged(case) or self.unanswered(case)
 
     def one_class(self, case: Case) -> Finding | None:
         """All images of a part are of one class, as where sorted images were cut at a place."""
@@ -56,6 +57,26 @@ class ClassNeverPredicted(Rule):
             evidence={"classes": missing, "share": share, "n": validation["n"]},
             fact=True,
             confirm="count the images of each class",
+        )
+
+    def unjudged(self, case: Case) -> Finding | None:
+        """What it makes of a class that no validation image has, nobody can tell."""
+        train, validation = part_of(case, "train"), part_of(case, "validation")
+        if not train or not validation or not sum(train["classes"]):
+            return None
+        shares = [count / sum(train["classes"]) for count in train["classes"]]
+        by_chance = [(1 - share) ** validation["n"] for share in shares]
+        missing = [k for k, have in enumerate(validation["classes"]) if not have and by_chance[k] < CHANCE_P]
+        if not missing:
+            return None
+        share = sum(shares[k] for k in missing)
+        return self.found(
+            f"no validation image of {class_names(case, missing)}, {100 * share:.1f} % of the training images: what "
+            "the network makes of them nobody can tell",
+            harm=0.0,
+            evidence={"classes": missing, "share": share, "n": validation["n"]},
+            fact=True,
+            confirm="count the images of each class in each part",
         )
 
     def unanswered(self, case: Case) -> Finding | None:

@@ -153,6 +153,16 @@ def memorization_failure(case: Case) -> str:
     return f"with nothing that holds it back it did not learn {probe['examples']} images by heart"
 
 
+def copies(case: Case) -> Any:
+    """Which training images (n,; bool) stand there once already, pixel for pixel; None where it is not known."""
+    hashes = case.evidence.images.get("train_hash")
+    if hashes is None or not len(hashes):
+        return None
+    again = np.ones(len(hashes), bool)
+    again[np.unique(hashes, return_index=True)[1]] = False
+    return again
+
+
 def steps_taken(case: Case) -> int:
     """Steps that were taken."""
     steps = case.evidence.steps.get("step")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from improve.diagnosis.bias_variance import SLACK
@@ -118,14 +119,14 @@ class NoSignal(Rule):
         explained = explained_by_halves(answers.label, answers.predicted, classes)
         if explained - right < RENAMED - SLACK or explained < AS_GOOD * (1 - case.errors.train.value):
             return None
-        return self.found(
-            f"exchanging classes one for one would make {100 * explained:.0f} % of the validation images right, as "
-            f"they are {100 * right:.0f} % are (n={len(answers.label):,}): the classes are numbered "
-            "differently",
+        found = self.found(
+            f"{100 * right:.0f} % of the validation images are right (n={len(answers.label):,}); with the classes "
+            f"exchanged one for one, {100 * explained:.0f} % would be",
             harm=explained - float(right),
             evidence={"explained": explained, "becomes": names, "n": len(answers.label)},
             confirm="compare the class lists of the two sets",
         )
+        return replace(found, title="the two parts number the classes differently")
 
 
 def better_than_chance(part: Measured | None) -> float | None:

@@ -216,6 +216,9 @@ class BatchSize(Rule):
         few = steps_taken(case) < FEW_UPDATES and steps_taken(case) <= FEW_PER_EPOCH * epochs
         if not few or size <= 32 or not epochs or not case.fits_badly:
             return ""
+        moved = update_ratio(case)
+        if moved is not None and moved < SLOW:  # more steps of that size would lead nowhere either
+            return ""
         whole = "the batch holds the whole training set: one step an epoch, " if BatchSize.one_step(case) else ""
         return f"{whole}batches of {size:,} make {steps_taken(case)} updates in all"
 

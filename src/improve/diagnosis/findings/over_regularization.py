@@ -115,10 +115,11 @@ def limits(case: Case) -> Iterator[Brake]:
     if smoothing >= SMOOTHED:
         release = Change("regularization.label_smoothing", 0.1, "a usual strength")
         yield Brake(f"a label smoothing of {smoothing:g} takes that share of every label", release)
-    given = [float(value) for value in weights.values()] if isinstance(weights, dict) else []
-    if given and max(given) > LOPSIDED * max(min([*given, 1.0]), 1e-30):
+    given = [float(value) for value in weights.values()] if isinstance(weights, dict) else [1.0]
+    given += [1.0] if len(given) < (case.evidence.start.get("classes") or 2) else []  # the others weigh 1
+    if max(given) > LOPSIDED * max(min(given), 1e-30):
         release = Change("training.class_weights", "balanced", "classes weigh by how rare they are")
-        yield Brake(f"class weights up to {max(given):g} leave the other classes hardly any say", release)
+        yield Brake(f"class weights from {min(given):g} to {max(given):g} leave some classes hardly any say", release)
     norm, moves = case.setting("regularization.max_norm"), weights_left(case)
     if norm and moves is not None and moves < SHRUNK:
         release = Change("regularization.max_norm", 3.0, "a usual limit")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from improve.diagnosis.bias_variance import Gap
+from improve.diagnosis.bias_variance import SLACK, Gap
 from improve.diagnosis.findings.classes import class_names
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout, lower_rate, usual_rate
 from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update
@@ -241,7 +241,9 @@ class EvaluationTooSmall(Rule):
         rate: Rate | None = getattr(case.errors, ERROR_FIELDS[larger]) if case.errors else None
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
         settle = settling(gap.needed, larger)
-        return f"the gap of {gap_points(gap)} between {smaller} and {larger} is within chance{size}{settle}"
+        tau = 100 * case.errors.tau if case.errors else 0.0
+        open_ = "is within chance" if gap.low <= SLACK else f"may be more or less than the {tau:.2g} points that matter"
+        return f"the gap of {gap_points(gap)} between {smaller} and {larger} {open_}{size}{settle}"
 
 
 def settling(count: int | None, larger: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from improve.diagnosis.findings.indicators import part_of
+from improve.diagnosis.findings.indicators import copies, part_of
 from improve.diagnosis.findings.rule import Case
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import binomial_tail
@@ -14,6 +14,7 @@ METHODS = {"linear": "a linear model", "neighbours": "the nearest neighbours"}
 SURELY = 3.9  # standard errors: by chance once in ten thousand
 POINTS = 0.05  # that two errors are apart, at least
 NOISE_P = 1e-3  # of labels that say nothing: by chance the simple models do so well
+REPEATED = 0.05  # of the training images, that stand there once already
 TOLD_APART = 0.4  # error of telling two parts apart; 0.5: they look alike
 
 
@@ -41,9 +42,11 @@ class SimpleModel(NamedTuple):
 
 def simple_model(case: Case, part: str = "validation") -> SimpleModel | None:
     """The method whose worse error, of training images and of the other part's, is the smaller one: what it finds wrong
-    the other does as well. None where it was not looked at."""
+    the other does as well. None where it was not looked at, or where many training images are copies."""
     found = case.evidence.start.get("baselines") or {}
-    other, shares = (found.get("others") or {}).get(part), class_shares(case, part)
+    other, shares, again = (found.get("others") or {}).get(part), class_shares(case, part), copies(case)
+    if again is not None and again.mean() > REPEATED:  # each is known by its copy: that is no error on new images
+        return None
     if not other or other.get("linear") is None or not found.get("classes") or shares is None:
         return None
     models = [one for method in METHODS if (one := of_method(method, found, other, shares))]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from improve.diagnosis.bias_variance import LARGE, SLACK, Errors, Gap, gap_between
+from improve.diagnosis.findings.classes import class_names
 from improve.diagnosis.findings.edits import (
     gentle_augmentation,
     more_data,
@@ -14,14 +16,17 @@ from improve.diagnosis.findings.edits import (
     with_dropout,
     with_mirrored_images,
 )
-from improve.diagnosis.findings.indicators import best_epoch
+from improve.diagnosis.findings.indicators import best_epoch, copies
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, Status, gap_points, gap_sentence
+from improve.lazy import np
 from improve.runs.schema import Curve, schema_fault
 from improve.statistics.intervals import Rate, difference
 from improve.statistics.significance import mcnemar
 
 HELPS = 0.02  # fall of the error that more data must promise
 MORE_ON_TRAINING = "more of the error is there on training images already, and that comes first"
+SEVERAL, HALF = 10, 0.5  # images of a class, and the share of them that are copies
+SHARE_OF_ERRORS = 0.1  # of the validation errors, that such classes make
 LATE = 0.75  # of the epochs: a best epoch before that is early
 LATE_P = 0.05
 
@@ -164,10 +169,11 @@ def held(case: Case) -> bool:
 class DataLimited(Rule):
     """More data would help most.
 
-    Seen as: `improve learning-curve` was run for this spec, and twice the data is forecast to win 2 points or more, at
-    the careful end of its range; or the gap is 2 points or more while at least as many training images again lie unused
-    (`data.train_size`). Otherwise the finding waits for that experiment. Fix: more training images, collected in
-    rounds: a power law promises too much as often as too little.
+    Seen as: half of the training images, or of those of a class that has ten and errs, are copies of others, pixel for
+    pixel, which teach nothing new. Or `improve learning-curve` was run for this spec, and twice the data is forecast to
+    win 2 points or more, at the careful end of its range; or the gap is 2 points or more while at least as many
+    training images again lie unused (`data.train_size`). Otherwise the finding waits for that experiment. Fix: more
+    training images, collected in rounds: a power law promises too much as often as too little.
     """
 
     code, name, title, link = "V4", "data_limited", "more data would help most", "validation"
@@ -175,7 +181,27 @@ class DataLimited(Rule):
     def look(self, case: Case) -> Finding | None:
         if case.run is None or case.errors is None or case.gaps is None:
             return None
-        return self.foretold(case) or self.unused(case)
+        return self.repeated(case) or self.foretold(case) or self.unused(case)
+
+    def repeated(self, case: Case) -> Finding | None:
+        """Fewer images than there seem to be."""
+        again, labels = copies(case), case.evidence.images.get("train_label")
+        seen = case.evidence.best("validation")
+        if again is None or labels is None or len(labels) != len(again) or seen is None or not case.errs:
+            return None
+        few = [k for k in np.unique(labels) if is_repeated(again[labels == k])]
+        wrong = float((seen.wrong & np.isin(seen.label, few)).mean())
+        if not few or wrong < SHARE_OF_ERRORS * seen.wrong.mean():
+            return None
+        n, left = (int(np.isin(labels[kept], few).sum()) for kept in (slice(None), ~again))
+        return self.found(
+            f"of {n:,} training images of {class_names(case, few)} only {left:,} are different: a copy, "
+            "pixel for pixel, teaches nothing new",
+            harm=wrong,
+            evidence={"classes": few, "images": n, "different": left},
+            fact=True,
+            confirm="look where the copies come from, and take more images that differ",
+        )
 
     def unused(self, case: Case) -> Finding | None:
         data = case.data
@@ -208,6 +234,11 @@ class DataLimited(Rule):
             rivals=("V3",),
             confirm="collect in rounds, and look again after each",
         )
+
+
+def is_repeated(again: Any) -> bool:
+    """Whether half of the images of a class, of ten at least, are copies."""
+    return len(again) >= SEVERAL and bool(again.mean() >= HALF)
 
 
 class Overtrained(Rule):

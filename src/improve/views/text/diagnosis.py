@@ -7,8 +7,10 @@ from shlex import quote
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, Link
 from improve.diagnosis.findings.rule import Finding
+from improve.diagnosis.next_spec import mended_outside
 from improve.views.text.numbers import interval
 
+TRIALS = 10  # of the loop, as it is proposed
 NAMED = 8  # codes in the line on what was not looked at
 GAP_WORDS = {
     "high": "high",
@@ -94,15 +96,22 @@ def waiting_lines(diagnosis: Diagnosis) -> list[str]:
 
 
 def next_step(diagnosis: Diagnosis) -> str:
-    """The command that goes on from here: the change of the best finding; a guess, the change of one that waits; the
-    loop, where nothing is proposed and it is not ok. Nothing for bare numbers and for ensembles."""
+    """What to do next. The command that goes on from here: the change of the best finding; a guess, the change of one
+    that waits; the loop, where nothing is proposed and it is not ok. Where no edit of the spec mends the first finding,
+    what to look at. Nothing for bare numbers and for ensembles."""
     run = diagnosis.run
     if run is None or run.summary.members:
         return ""
     folder, name = quote(str(run.folder)), quote(f"{run.name}_next.yaml")
+    if outside := mended_outside(diagnosis):
+        return f"{outside.confirm or 'mend it'}: no edit of the spec mends {outside.code}"
     able = sorted((one for one in diagnosis.findings if one.changes), key=lambda one: one.status == "cannot_tell_yet")
     if not able:
-        return f"improve auto {quote(str(run.folder / 'spec.yaml'))}" if diagnosis.verdict != "ok" else ""
+        return (
+            f"improve auto {quote(str(run.folder / 'spec.yaml'))} --trials {TRIALS}"
+            if diagnosis.verdict != "ok"
+            else ""
+        )
     guess = able[0].status == "cannot_tell_yet"
     chosen, doubt = (f" --finding {able[0].code}", "   (a guess)") if guess else ("", "")
     return f"improve next {folder}{chosen} -o {name}   &&   improve train {name}{doubt}"
