@@ -138,6 +138,43 @@ def test_a_gap_that_is_there_is_not_called_chance(make_run):
     assert "within chance" not in found.says
 
 
+def lit(train=0.0, validation=0.0, test=0.0, n=1000):
+    parts = {"train": part_of(brightness=(train, 1.0)), "validation": part_of(n, (validation, 1.0))}
+    return healthy(start=start(parts={**parts, "test": part_of(brightness=(test, 1.0))}))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "title"),
+    [
+        (lit(test=0.6), "test images are of another kind"),
+        (lit(validation=0.6), "validation images are of another kind"),
+        (lit(validation=0.6, n=10), None),  # ten images are so much darker by chance
+        (lit(), None),
+    ],
+)
+def test_the_part_that_differs_is_named(make_run, evidence, title):
+    found = look(make_run(train=0.0, validation=0.02, spec=SGD, evidence=evidence), "S4")
+    assert (found and found.title) == title
+
+
+def test_a_target_that_is_surely_reached_leaves_nothing_to_mend(make_run):
+    """Validation error 5.0 % [4.1, 6.2] above a training error of 0."""
+    spec = {**SGD, "diagnosis": {"human_error": 0.0, "target_error": 0.1}}
+    run = make_run(train=0.0, validation=0.05, n=2000, spec=spec, evidence=healthy())
+    diagnosis = diagnose(run)
+    assert (diagnosis.verdict, [one.code for one in diagnosis.findings if one.status == "found"]) == ("ok", [])
+    assert "the target of 10.0 % is reached: validation error 5.0 % (n=2,000)" in diagnosis.notes
+    near = make_run("near", train=0.0, validation=0.095, n=100, spec=spec, evidence=healthy())
+    assert diagnose(near).verdict != "ok", "it may as well be above the target"
+
+
+def test_the_table_is_no_surer_of_a_variance_than_the_finding(make_run):
+    """2.5 points [1.1, 4.8]: above the limit by its estimate alone."""
+    diagnosis = diagnose(make_run(train=0.0, validation=0.025, n=400, spec=SGD, evidence=healthy()))
+    assert diagnosis.gaps.variance.verdict == "not_enough_evidence"
+    assert [link.holds for link in diagnosis.chain if link.link == "validation"] == [None]
+
+
 def test_parts_of_different_types_lose_nothing(tmp_path):
     """Bytes for training, 0 to 1 for validation: nothing is cut to whole numbers."""
     random = np.random.default_rng(0)

@@ -148,7 +148,8 @@ def unlike_train_dev(value):
 
 def opened(value, light=0.0, **more):
     """The test error, 1 % of validation error, and test images brighter by so many standard deviations."""
-    parts = {"train": part_of(), "validation": part_of(brightness=(0.0, 1.0)), "test": part_of(brightness=(light, 1.0))}
+    alike = part_of(brightness=(0.0, 1.0))
+    parts = {"train": alike, "validation": alike, "test": part_of(brightness=(light, 1.0))}
     return {**gap(0.01, start=start(parts=parts), **more), "test": part(value, 100_000)}
 
 

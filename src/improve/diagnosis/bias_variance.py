@@ -39,13 +39,21 @@ class Errors:
 
     @property
     def tau(self) -> float:
-        """From where on a gap matters: half the way to the target; or 2 points, and where people err on less than
-        0.2 %, ten times that, but a point at least. A human error of 0 stands for "hardly any", as in Ng's examples."""
+        """From where on a gap matters: half the way to the target; nothing does where that is reached; or 2 points, and
+        where people err on less than 0.2 %, ten times that, but a point at least. A human error of 0 stands for "hardly
+        any", as in Ng's examples."""
         distance = self.validation.value - self.target if self.target is not None else 0.0
         if distance > 0:
             return distance / 2
+        if self.reached:
+            return 1.0
         human = self.human.value if self.human else 0.0
         return min(TAU, max(LEAST_TAU, TIMES_HUMAN * human)) if human else TAU
+
+    @property
+    def reached(self) -> bool:
+        """The validation error is surely no higher than the target."""
+        return self.target is not None and self.validation.interval()[1] <= self.target
 
     @property
     def excess(self) -> float | None:

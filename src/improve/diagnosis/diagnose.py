@@ -157,7 +157,7 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     return Diagnosis(
         verdict=concluded,
         errors=case.errors,
-        gaps=case.gaps,
+        gaps=told_gaps(case),
         chain=chain(case, broken, causes),
         findings=tuple(ranked),
         notes=notes + human_notes(case),
@@ -166,6 +166,14 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
         run=case.run,
         field=field_rate(case),
     )
+
+
+def told_gaps(case: Case) -> Components | None:
+    """The gaps as they are told: a variance is no surer than V1."""
+    gaps = case.gaps
+    if gaps is None or gaps.variance.verdict != "high" or surely_matters(case, gaps.variance):
+        return gaps
+    return gaps._replace(variance=gaps.variance._replace(verdict="not_enough_evidence"))
 
 
 def judged(case: Case, held_up: bool) -> Verdict:
@@ -246,7 +254,7 @@ def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
     if broken or case.gaps is None:
         holds["training"] = False
     else:
-        gaps = case.gaps
+        gaps = told_gaps(case) or case.gaps
         holds["training"] = False if held_up(case, causes) else _holds(gaps.avoidable_bias.verdict)
         parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
         if late_gap(case) is not None:

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Any
 
 from improve.diagnosis import advice_log
-from improve.diagnosis.findings.rule import Case
+from improve.diagnosis.findings.rule import Case, error_text
 from improve.diagnosis.run_errors import source_of
 from improve.errors import printable
 from improve.runs.ensemble import best_member
@@ -17,6 +17,7 @@ HUMAN_UNKNOWN = (
     "the human level is not known, so the avoidable bias is at most the training error: set diagnosis.human_error"
 )
 HUMAN_OF_SOURCE = "the human level of {title} is {percent:.1f} % ({reference}); diagnosis.human_error says otherwise"
+TARGET_REACHED = "the target of {:.1f} % is reached: {}"
 HUMAN_PASSED = (
     "the training error is below the human level: the training set is memorised or leaked, or people can do better "
     "than this level says"
@@ -24,9 +25,14 @@ HUMAN_PASSED = (
 
 
 def human_notes(case: Case) -> tuple[str, ...]:
-    """What to say about the human level, where it is missing or makes no sense."""
+    """What to say about the levels that the errors are held against: the target, where it is reached; else the human
+    level, where it is missing or makes no sense."""
     if case.errors is None:
         return ()
+    if case.errors.reached:
+        return (
+            TARGET_REACHED.format(100 * (case.errors.target or 0.0), error_text("validation", case.errors.validation)),
+        )
     if case.errors.human is None:
         return (HUMAN_UNKNOWN,)
     passed = (HUMAN_PASSED,) if case.errors.train.interval()[1] < case.errors.human.value else ()

@@ -12,6 +12,7 @@ from improve.statistics.student_t import slope
 FALLING_P = 0.05
 SHORT = 5  # epochs: too few for a slope over epochs
 STILL_P, STILL = 0.01, 0.1  # the loss falls by that share
+MOST = 0.9  # of an error: a straight line foretells no more
 ENDED = 0.2  # of the peak rate
 HASTY = 2  # epochs of patience
 LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
@@ -58,7 +59,8 @@ class NotFinished(Rule):
         if fall < STILL:
             return None
         factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
-        falling = f"the {what} was still falling after {epochs} epochs, by {100 * fall:.0f} % in as many again"
+        share = "most" if fall > MOST else f"{100 * fall:.0f} %"
+        falling = f"the {what} was still falling after {epochs} epochs: as many again could take {share} of it away"
         return self.found(
             f"{falling}; {fit_text(case)}",
             harm=case.to_win,

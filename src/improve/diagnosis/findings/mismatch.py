@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,14 +123,15 @@ def inverted(case: Case) -> bool:
 
 def differences(case: Case, one: str, other: str) -> dict[str, float]:
     """By look (brightness …), how many standard deviations the means of two parts are apart, where it is half of one or
-    more."""
-    found = {}
+    more, and surely not by chance."""
+    found, parts = {}, (part_of(case, one), part_of(case, other))
+    by_chance = SURELY * math.sqrt(sum(1 / max(1, part.get("n") or 1) for part in parts))
     for what in LOOKS:
-        first, second = (part_of(case, name).get(what) for name in (one, other))
+        first, second = (part.get(what) for part in parts)
         if first and second:
             spread = max(float(np.hypot(first[1], second[1]) / np.sqrt(2)), 1e-9)
             found[what] = (second[0] - first[0]) / spread
-    return {what: size for what, size in found.items() if abs(size) >= APART}
+    return {what: size for what, size in found.items() if abs(size) >= max(APART, by_chance)}
 
 
 def changes(case: Case, differing: dict[str, float]) -> Iterator[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.findings.mismatch import differences
@@ -79,6 +80,11 @@ def shifted(case: Case) -> dict[str, float]:
     return {} if tried(case) >= CHOSEN else differences(case, "validation", "test")
 
 
+def odd_validation(case: Case) -> bool:
+    """It is the validation images that look otherwise than all others."""
+    return bool(differences(case, "train", "validation")) and not differences(case, "train", "test")
+
+
 def apart_from_training(case: Case, part: str) -> Rate | None:
     """The error of telling a part from the training images, where that surely is possible."""
     found = case.evidence.start.get("baselines") or {}
@@ -107,13 +113,18 @@ class TestShift(Rule):
             return None
         words = [f"{what} by {size:+.1f} sd" for what, size in differing.items()]
         words += [f"a linear model tells them by their pixels ({100 * apart.value:.0f} % wrong)"] if apart else []
-        told = f"test images differ from validation images: {', '.join(words)}" if words else ALIKE
-        return self.found(
-            told + (f"; the gap is {gap_points(gap)}" if gap else ""),
+        of_validation = bool(words) and apart is None and odd_validation(case)
+        who = (
+            "validation images differ from test and training" if of_validation else "test images differ from validation"
+        )
+        found = self.found(
+            (f"{who} images: {', '.join(words)}" if words else ALIKE)
+            + (f"; the gap is {gap_points(gap)}" if gap else ""),
             harm=gap.value if gap else 0.0,
             evidence={"differing": differing, "apart": apart and apart.value, "gap": gap._asdict() if gap else None},
             confirm="look at 20 images of each; improve diagnose --test measures what it costs",
         )
+        return replace(found, title="validation images are of another kind") if of_validation else found
 
 
 class TestDuplicates(Rule):
