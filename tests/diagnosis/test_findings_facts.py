@@ -80,6 +80,20 @@ def test_two_scales_explain_labels_that_seem_wrong(make_run):
     assert (found["T13"].status, found["T13"].waits) == ("cannot_tell_yet", "R10 may bring it about: mend that first")
 
 
+def test_empty_images_explain_copies_and_labels_that_contradict(make_run):
+    """Half of the training images are black, so each is a copy of the others, under ten labels."""
+    dark = np.where(np.arange(1000) % 20 < 10, 0.0, 100.0)
+    images = {"train_hash": [0 if not value else i for i, value in enumerate(dark)], "train_label": TENTH}
+    images |= {"train_brightness": dark, "train_contrast": dark / 2}
+    evidence = healthy(images=images, predictions={"validation": answers(range(0, 1000, 2))})
+    found = {
+        one.code: one.status
+        for one in diagnose(make_run(train=0.4, validation=0.5, spec=SGD, evidence=evidence)).findings
+    }
+    assert next(iter(found.items())) == ("R10", "found")
+    assert (found["V4"], found["T13"]) == ("cannot_tell_yet", "cannot_tell_yet")
+
+
 def no_signal():
     return {"train": 0.0, "validation": 0.9, "n": 1000, "spec": SGD, "evidence": healthy()}
 

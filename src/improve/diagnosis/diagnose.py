@@ -145,6 +145,8 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
     broken |= case.run is not None and at_chance(case) is not None and not fits_later(case)
     rest = look(GAPS, case)
     facts += [one for one in rest if one.fact]
+    damaged = [one for one in facts if one.code == "R10"]  # empty images are copies of each other, under every label
+    facts = damaged + [mended_first(one, damaged) for one in facts if one not in damaged]
     causes = [mended_first(one, facts) for one in causes]
     rest = [] if broken else [one for one in rest if not one.fact] + look(ALWAYS, case)
     first = facts + causes
