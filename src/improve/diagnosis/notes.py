@@ -59,6 +59,21 @@ def cost_notes(run: Run) -> list[str]:
     return [f"{told}: the best epoch was chosen by it; errors: {', '.join(by_class[:MOST_CLASSES])}"]
 
 
+def missing_evidence(run: Run) -> list[str]:
+    """The files of a run with results that cannot be read, or only in part, though a run leaves them."""
+    if run.summary.members or run.status == "running" or not run.has_result or not run.evidence.start:
+        return []
+    epochs, parts = run.summary.epochs, ("train", "validation")
+    missing = [f"predictions/{part}.npz" for part in parts if run.summary.part(part) and not run.evidence.best(part)]
+    missing += ["metrics.csv"] if len(run.history) != epochs else []
+    missing += ["evidence/images.npz"] if not run.evidence.images else []
+    if run.spec.get("evidence") == "full":
+        measured = max((row["epoch"] for row in run.evidence.layers), default=0)
+        missing += ["evidence/layers.csv"] if run.evidence.layers and measured != epochs else []
+        missing += ["evidence/epochs.csv"] if len(run.evidence.epochs.get("epoch", ())) != epochs else []
+    return missing
+
+
 def notes_of(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     notes = [advice_log.sentence(advised)] if advised else []
     if run.status not in ("finished", "running"):
@@ -66,6 +81,8 @@ def notes_of(run: Run, advised: dict[str, Any] | None) -> tuple[str, ...]:
     if run.summary.members:
         members, best = len(run.summary.members), quote(str(best_member(run)))
         notes.append(f"an ensemble of {members}; how a member trained, its diagnosis tells: improve diagnose {best}")
+    if missing := missing_evidence(run):
+        notes.append(f"missing or damaged: {', '.join(missing)}; what they would show was not looked at")
     notes += cost_notes(run)
     for pair, count in run.environment.data.duplicates.items():
         notes.append(f"{count:,} images of {pair.replace(' in ', ' are also in ')}, pixel for pixel")

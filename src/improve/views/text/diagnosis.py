@@ -8,6 +8,7 @@ from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, Link
 from improve.diagnosis.findings.rule import Finding
 from improve.diagnosis.next_spec import mended_outside
+from improve.diagnosis.notes import missing_evidence
 from improve.views.text.numbers import interval
 
 TRIALS = 10  # of the loop, as it is proposed
@@ -70,7 +71,7 @@ def link_text(link: Link) -> str:
 
 def checks_text(diagnosis: Diagnosis) -> str:
     """What was looked for, where nothing was found."""
-    if diagnosis.run is None or diagnosis.verdict != "ok":
+    if diagnosis.run is None or diagnosis.verdict != "ok" or missing_evidence(diagnosis.run):
         return "see the notes" if diagnosis.notes else "the numbers are all there is"
     made, left = diagnosis.checks - len(diagnosis.unchecked), len(diagnosis.unchecked)
     return f"{made} checks, {left} not made" if left else f"every check had the evidence it needed ({made} checks)"
