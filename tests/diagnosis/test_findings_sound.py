@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from evidence_data import SGD, answers, bad, healthy, kernel, kernels, layers, look, modes, start
-from improve.diagnosis.advice_log import undoes
-from improve.diagnosis.findings.rule import Change
+from improve.diagnosis.advice_log import undoes, without_circles
+from improve.diagnosis.findings.rule import Change, Finding
 
 SETTLED = [{"epoch": epoch, "train_error": 0.3, "validation_error": 0.3} for epoch in range(1, 8)]
 FALLING = [{"epoch": epoch, "train_error": 0.9 - 0.1 * epoch, "validation_error": 0.3} for epoch in range(1, 8)]
@@ -151,6 +151,20 @@ def test_layers_without_an_activation_are_one_linear_model(make_run):
 def test_advice_that_takes_back_an_earlier_one_goes_in_circles(before, after, now, circles):
     assert undoes(Change("a.b", now, "because"), "a.b", before, after) is circles
     assert not undoes(Change("a.c", now, "because"), "a.b", before, after)
+
+
+@pytest.mark.parametrize(
+    ("path", "high", "left"),
+    [("training.epochs", 0.005, False), ("training.epochs", 0.2, True), ("data.subset", 0.005, True)],
+)
+def test_what_was_done_in_vain_is_not_done_again(make_run, path, high, left):
+    """It was to recover 30 points, and recovered at most `high`."""
+    advised = {"path": path, "expected": 0.3, "high": high}
+    finding = Finding(
+        "T19", "bias", "it does not fit", "training", "so", {}, 0.3, changes=(Change(path, 100, "longer"),)
+    )
+    (kept,) = without_circles([finding], make_run(), advised)
+    assert bool(kept.changes) is left
 
 
 @pytest.mark.parametrize(("part", "word"), [("train", "training"), ("validation", "validation")])

@@ -19,6 +19,7 @@ from improve.statistics.intervals import Rate, difference
 from improve.statistics.paired import paired_comparison
 
 MOST_PARENTS = 20
+HARDLY = 0.2  # of what was expected
 
 
 def remember(run: Run, finding: Finding, change: Change, spec: Mapping[str, Any]) -> None:
@@ -77,14 +78,28 @@ def sentence(advice: Mapping[str, Any]) -> str:
     return f"{said}; it recovered {100 * advice['recovered']:.1f} {interval}{verdict}"
 
 
-def without_circles(findings: Iterable[Finding], run: Run) -> tuple[Finding, ...]:
-    """The findings without changes that take back what was advised on the way to this run."""
+def without_circles(
+    findings: Iterable[Finding], run: Run, advised: Mapping[str, Any] | None = None
+) -> tuple[Finding, ...]:
+    """The findings without changes that take back what was advised on the way to this run, or go on with what was
+    `advised` for it in vain, as `outcome` says."""
     taken = list(advised_values(run))
+    spent = advised["path"] if advised and in_vain(advised) else None
 
     def kept(finding: Finding) -> tuple[Change, ...]:
-        return tuple(change for change in finding.changes if not any(undoes(change, *each) for each in taken))
+        return tuple(
+            change
+            for change in finding.changes
+            if change.path != spent and not any(undoes(change, *each) for each in taken)
+        )
 
     return tuple(replace(finding, changes=kept(finding)) for finding in findings)
+
+
+def in_vain(advised: Mapping[str, Any]) -> bool:
+    """Whether a change surely recovered hardly anything of what it was to: more of the same will not either. Of data a
+    small gain is the usual one."""
+    return not advised["path"].startswith("data.") and bool(advised["high"] < HARDLY * advised["expected"])
 
 
 def advised_values(run: Run) -> Iterator[tuple[str, Any, Any]]:

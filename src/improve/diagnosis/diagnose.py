@@ -107,7 +107,7 @@ def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
     advised = advice_log.outcome(run)
     case = Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
     found = conclude(case, notes_of(run, advised))
-    return replace(found, advised=advised, findings=advice_log.without_circles(found.findings, run))
+    return replace(found, advised=advised, findings=advice_log.without_circles(found.findings, run, advised))
 
 
 def diagnose_numbers(text: str) -> Diagnosis:

@@ -27,7 +27,7 @@ VERDICTS = {
     "high_bias_and_variance": "high bias and high variance",
     "data_mismatch": "data mismatch: validation images are of another kind",
     "validation_overfit": "the validation set was fitted by choosing",
-    "broken": "broken: it did not learn",
+    "broken": "broken: it did not learn, or is wired wrongly",
     "not_enough_evidence": "not enough evidence",
 }
 GAPS = {
