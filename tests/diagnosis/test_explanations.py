@@ -58,6 +58,7 @@ LIMITS = [
     ("T13", label_noise.CONTRADICTING, "{1 %} of the training images"),
     ("T13", label_noise.CONTRADICTIONS, "and {3} at least"),
     ("T13", simple_models.POINTS, "by {5} points"),
+    ("T13", label_noise.CLASS_P, "p < {0.001} over all classes"),
     ("T13", label_noise.UNRELATED, "confidence under {0.8}"),
     ("T16", classes.CHANCE_P, "p < {0.01} by chance"),
     ("T16", classes.LEARNED, "at most {half} of what guessing"),

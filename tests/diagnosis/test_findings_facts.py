@@ -94,6 +94,17 @@ def test_empty_images_explain_copies_and_labels_that_contradict(make_run):
     assert (found["V4"], found["T13"]) == ("cannot_tell_yet", "cannot_tell_yet")
 
 
+@pytest.mark.parametrize(("wrong", "told"), [(49, True), (5, False)])
+def test_wrong_labels_of_one_class_show_in_that_class(make_run, wrong, told):
+    """Of 100 training images labelled 9 so many are taken for 0, of 100 validation images five; no other is wrong."""
+    nines = range(9, 1000, 10)
+    evidence = healthy(predictions={"train": answers(nines[:wrong]), "validation": answers(nines[:5])})
+    found = look(make_run(train=0.049, validation=0.05, spec=SGD, evidence=evidence), "T13")
+    assert bool(found) is told
+    assert not told or "labelled class 9 it misses 49 % (n=100), of such validation images 5 %" in found.says
+    assert not told or "takes most of them for class 0: about 4 % of the training labels are wrong" in found.says
+
+
 def no_signal():
     return {"train": 0.0, "validation": 0.9, "n": 1000, "spec": SGD, "evidence": healthy()}
 

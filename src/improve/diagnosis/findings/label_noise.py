@@ -10,15 +10,25 @@ from improve.diagnosis.findings.classes import class_names
 from improve.diagnosis.findings.edits import gentle_augmentation, with_augmentation
 from improve.diagnosis.findings.indicators import SLOW, update_ratio
 from improve.diagnosis.findings.labels import NoSignal
+from improve.diagnosis.findings.mismatch import other_kind
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error_text, fit_text
-from improve.diagnosis.findings.simple_models import METHODS, SimpleModel, percent, simple_model, surely_above
+from improve.diagnosis.findings.simple_models import (
+    METHODS,
+    POINTS,
+    SimpleModel,
+    percent,
+    simple_model,
+    surely_above,
+)
 from improve.diagnosis.findings.validation import Leak
 from improve.lazy import np
+from improve.runs.predictions import Predictions
 from improve.statistics.intervals import difference
-from improve.statistics.significance import auroc
+from improve.statistics.significance import auroc, fisher_greater
 
 CONTRADICTING, CONTRADICTIONS = 0.01, 3  # share of the training images, and how many at least
 NOISE = 0.03  # training error from where on noise can be told
+CLASS_P = 1e-3  # that a class is missed more often by chance, over all classes
 ENOUGH = 100  # training images: with fewer, what is missed is a handful
 SETTLED = 200  # steps: before that a network is unsure of everything
 UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
@@ -34,7 +44,8 @@ class LabelNoise(Rule):
     images, each by all the others, than on validation images: then training labels are wrong. Or surely worse on
     validation images that look the same: then validation labels are wrong, or the two parts were labelled by
     different rules. Or the training error is above the train-dev (or validation) error, and its interval says not
-    by chance: on clean labels a network is never better on images that it has not seen. Where validation labels are
+    by chance: on clean labels a network is never better on images that it has not seen; or that is so of one class
+    (5 points, p < 0.001 over all classes). Where validation labels are
     as noisy, these signs are missing; then: the training images it gets wrong are those that it is as sure of as of
     the others (AUROC of its confidence under 0.8), and it gives their labels less chance than guessing would (of
     six classes or more: of two, it always does). Fix: clean the labels; until then a loss that does not go after
@@ -45,7 +56,8 @@ class LabelNoise(Rule):
     early = True
 
     def look(self, case: Case) -> Finding | None:
-        return self.contradicting(case) or self.by_simple_model(case) or self.by_network(case)
+        found = self.contradicting(case) or self.by_simple_model(case)
+        return found or self.by_gap(case) or self.by_class(case) or self.by_confidence(case)
 
     def contradicting(self, case: Case) -> Finding | None:
         """The same image, pixel for pixel, under two labels."""
@@ -95,28 +107,49 @@ class LabelNoise(Rule):
             confirm="look at the 50 validation images that it gets wrong and is surest of",
         )
 
-    def by_network(self, case: Case) -> Finding | None:
+    def by_gap(self, case: Case) -> Finding | None:
         errors = case.errors
-        if errors is None or case.at_chance or not case.fits_badly or errors.train.value < NOISE:
-            return None
-        moved = update_ratio(case)
-        if moved is not None and moved < SLOW:  # it has hardly begun to learn: nothing it misses tells of the labels
+        if errors is None or not has_learned(case):
             return None
         clean = errors.train_dev or errors.validation
         low, high = difference(errors.train, clean)
         # the best epoch was chosen by its validation error, so that may be luck
         lasts = case.end is None or difference(case.end.train, case.end.train_dev or case.end.validation)[0] > 0
-        if low > 0 and lasts and errors.train.value - clean.value >= errors.tau - SLACK:
-            says = (
-                f"{error_text('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
-            )
-            gap = [errors.train.value - clean.value, low, high]
-            return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
-        unsure = unrelated(case)
-        if unsure is None:
+        if low <= 0 or not lasts or errors.train.value - clean.value < errors.tau - SLACK:
             return None
+        says = f"{error_text('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
+        gap = [errors.train.value - clean.value, low, high]
+        return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
+
+    def by_confidence(self, case: Case) -> Finding | None:
+        unsure = unrelated(case) if has_learned(case) else None
+        if unsure is None or case.errors is None:
+            return None
+        train = case.errors.train
         says = f"the labels it misses among the training images are as good as random to it (AUROC {unsure:.2f})"
-        return self.noisy(case, f"{says}; {fit_text(case)}", errors.train.value, {"auroc": unsure, "n": errors.train.n})
+        return self.noisy(case, f"{says}; {fit_text(case)}", train.value, {"auroc": unsure, "n": train.n})
+
+    def by_class(self, case: Case) -> Finding | None:
+        """On clean labels no class is missed more often in training than in validation."""
+        train, new = case.evidence.best("train"), case.evidence.best("validation")
+        if train is None or new is None or not case.errs or other_kind(case) or Leak().look(case):
+            return None
+        classes = train.probability.shape[1]
+        found = [(*missed_more(train, new, known), known) for known in range(classes)]
+        excess, p, known = max(found, key=lambda one: one[0])
+        if p >= CLASS_P / classes or excess < POINTS:
+            return None
+        mine, others = train.label == known, new.label == known
+        taken = int(np.bincount(train.predicted[mine & train.wrong]).argmax())
+        return self.noisy(
+            case,
+            f"of the training images labelled {class_names(case, [known])} it misses "
+            f"{100 * train.wrong[mine].mean():.0f} % (n={int(mine.sum()):,}), of such validation images "
+            f"{100 * new.wrong[others].mean():.0f} % (n={int(others.sum()):,}), and takes most of them for "
+            f"{class_names(case, [taken])}",
+            excess * float(mine.mean()),
+            {"class": known, "excess": excess, "p": p, "n": len(train.label)},
+        )
 
     def noisy(self, case: Case, says: str, share: float, evidence: dict[str, Any], fact: bool = False) -> Finding:
         harm = case.errors.validation.value if case.errors else share
@@ -129,6 +162,24 @@ class LabelNoise(Rule):
             rivals=("M1",),
             confirm="look at the 50 training images whose labels it gives the least chance",
         )
+
+
+def missed_more(train: Predictions, new: Predictions, known: int) -> tuple[float, float]:
+    """By how much a class is missed more often among training images than among new ones, and p of Fisher's one-sided
+    test for it; 0 and 1 where a part has none of it."""
+    trained, unseen = (part.wrong[part.label == known] for part in (train, new))
+    if not len(trained) or not len(unseen):
+        return 0.0, 1.0
+    p = fisher_greater(int(trained.sum()), len(trained), int(unseen.sum()), len(unseen))
+    return float(trained.mean() - unseen.mean()), p
+
+
+def has_learned(case: Case) -> bool:
+    """Whether what it misses may tell of the labels: it misses enough, and has begun to learn."""
+    if case.errors is None or case.at_chance or not case.fits_badly or case.errors.train.value < NOISE:
+        return False
+    moved = update_ratio(case)
+    return moved is None or moved >= SLOW
 
 
 def simple_text(simple: SimpleModel) -> str:
