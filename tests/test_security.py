@@ -90,8 +90,8 @@ def test_on_a_terminal_too_every_escape_is_one_of_richs_own(improve, hostile_run
         assert_harmless(STYLE.sub("", out + err))
 
 
-def test_a_command_to_type_next_is_one_whatever_the_run_is_called(improve, hostile_run):
-    run = hostile_run("a; touch b $(id)")
+def test_a_command_to_type_next_is_one_whatever_the_run_is_called(improve, make_run):
+    run = make_run("a; touch b $(id)", train=0.0, validation=0.3).folder
     (run / "curves.png").write_bytes(b"")
     assert f"improve next '{run}' -o 'a; touch b $(id)_next.yaml'   &&" in improve("diagnose", run)[1]
 
