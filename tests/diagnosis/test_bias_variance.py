@@ -116,7 +116,8 @@ def test_a_training_error_below_the_human_level_is_remarked_on():
     ("text", "what"),
     [
         ("train=1%", "validation is missing"),
-        ("", "train and validation is missing"),
+        ("train=1% train=2% validation=3%", "train is given twice"),
+        ("", "train and validation are missing"),
         ("train=1% validation=x", "validation=x is not an error"),
         ("train=1% validation=101%", "is not an error between 0 and 100 %"),
         ("train=1% dev=2%", "'dev=2%' is not one of"),

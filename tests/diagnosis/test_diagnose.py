@@ -153,6 +153,10 @@ def test_the_change_of_a_finding_that_waits_can_be_had(make_run):
     with pytest.raises(UsageError, match="no change for T2") as refused:
         best_change(diagnosis, "T2")
     assert "one of T11" in refused.value.fix
+    with pytest.raises(UsageError, match="'v1' is not the code of a finding; did you mean 'V1'"):
+        best_change(diagnosis, "v1")
+    with pytest.raises(UsageError, match="'' is not the code of a finding"):
+        best_change(diagnosis, "")
 
 
 def test_there_is_no_next_spec_for_a_healthy_run(make_run):

@@ -115,6 +115,8 @@ def diagnose_numbers(text: str) -> Diagnosis:
     numbers: dict[str, Any] = {}
     for word in text.split():
         name, equals, value = word.partition("=")
+        if name in numbers:
+            raise UsageError(f"{name} is given twice", fix="one error rate for each part")
         if not equals or name not in (*BARE_NUMBERS, "n"):
             raise UsageError(
                 f"'{word}' is not one of {', '.join(BARE_NUMBERS)}, n", fix="write train=1% validation=11%"
@@ -122,7 +124,8 @@ def diagnose_numbers(text: str) -> Diagnosis:
         numbers[name] = _bare_count(value) if name == "n" else error_rate(name, value)
     missing = [name for name in ("train", "validation") if name not in numbers]
     if missing:
-        raise UsageError(f"{' and '.join(missing)} is missing", fix="at least train=… and validation=… are needed")
+        verb = "is" if len(missing) == 1 else "are"
+        raise UsageError(f"{' and '.join(missing)} {verb} missing", fix="at least train=… and validation=… are needed")
     n, target, human = numbers.pop("n", None), numbers.pop("target", None), numbers.pop("human", None)
     rates = {name: Rate(value, n) for name, value in numbers.items()}
     errors = Errors(**rates, human=None if human is None else Rate(human), target=target)

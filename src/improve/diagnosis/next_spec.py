@@ -7,12 +7,15 @@ from shlex import quote
 from typing import Any
 
 from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Change, Finding
-from improve.errors import ImproveError, UsageError, visible
+from improve.errors import ImproveError, UsageError, did_you_mean, visible
 from improve.runs.ensemble import best_member
 from improve.spec.reading import yaml
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
+
+CODES = tuple(rule.code for rule in ORDER)
 
 
 def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding, Change]:
@@ -25,11 +28,15 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
         raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
     able = [finding for finding in diagnosis.findings if finding.changes]
     first = mended_outside(diagnosis)
-    if first and not code:
+    if code is not None and code not in CODES:
+        raise UsageError(
+            f"{code!r} is not the code of a finding{did_you_mean(code, CODES)}", fix="improve list findings"
+        )
+    if first and code is None:
         fix = f"{first.confirm or 'mend that'}; a guess of another finding: --finding CODE"
         raise ImproveError(f"no edit of the spec mends {first.code}, {first.title}", fix=fix)
-    wanted = [one for one in able if (one.code == code if code else one.status != "cannot_tell_yet")]
-    if not wanted and code:
+    wanted = [one for one in able if (one.code == code if code is not None else one.status != "cannot_tell_yet")]
+    if not wanted and code is not None:
         with_change = ", ".join(finding.code for finding in able)
         fix = f"one of {with_change}" if able else "improve diagnose says what it knows"
         raise UsageError(f"the diagnosis proposes no change for {code}", fix=fix)

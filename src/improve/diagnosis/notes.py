@@ -16,7 +16,7 @@ MOST_CLASSES = 10  # told with the cost
 HUMAN_UNKNOWN = (
     "the human level is not known, so the avoidable bias is at most the training error: set diagnosis.human_error"
 )
-HUMAN_OF_SOURCE = "the human level of {title} is {percent:.1f} % ({reference}); diagnosis.human_error says otherwise"
+HUMAN_OF_SOURCE = "the human level of {title} is {percent:.1f} % ({reference}); diagnosis.human_error sets another"
 TARGET_REACHED = "the target of {:.1f} % is reached: {}"
 HUMAN_PASSED = (
     "the training error is below the human level: the training set is memorised or leaked, or people can do better "

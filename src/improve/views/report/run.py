@@ -18,7 +18,7 @@ from improve.runs.schema import Environment, Summary
 from improve.runs.test_part import open_test
 from improve.spec.reading import yaml
 from improve.statistics.intervals import Rate
-from improve.views.text.diagnosis import GAP_WORDS, GAPS, VERDICTS
+from improve.views.text.diagnosis import GAP_WORDS, GAPS, VERDICTS, exact_text
 from improve.views.text.numbers import duration, interval, percent, size
 
 Value = TypeVar("Value")
@@ -197,7 +197,7 @@ def ladder_steps(view: RunView) -> Iterator[Step]:
             points = f"{at_most}{100 * gap.value:.1f} points"
             yield Step(GAPS[gap_name], points, interval(gap.low, gap.high), GAP_WORDS[gap.verdict], True)
         if rate is not None:
-            seen = "as given" if rate.n is None else interval(*rate.interval())
+            seen = exact_text(diagnosis) if rate.n is None else interval(*rate.interval())
             yield Step(name, percent(rate.value), seen, "" if rate.n is None else f"n={rate.n:,}", False)
         elif name in ("human", "test"):
             yield Step(name, "–", "", _missing(name, view.run), False)

@@ -15,6 +15,7 @@ from improve.views.text.diagnosis import (
     GAPS,
     VERDICTS,
     checks_text,
+    exact_text,
     gap_cells,
     headline,
     link_text,
@@ -73,7 +74,7 @@ def ladder(diagnosis: Diagnosis) -> Table:
             if name in ("human", "test"):
                 table.add_row(name, MISSING, Text(missing))
             continue
-        seen = "as given" if measured.n is None else interval(*measured.interval())
+        seen = exact_text(diagnosis) if measured.n is None else interval(*measured.interval())
         table.add_row(name, percent(measured.value), Text(seen))
     return table
 

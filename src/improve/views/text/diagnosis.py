@@ -9,6 +9,7 @@ from improve.diagnosis.diagnose import Diagnosis, Link
 from improve.diagnosis.findings.rule import Finding
 from improve.diagnosis.next_spec import mended_outside
 from improve.diagnosis.notes import missing_evidence
+from improve.spec.reading.flatten import setting
 from improve.views.text.numbers import interval
 
 TRIALS = 10  # of the loop, as it is proposed
@@ -55,6 +56,13 @@ def missing_test_note(diagnosis: Diagnosis) -> str:
     if run is None:
         return "not given"
     return "not opened (improve diagnose --test opens it)" if run.has_test else "there is none"
+
+
+def exact_text(diagnosis: Diagnosis) -> str:
+    """Where an error without an interval comes from: from who asks, or, of people, from what is known of the data."""
+    run = diagnosis.run
+    of_source = run is not None and setting(run.spec, "diagnosis.human_error") is None
+    return "of the data set" if of_source else "as given"
 
 
 def gap_cells(gap: Gap) -> tuple[str, str, str]:
