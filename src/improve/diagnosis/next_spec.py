@@ -29,9 +29,8 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
     able = [finding for finding in diagnosis.findings if finding.changes]
     first = mended_outside(diagnosis)
     if code is not None and code not in CODES:
-        raise UsageError(
-            f"{code!r} is not the code of a finding{did_you_mean(code, CODES)}", fix="improve list findings"
-        )
+        meant = f"; did you mean '{code.upper()}'?" if code.upper() in CODES else did_you_mean(code, CODES)
+        raise UsageError(f"{code!r} is not the code of a finding{meant}", fix="improve list findings")
     if first and code is None:
         fix = f"{first.confirm or 'mend that'}; a guess of another finding: --finding CODE"
         raise ImproveError(f"no edit of the spec mends {first.code}, {first.title}", fix=fix)
