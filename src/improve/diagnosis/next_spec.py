@@ -22,26 +22,37 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
     """The most valuable finding that has a change, and its first one; with `code` that finding, though it may wait for
     another. Raises ImproveError where there is none, UsageError for an ensemble: what its members lack, the diagnosis
     of one of them says."""
-    if diagnosis.run is not None and diagnosis.run.summary.members:
-        member = quote(str(best_member(diagnosis.run)))
-        fix = f"improve next {member} for its best member; training.members={len(diagnosis.run.summary.members)} "
-        raise UsageError(f"{diagnosis.run.folder} is an ensemble", fix=f"{fix}then trains as many with the change")
-    able = [finding for finding in diagnosis.findings if finding.changes]
-    first = mended_outside(diagnosis)
-    if code is not None and code not in CODES:
-        meant = f"; did you mean '{code.upper()}'?" if code.upper() in CODES else did_you_mean(code, CODES)
-        raise UsageError(f"{code!r} is not the code of a finding{meant}", fix="improve list findings")
-    if first and code is None:
+    check_single(diagnosis)
+    if code is not None:
+        return change_of(diagnosis, code)
+    if first := mended_outside(diagnosis):
         fix = f"{first.confirm or 'mend that'}; a guess of another finding: --finding CODE"
         raise ImproveError(f"no edit of the spec mends {first.code}, {first.title}", fix=fix)
-    wanted = [one for one in able if (one.code == code if code is not None else one.status != "cannot_tell_yet")]
-    if not wanted and code is not None:
-        with_change = ", ".join(finding.code for finding in able)
-        fix = f"one of {with_change}" if able else "improve diagnose says what it knows"
-        raise UsageError(f"the diagnosis proposes no change for {code}", fix=fix)
+    wanted = [one for one in diagnosis.findings if one.changes and one.status != "cannot_tell_yet"]
     if not wanted:
         raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
     return wanted[0], wanted[0].changes[0]
+
+
+def check_single(diagnosis: Diagnosis) -> None:
+    run = diagnosis.run
+    if run is not None and run.summary.members:
+        fix = f"improve next {quote(str(best_member(run)))} for its best member; "
+        fix += f"training.members={len(run.summary.members)} then trains as many with the change"
+        raise UsageError(f"{run.folder} is an ensemble", fix=fix)
+
+
+def change_of(diagnosis: Diagnosis, code: str) -> tuple[Finding, Change]:
+    """The finding with this code, and its first change. Raises UsageError where it has none."""
+    if code not in CODES:
+        meant = f"; did you mean '{code.upper()}'?" if code.upper() in CODES else did_you_mean(code, CODES)
+        raise UsageError(f"{code!r} is not the code of a finding{meant}", fix="improve list findings")
+    able = {finding.code: finding for finding in reversed(diagnosis.findings) if finding.changes}
+    if code not in able:
+        known = ", ".join(finding.code for finding in diagnosis.findings if finding.changes)
+        fix = f"one of {known}" if known else "improve diagnose says what it knows"
+        raise UsageError(f"the diagnosis proposes no change for {code}", fix=fix)
+    return able[code], able[code].changes[0]
 
 
 def mended_outside(diagnosis: Diagnosis) -> Finding | None:
