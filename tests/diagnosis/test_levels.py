@@ -44,9 +44,10 @@ def test_the_change_of_one_finding_can_be_asked_for(improve, make_run):
     code, printed, told = improve("next", folder, "--finding", "V3")
     assert (code, told.split()[0]) == (0, "V3")
     assert "name: shift" in printed
-    code, _, told = improve("next", folder, "--finding", "T99")
-    assert code == 2
-    assert "no change for T99" in told
+    for asked, answer in (("T2", "no change for T2"), ("T99", "'T99' is not the code of a finding")):
+        code, _, told = improve("next", folder, "--finding", asked)
+        assert code == 2
+        assert answer in told
 
 
 def test_a_level_of_its_own_is_exact(make_run):
