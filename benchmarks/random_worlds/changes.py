@@ -3,8 +3,8 @@
     python benchmarks/random_worlds/changes.py [--worlds 0-39] [--jobs 2]
 
 Of a fault the first change that is proposed; of a sound run that of each finding, four at most, for a finding that pays
-is no false alarm. What was reached stands in packed/, beside the runs; a change
-that stands there is not trained again. Edits are the key, so it holds for any diagnosis that proposes the same.
+is no false alarm. What was reached stands in packed/, beside the runs; a change that stands there is not trained again.
+Edits are the key, so it holds for any diagnosis that proposes the same.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ LINKS = {
     "real world": ("another validation and test set", "another metric"),
 }
 LINK_OF_VERDICT = {"high_variance": "validation", "data_mismatch": "validation", "validation_overfit": "test"}
+BEFORE_TEST = ("readable", "training", "validation")  # links whose harm shows in the validation error
 STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
 VARIANCE, OF_VARIANCE = ("V1", "V3"), ("M1", "V5", "V6")  # and what may be most of it
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
@@ -203,7 +204,7 @@ def mended_first(finding: Finding, facts: list[Finding]) -> Finding:
 def most_to_win(case: Case, finding: Finding) -> float:
     """What mending a finding can win at most: the validation error above the human level. Of test images and of the
     field it is measured there."""
-    return max(0.0, case.to_gain) if case.errors and finding.link in ("readable", "training", "validation") else 1.0
+    return max(0.0, case.to_gain) if case.errors and finding.link in BEFORE_TEST else 1.0
 
 
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
@@ -224,7 +225,7 @@ def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
     """Symptoms wait where a cause is found, a variance where rare classes or other images make half of it; high bias
     without a known cause does not explain a high variance."""
     causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
-    first = next((finding for finding in causes if finding.link in ("readable", "training", "validation")), None)
+    first = next((finding for finding in causes if finding.link in BEFORE_TEST), None)
     told = [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
     gap = next((one for one in told if one.code == "V1" and one.status == "found"), None)
     cause = next((one for one in causes if gap and one.code in OF_VARIANCE and one.harm >= gap.harm / 2), None)
@@ -256,10 +257,10 @@ def unchecked(case: Case) -> tuple[tuple[str, str], ...]:
 def chain(case: Case, broken: bool, causes: list[Finding]) -> tuple[Link, ...]:
     """Which links hold. A link after one that is broken is not known."""
     holds: dict[str, bool | None] = dict.fromkeys(LINKS)
-    if broken or case.gaps is None:
+    gaps = told_gaps(case)
+    if broken or gaps is None:
         holds["training"] = False
     else:
-        gaps = told_gaps(case) or case.gaps
         holds["training"] = False if held_up(case, causes) else _holds(gaps.avoidable_bias.verdict)
         parts = [_holds(gap.verdict) for gap in (gaps.variance, gaps.data_mismatch) if gap is not None]
         if late_gap(case) is not None:

@@ -6,7 +6,7 @@ import difflib
 from shlex import quote
 from typing import Any
 
-from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.diagnose import BEFORE_TEST, Diagnosis
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError, UsageError, did_you_mean, visible
@@ -58,10 +58,10 @@ def change_of(diagnosis: Diagnosis, code: str) -> tuple[Finding, Change]:
 def mended_outside(diagnosis: Diagnosis) -> Finding | None:
     """The first finding, where it is in the data, the labels or the user's own code, so that no edit of the spec mends
     it: until it is mended, what else is changed is tried in vain."""
-    found = (finding for finding in diagnosis.findings if finding.status == "found")
-    first = next(found, None)
-    is_cause = first is not None and first.harm > 0 and first.link in ("readable", "training", "validation")
-    return first if is_cause and first is not None and not first.changes and first.code != "T18" else None
+    first = next((finding for finding in diagnosis.findings if finding.status == "found"), None)
+    if first is None or first.changes or first.code == "T18" or not first.harm > 0:
+        return None
+    return first if first.link in BEFORE_TEST else None
 
 
 def revised_yaml(spec: dict[str, Any], change: Change) -> str:

@@ -152,8 +152,8 @@ def flat(case: Case) -> bool:
 class Irreducible(Rule):
     """The target is below what people reach, and the network is where people are.
 
-    Seen as: `target_error` under `human_error`, and a training error between the two. What is left
-    may be in the labels and the images, not in the network. Fix: question the target, or clean labels and images.
+    Seen as: `target_error` under `human_error`, and a training error between the two. What is left may be in the labels
+    and the images, not in the network. Fix: question the target, or clean labels and images.
     """
 
     code, name, title, link = "T18", "at_human_level", "it is where people are, and the target is below", "training"
