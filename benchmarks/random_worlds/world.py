@@ -19,6 +19,8 @@ from workplace import Parts, Workplace, merged
 RUNS = Path(__file__).parent / "runs"
 FIRST = 20261130  # a world is drawn from this and its own number
 RESERVE = 2000  # images at most that stand for all others: the test part
+FEWEST, MOST_USED = 300, 3000  # images of a world beside the reserve
+FEWEST_OF = {"skies": 2500}  # a bird is small and anywhere: of a few hundred skies nothing is learned
 OPTIMIZERS = ("adam", "sgd", "adamw", "nadam", "rmsprop", "momentum", "adagrad", "adamax")
 NETWORKS = ("mlp", "cnn", "own_cnn", "own_dense", "own_residual", "lenet5", "resnet")
 ACTIVATIONS = ("relu", "relu", "relu", "elu", "tanh", "leaky_relu", "gelu")
@@ -71,7 +73,8 @@ class World(Workplace):
         """The three parts: half to three quarters of 300 to 3,000 images are for training, the others for validation;
         the test part is the reserve."""
         pool, random = self.pool, self.random("parts")
-        used = int(min(np.exp(random.uniform(np.log(300), np.log(3000))), 0.7 * len(pool)))
+        fewest = FEWEST_OF.get(self.source, FEWEST)
+        used = int(min(np.exp(random.uniform(np.log(fewest), np.log(MOST_USED))), 0.7 * len(pool)))
         train = round(random.uniform(0.5, 0.75) * used)
         cuts = {"train": (0, train), "validation": (train, used), "test": (used, used + RESERVE)}
         return {
