@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit import by_source, observed
 from packing import PACKED, unpacked
-from scored import PART_OF_LOSS, Scored, scored
+from scored import PART_OF_LOSS, Scored, Told, scored, shown_test
 from world import numbers
 
-from improve.diagnosis import selftest
+from improve.diagnosis import selftest, weights
+from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.weights import Weights
 from improve.runs import files
 from improve.statistics.intervals import Rate
 
@@ -35,6 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sources", nargs="+", help="these alone")
     parser.add_argument("--worlds", type=numbers, help="these alone, such as 3-39")
+    parser.add_argument("--weights", choices=TOLD, default="left-out", help="of the signs: fitted without the source "
+                        "that is scored; as shipped; none: the rules in their order")  # fmt: skip
     parser.add_argument("--write", metavar="TITLE", help="put the tables into RESULTS.md, under this title")
     parser.add_argument("--names", action="store_true", help="a line for each run that was missed or alarmed")
     parser.add_argument(
@@ -42,8 +47,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     wanted = None if arguments.worlds is None else {f"w{number:03d}" for number in arguments.worlds}
-    rows = [row for row in scored(wanted) if not arguments.sources or row.source in arguments.sources]
-    tables = [table(rows), by("kind", rows, lambda row: row.kinds), by("source", rows, lambda row: (row.source,))]
+    found = scored(wanted, TOLD[arguments.weights]())
+    rows = [row for row in found if not arguments.sources or row.known.source in arguments.sources]
+    tables = [
+        table(rows),
+        grouped("kind", rows, lambda row: row.known.kinds),
+        grouped("source", rows, lambda row: (row.known.source,)),
+    ]
     print("\n".join(tables))
     if arguments.write:
         put(RESULTS, section(arguments.write, rows, tables))
@@ -53,8 +63,21 @@ def main() -> None:
         print("\n".join(told(rows)))
 
 
+def left_out() -> Told:
+    """By weights that were fitted to all packed worlds but those of the run's own source."""
+    fitted = by_source(observed(None))
+    return lambda known, found: diagnose(found, shown_test(known, found), fitted[known.source])
+
+
+def by(given: Weights) -> Told:
+    return lambda known, found: diagnose(found, shown_test(known, found), given)
+
+
+TOLD = {"left-out": left_out, "shipped": lambda: by(weights.shipped()), "none": lambda: by(weights.NONE)}
+
+
 def section(title: str, rows: list[Scored], tables: list[str]) -> str:
-    names, hours = sorted({row.world for row in rows}), 0.0
+    names, hours = sorted({row.known.world for row in rows}), 0.0
     for name in names:
         with unpacked(PACKED / f"{name}.tar.xz") as (about, _):
             hours += about["seconds"] / 3600
@@ -67,7 +90,7 @@ def section(title: str, rows: list[Scored], tables: list[str]) -> str:
 
 def scores(rows: list[Scored]) -> dict[str, dict[str, float] | None]:
     """Shares of the faults that hurt, and of the sound runs, each with a 95 % interval."""
-    faults, sound = [row for row in rows if row.is_fault], [row for row in rows if row.is_sound]
+    faults, sound = [row for row in rows if row.known.is_fault], [row for row in rows if row.known.is_sound]
     tried = [row for row in faults if row.recovered is not None]
     return {
         "detected": share(faults, lambda row: bool(row.said)),
@@ -85,7 +108,7 @@ def share(rows: list[Scored], holds: Callable[[Scored], bool]) -> dict[str, floa
         return None
     by_world = defaultdict(list)
     for row in rows:
-        by_world[row.world].append(holds(row))
+        by_world[row.known.world].append(holds(row))
     sums = np.array([[sum(found), len(found)] for found in by_world.values()])
     random = np.random.default_rng(0)
     drawn = sums[random.integers(len(sums), size=(DRAWS, len(sums)))].sum(axis=1)
@@ -95,7 +118,7 @@ def share(rows: list[Scored], holds: Callable[[Scored], bool]) -> dict[str, floa
 
 
 def table(rows: list[Scored]) -> str:
-    worlds, found = len({row.world for row in rows}), counts(rows)
+    worlds, found = len({row.known.world for row in rows}), counts(rows)
     return "\n".join(
         [
             f"{worlds} worlds, {found['runs']} runs: {found['faults']} faults that hurt, {found['sound']} sound",
@@ -105,7 +128,11 @@ def table(rows: list[Scored]) -> str:
 
 
 def counts(rows: list[Scored]) -> dict[str, int]:
-    return {"runs": len(rows), "faults": sum(row.is_fault for row in rows), "sound": sum(row.is_sound for row in rows)}
+    return {
+        "runs": len(rows),
+        "faults": sum(row.known.is_fault for row in rows),
+        "sound": sum(row.known.is_sound for row in rows),
+    }
 
 
 def line(title: str, found: dict[str, float] | None) -> str:
@@ -117,23 +144,23 @@ def line(title: str, found: dict[str, float] | None) -> str:
 
 def shipped(rows: list[Scored]) -> dict[str, Any]:
     """What `improve selftest` shows of worlds that no threshold was chosen on."""
-    sources = sorted({row.source for row in rows})
+    sources = sorted({row.known.source for row in rows})
     return {
-        "worlds": sorted({row.world for row in rows}),
+        "worlds": sorted({row.known.world for row in rows}),
         "counts": counts(rows),
         "scores": scores(rows),
-        "sources": {source: scores([row for row in rows if row.source == source]) for source in sources},
+        "sources": {source: scores([row for row in rows if row.known.source == source]) for source in sources},
     }
 
 
-def by(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[str]]) -> str:
+def grouped(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[str]]) -> str:
     groups = defaultdict(list)
     for row in rows:
         for key in keys(row):
             groups[key].append(row)
     lines = [f"\n{title:28} faults  detected  first  in four   sound  alarms"]
     for key, mine in sorted(groups.items()):
-        faults, sound = [row for row in mine if row.is_fault], [row for row in mine if row.is_sound]
+        faults, sound = [row for row in mine if row.known.is_fault], [row for row in mine if row.known.is_sound]
         columns = (
             len(faults),
             sum(bool(row.said) for row in faults),
@@ -148,12 +175,12 @@ def by(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[str]]) 
 
 def told(rows: list[Scored]) -> Iterator[str]:
     for row in rows:
-        about = f"{row.world} {row.source:12} {row.name:40} {row.verdict:20} said"
-        if row.is_fault and not row.named(1):
+        about = f"{row.known.world} {row.known.source:12} {row.known.name:40} {row.verdict:20} said"
+        if row.known.is_fault and not row.named(1):
             yield f"missed  {about} {' '.join(row.said[:5]) or '–'}"
-        if row.is_sound and row.alarms:
+        if row.known.is_sound and row.alarms:
             yield f"alarm   {about} {' '.join(row.alarms[:5])}"
-    first = Counter(row.said[0] for row in rows if row.is_fault and row.said and not row.named(1))
+    first = Counter(row.said[0] for row in rows if row.known.is_fault and row.said and not row.named(1))
     yield "first at another cause: " + ", ".join(f"{code} {count}" for code, count in first.most_common())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from kinds import KINDS
 from packing import PACKED, read_outcomes, unpacked
 
-from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.diagnose import Diagnosis
 from improve.errors import ImproveError
 from improve.runs import run
 
@@ -24,23 +24,31 @@ PART_OF_LOSS = 0.8  # what a change must win back
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One run: what was put in, whether it hurts, what is found first to last, and what the first change won back."""
+class Known:
+    """One run: what was put in, what it lost against the mean of the base's seeds and from where on that hurts, in
+    validation and on the reserve."""
 
     world: str
     source: str
     name: str
     group: str
     kinds: tuple[str, ...]
-    hurts: bool
-    said: tuple[str, ...]
-    verdict: str
-    recovered: float | None
-    paying: frozenset[str]
+    lost: dict[str, float]
+    limit: dict[str, float]
 
     @property
     def causes(self) -> tuple[str, ...]:
         return tuple(code for kind in self.kinds for code in KINDS[kind].causes)
+
+    @property
+    def part(self) -> str:
+        """Where it hurts; the reserve where it hurts nowhere."""
+        in_validation_alone = self.lost["test"] < self.limit["test"] and self.hurts
+        return "validation" if in_validation_alone else "test"
+
+    @property
+    def hurts(self) -> bool:
+        return any(self.lost[part] >= self.limit[part] for part in self.lost)
 
     @property
     def is_fault(self) -> bool:
@@ -50,8 +58,20 @@ class Scored:
     def is_sound(self) -> bool:
         return self.group in ("base", "healthy") or (self.group == "harmless" and not self.hurts)
 
+
+@dataclass(frozen=True)
+class Scored:
+    """What the diagnosis says of a run: what is found, first to last, what the first change won back of what was lost,
+    and which findings pay."""
+
+    known: Known
+    said: tuple[str, ...]
+    verdict: str
+    recovered: float | None
+    paying: frozenset[str]
+
     def named(self, places: int | None) -> bool:
-        return bool(set(self.said[:places]) & set(self.causes))
+        return bool(set(self.said[:places]) & set(self.known.causes))
 
     @property
     def alarms(self) -> list[str]:
@@ -59,17 +79,24 @@ class Scored:
         return [code for code in self.said if code not in self.paying]
 
 
-def scored(wanted: set[str] | None) -> list[Scored]:
-    found = []
+Told = Callable[[Known, Any], Diagnosis]
+
+
+def scored(wanted: set[str] | None, told: Told) -> list[Scored]:
+    """Of all packed runs of these worlds; `told` gives the diagnosis of a run."""
+    return [judged(known, told(known, found), tried) for known, found, tried in packed_runs(wanted)]
+
+
+def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str, Any]]]:
+    """What is known of each run, the run, and what the changes reached that were tried on it."""
     for file in sorted(PACKED.glob("w*.tar.xz")):
         name = file.name.partition(".")[0]
         if wanted is None or name in wanted:
             with unpacked(file) as (about, folder):
-                found += list(of_world(name, about, folder))
-    return found
+                yield from of_world(name, about, folder)
 
 
-def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[Scored]:
+def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, dict[str, Any]]]:
     runs = {case: loaded(folder / case) for case in about["cases"]}
     base = [runs[case] for case, row in about["cases"].items() if row["group"] == "base" and runs[case]]
     usual = {part: [errors_of(one)[part] for one in base] for part in ("validation", "test")}
@@ -78,7 +105,15 @@ def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[Scored]
     outcomes = read_outcomes(name)
     for case, row in about["cases"].items():
         if runs[case] is not None:
-            yield judged(name, about["source"], case, row, runs[case], usual, outcomes.get(case, {}))
+            of_case = (name, about["source"], case, row["group"], tuple(row["kinds"]))
+            yield Known(*of_case, *harm(runs[case], usual)), runs[case], outcomes.get(case, {})
+
+
+def harm(found: Any, usual: dict[str, list[float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """By part, what is lost against the base's seeds, and from where on that is more than they differ by."""
+    errors = errors_of(found)
+    lost = {part: errors[part] - float(np.mean(usual[part])) for part in errors}
+    return lost, {part: max(LEAST, SPREADS * float(np.std(usual[part], ddof=1))) for part in errors}
 
 
 def loaded(folder: Path) -> Any:
@@ -96,32 +131,25 @@ def errors_of(found: Any) -> dict[str, float]:
     return {name: part.error if part else 1.0 for name, part in parts.items()}
 
 
-def judged(
-    world: str,
-    source: str,
-    name: str,
-    row: dict[str, Any],
-    found: Any,
-    usual: dict[str, list[float]],
-    tried: dict[str, Any],
-) -> Scored:
-    errors = errors_of(found)
-    lost = {part: errors[part] - float(np.mean(usual[part])) for part in errors}
-    limit = {part: max(LEAST, SPREADS * float(np.std(usual[part], ddof=1))) for part in errors}
-    hurts = {part: lost[part] >= limit[part] for part in errors}
-    part = "test" if hurts["test"] or not hurts["validation"] else "validation"
-    shown = found.sealed_test if any("S4" in KINDS[kind].causes for kind in row["kinds"]) else None
-    diagnosis = diagnose(found, shown)
+def shown_test(known: Known, found: Any) -> Any:
+    """The test part, where the fault is one of it; None else: nobody opens it for a diagnosis."""
+    return found.sealed_test if any("S4" in KINDS[kind].causes for kind in known.kinds) else None
+
+
+def judged(known: Known, diagnosis: Diagnosis, tried: dict[str, Any]) -> Scored:
+    assert diagnosis.run
+    before, limit = errors_of(diagnosis.run)[known.part], known.limit[known.part]
     findings = [finding for finding in diagnosis.findings if finding.status == "found"]
-    won = {finding.code: won_back(finding, tried, errors[part], part) for finding in findings}
-    first = won[findings[0].code] if findings else 0.0
+    won = {finding.code: won_back(finding, tried, before, known.part) for finding in findings}
+    first, lost = won[findings[0].code] if findings else 0.0, known.lost[known.part]
+    pays = {code for code, points in won.items() if points is not None and points >= limit / 2}
     return Scored(
-        world, source, name, row["group"], tuple(row["kinds"]), any(hurts.values()),
-        tuple(finding.code for finding in findings), diagnosis.verdict,
-        None if first is None or not lost[part] > 0 else first / lost[part],
-        frozenset(code for code, points in won.items() if points is not None and points >= limit[part] / 2)
-        | {finding.code for finding in findings if not finding.harm},  # they promise nothing
-    )  # fmt: skip
+        known,
+        tuple(finding.code for finding in findings),
+        diagnosis.verdict,
+        None if first is None or lost <= 0 else first / lost,
+        frozenset(pays | {finding.code for finding in findings if not finding.harm}),  # those promise nothing
+    )
 
 
 def won_back(finding: Any, tried: dict[str, Any], before: float, part: str) -> float | None:

@@ -25,7 +25,17 @@ from improve.diagnosis.findings import (
     wiring,
 )
 
-WORDS = {"half": 0.5, "a fifth": 0.2, "a tenth": 0.1, "a quarter": 0.25, "twenty": 20, "five": 5, "three": 3, "once": 1}
+WORDS = {
+    "half": 0.5,
+    "a fifth": 0.2,
+    "a tenth": 0.1,
+    "a quarter": 0.25,
+    "twenty": 20,
+    "five": 5,
+    "three": 3,
+    "once": 1,
+    "a third": 1 / 3,
+}
 LIMITS = [
     ("R10", images.SHARE, "{1 %} of the images of a part"),
     ("R10", images.IMAGES, "and {3} at least"),
@@ -81,7 +91,7 @@ LIMITS = [
     ("T1", convergence.SHORT, "less than {five} epochs"),
     ("T1", convergence.FALLING_P, "p < {0.05}"),
     ("T1", convergence.STILL, "take {a tenth} of it away"),
-    ("T21", convergence.BEHIND, "{1.3} times that of the batches"),
+    ("T21", convergence.BEHIND, "lacks {a third} or more"),
     ("V6", validation.LEAKED_IMAGES, "at least {3} validation images"),
     ("V5", validation.IMBALANCE, "{five} times as many"),
     ("V5", validation.WEAK_P, "p < {0.05} after Holm"),

@@ -64,6 +64,13 @@ def test_the_smallest_output_of_few_is_not_cut_off(make_run):
     assert look(make_run(**bad(start={**few, "classes": 5})), "R5") is None
 
 
+def test_an_output_that_every_image_gets_is_not_cut_off(make_run):
+    """Behind many sigmoids all images look the same."""
+    same = {**start()["head"], "at_low": 0.04, "sum_low": 0.09407, "sum_high": 0.09408}
+    assert look(make_run(**bad(start=start(head=same))), "R5") is None
+    assert look(make_run("varied", **bad(start=start(head={**same, "sum_high": 1.0}))), "R5")
+
+
 @pytest.mark.parametrize(
     ("operations", "wrong"),
     [

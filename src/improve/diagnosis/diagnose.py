@@ -15,7 +15,9 @@ from improve.diagnosis.findings.rule import Case, Finding, Rule
 from improve.diagnosis.findings.variance import late_gap, surely_matters
 from improve.diagnosis.levels import error_rate
 from improve.diagnosis.notes import human_notes, notes_of
+from improve.diagnosis.precedence import counted, explained, in_order, led, likeliest_first, mended_first
 from improve.diagnosis.run_errors import errors_at_end, errors_of
+from improve.diagnosis.weights import Weights, probabilities
 from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
 from improve.runs.schema import Measured
@@ -28,10 +30,6 @@ LINKS = {
     "real world": ("another validation and test set", "another metric"),
 }
 LINK_OF_VERDICT = {"high_variance": "validation", "data_mismatch": "validation", "validation_overfit": "test"}
-BEFORE_TEST = ("readable", "training", "validation")  # links whose harm shows in the validation error
-STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
-VARIANCE, OF_VARIANCE = ("V1", "V3"), ("M1", "V5", "V6")  # and what may be most of it
-SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 BARE_NUMBERS = ("human", "train", "train_dev", "validation", "test", "target")
 
 
@@ -101,14 +99,19 @@ def check_diagnosable(run: Run) -> None:
     raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
 
 
-def diagnose(run: Run, test: Measured | None = None) -> Diagnosis:
-    """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives."""
+def diagnose(run: Run, test: Measured | None = None, weights: Weights | None = None) -> Diagnosis:
+    """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives; `weights`
+    of the signs, else those that are shipped."""
     check_diagnosable(run)
-    errors = errors_of(run, test) if run.has_result else None
     advised = advice_log.outcome(run)
-    case = Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
-    found = conclude(case, notes_of(run, advised))
+    found = conclude(case_of(run, test), notes_of(run, advised), weights)
     return replace(found, advised=advised, findings=advice_log.without_circles(found.findings, run, advised))
+
+
+def case_of(run: Run, test: Measured | None = None) -> Case:
+    """What the rules look at, of a run; `test` where it was opened."""
+    errors = errors_of(run, test) if run.has_result else None
+    return Case(errors, components(errors) if errors else None, run, errors_at_end(run, errors))
 
 
 def diagnose_numbers(text: str) -> Diagnosis:
@@ -139,24 +142,17 @@ def _bare_count(value: str) -> int:
     return int(value)
 
 
-def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
-    """Let every rule look, in order. Facts stand whatever else is found. The first cause explains the rest: what it may
-    have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
-    seen = look(CAUSES, case)
-    facts, causes = [one for one in seen if one.fact], explained([one for one in seen if not one.fact])
-    unlearned = case.fits_badly and not fits_later(case)
-    broken = bool(causes and causes[0].code in BROKEN and unlearned)
-    broken |= case.run is not None and at_chance(case) is not None and not fits_later(case)
-    rest = look(GAPS, case)
-    facts += [one for one in rest if one.fact]
-    damaged = [one for one in facts if one.code == "R10"]  # empty images are copies of each other, under every label
-    facts = damaged + [mended_first(one, damaged) for one in facts if one not in damaged]
-    causes = [mended_first(one, facts) for one in causes]
-    rest = [] if broken else [one for one in rest if not one.fact] + look(ALWAYS, case)
-    first = facts + causes
-    findings = first + waiting(rest, first)
-    findings = [replace(one, harm=min(one.harm, most_to_win(case, one))) for one in findings]
-    ranked = sorted(findings, key=lambda one: (STATUSES.index(one.status), not one.fact, one not in first, -one.harm))
+def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None) -> Diagnosis:
+    """Let every rule look. Facts stand whatever else is found. Of what remains the likeliest cause explains the rest:
+    what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
+    seen, gaps = look(CAUSES, case), look(GAPS, case)
+    likely = probabilities(case, seen + gaps, weights)
+    facts = counted([*seen, *gaps])
+    causes = explained(likeliest_first(seen, likely))
+    broken = is_broken(case, causes)
+    gaps = [] if broken else [one for one in gaps if not one.fact]
+    causes, leading = led([mended_first(one, facts) for one in causes], gaps, likely)
+    findings = in_order(case, facts + causes, gaps + ([] if broken else look(ALWAYS, case)), leading)
     concluded = "broken" if broken or case.gaps is None else judged(case, held_up(case, causes))
     if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
         concluded = "data_mismatch"  # no train-dev set tells them apart, but the looks do
@@ -165,13 +161,20 @@ def conclude(case: Case, notes: tuple[str, ...]) -> Diagnosis:
         errors=case.errors,
         gaps=told_gaps(case),
         chain=chain(case, broken, causes),
-        findings=tuple(ranked),
+        findings=tuple(findings),
         notes=notes + human_notes(case),
         unchecked=unchecked(case),
         checks=len(ORDER),
         run=case.run,
         field=field_rate(case),
     )
+
+
+def is_broken(case: Case, causes: list[Finding]) -> bool:
+    """It did not learn, or was wired wrongly, so that its gaps mean nothing."""
+    unlearned = case.fits_badly and not fits_later(case)
+    wired_wrongly = bool(causes and causes[0].code in BROKEN and unlearned)
+    return wired_wrongly or (case.run is not None and at_chance(case) is not None and not fits_later(case))
 
 
 def told_gaps(case: Case) -> Components | None:
@@ -195,51 +198,9 @@ def judged(case: Case, held_up: bool) -> Verdict:
     return "high_bias" if concluded == "high_bias_and_variance" and not sure else concluded
 
 
-def mended_first(finding: Finding, facts: list[Finding]) -> Finding:
-    """A finding waits for a fact that may explain the better half of it."""
-    fact = next((one for one in facts if finding.status == "found" and one.harm >= finding.harm / 2 > 0), None)
-    return waiting_for(fact, finding) if fact else finding
-
-
-def most_to_win(case: Case, finding: Finding) -> float:
-    """What mending a finding can win at most: the validation error above the human level. Of test images and of the
-    field it is measured there."""
-    return max(0.0, case.to_gain) if case.errors and finding.link in BEFORE_TEST else 1.0
-
-
 def look(rules: tuple[type[Rule], ...], case: Case) -> list[Finding]:
     seen = (rule().look(case) for rule in rules if not any(rule.unseen(case)))
     return [finding for finding in seen if finding]
-
-
-def explained(causes: list[Finding]) -> list[Finding]:
-    """The first cause is found; the others cannot be told yet, and what is only a symptom of it is left out."""
-    first = next((place for place, finding in enumerate(causes) if finding.status == "found"), None)
-    if first is None:
-        return causes
-    others = [waiting_for(causes[first], finding) for finding in causes[first + 1 :] if not symptom(finding)]
-    return [causes[first], *causes[:first], *others]
-
-
-def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
-    """Symptoms wait where a cause is found, a variance where rare classes or other images make half of it; high bias
-    without a known cause does not explain a high variance."""
-    causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
-    first = next((finding for finding in causes if finding.link in BEFORE_TEST), None)
-    told = [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
-    gap = next((one for one in told if one.code == "V1" and one.status == "found"), None)
-    cause = next((one for one in causes if gap and one.code in OF_VARIANCE and one.harm >= gap.harm / 2), None)
-    return [waiting_for(cause, one) if cause and one.code in VARIANCE else one for one in told]
-
-
-def waiting_for(cause: Finding, finding: Finding) -> Finding:
-    """The finding, which cannot be told before what may have brought it about is mended."""
-    return replace(finding, status="cannot_tell_yet", waits=f"{cause.code} may bring it about: mend that first")
-
-
-def symptom(finding: Finding) -> bool:
-    """Whether a finding is a symptom: it waits where a cause was found."""
-    return SYMPTOMS[finding.code]
 
 
 def held_up(case: Case, causes: list[Finding]) -> bool:

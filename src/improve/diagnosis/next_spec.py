@@ -6,9 +6,10 @@ import difflib
 from shlex import quote
 from typing import Any
 
-from improve.diagnosis.diagnose import BEFORE_TEST, Diagnosis
+from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Change, Finding
+from improve.diagnosis.precedence import BEFORE_TEST
 from improve.errors import ImproveError, UsageError, did_you_mean, visible
 from improve.runs.ensemble import best_member
 from improve.spec.reading import yaml

@@ -16,7 +16,7 @@ MOST = 0.9  # of an error: a straight line foretells no more
 ENDED = 0.2  # of the peak rate
 HASTY = 2  # epochs of patience
 LAGS = 1 / 3  # of the steps: a mean over more holds much of where it began
-BEHIND = 1.3  # times the cross-entropy of the batches: the clean one, of the mean
+BEHIND = 1 / 3  # of what the cross-entropy of the batches has won, that the mean has not
 
 
 def falling(values: Sequence[float]) -> float:
@@ -111,27 +111,34 @@ class LaggingAverage(Rule):
     """The running mean of the weights lags behind: what is measured and kept is near where it began.
 
     Seen as: `optimizer.use_ema` with a mean over more than a third of the steps that were taken (it spans about
-    1 / (1 − ema_momentum) of them), and a clean cross-entropy on training images 1.3 times that of the batches, with a
-    high training error. Fix: a mean over a tenth of the steps.
+    1 / (1 − ema_momentum) of them), which at the end lacks a third or more of what the cross-entropy of the batches
+    has won since the start, and a high training error. Fix: a mean over a tenth of the steps.
     """
 
     code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
 
     def look(self, case: Case) -> Finding | None:
-        momentum, steps, best = case.setting("optimizer.ema_momentum") or 0.0, steps_taken(case), best_epoch(case)
-        clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
-        if not case.setting("optimizer.use_ema") or not steps or not 0 < best <= min(len(clean), len(batches)):
-            return None
-        span, ratio = 1 / max(1 - momentum, 1e-9), clean[best - 1] / max(batches[best - 1], 1e-30)
-        if span <= LAGS * steps or ratio < BEHIND or not case.fits_badly:
+        momentum, steps, behind = case.setting("optimizer.ema_momentum") or 0.0, steps_taken(case), mean_behind(case)
+        span = 1 / max(1 - momentum, 1e-9)
+        if behind is None or behind < BEHIND or span <= LAGS * steps or not case.fits_badly:
             return None
         shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
         return self.found(
-            f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: its cross-entropy on "
-            f"training images is {ratio:.1f} times that of the weights that train; {fit_text(case)}",
+            f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: it lacks "
+            f"{100 * behind:.0f} % of what the loss of the weights that train has won; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"span": span, "steps": steps, "ratio": ratio},
+            evidence={"span": span, "steps": steps, "behind": behind},
             changes=(Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps"),),
             rivals=("V7",),
             confirm="train with use_ema: false",
         )
+
+
+def mean_behind(case: Case) -> float | None:
+    """The share of what the cross-entropy of the batches has won by the last epoch that the mean of the weights has
+    not; None without such a mean, and where nothing was won."""
+    clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
+    first = case.evidence.start.get("initial_cross_entropy")
+    if not case.setting("optimizer.use_ema") or not clean or not batches or first is None or first <= batches[-1]:
+        return None
+    return float((clean[-1] - batches[-1]) / (first - batches[-1]))

@@ -61,7 +61,8 @@ class Head(Rule):
         if head["low"] >= 0 and head["high"] <= 1:
             return "the outputs lie between 0 and 1, as after a sigmoid: the loss can hardly tell the classes apart"
         images = min(LOOKED_AT, part_of(case, "validation").get("n") or LOOKED_AT)
-        if head["at_low"] >= CUT_OFF and round(head["at_low"] * images * classes) >= TIES:
+        alike = head["sum_high"] - head["sum_low"] <= SUM_SLACK * (head["high"] - head["low"])  # for every image
+        if head["at_low"] >= CUT_OFF and round(head["at_low"] * images * classes) >= TIES and not alike:
             return f"{100 * head['at_low']:.0f} % of the outputs are cut off at {head['low']:.3g}: no gradient there"
         if head["low"] >= 0 and ends_in(case, *NEVER_NEGATIVE):
             return "no output is ever negative, as after a ReLU or softplus"

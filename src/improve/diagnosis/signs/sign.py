@@ -1,0 +1,46 @@
+"""What a sign is, and all of them by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from improve.diagnosis.findings.rule import Case
+
+Reading = Callable[[Case], float | None]
+SMALLEST = 1e-9  # what a logarithm is taken of, at least
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A number that is read off a run: its name, what it is in words, and how it is read; None where it was not
+    recorded."""
+
+    name: str
+    title: str
+    read: Reading
+
+
+SIGNS: dict[str, Sign] = {}
+
+
+def sign(title: str) -> Callable[[Reading], Reading]:
+    """Register the decorated function as the sign of its own name."""
+
+    def registered(read: Reading) -> Reading:
+        SIGNS[read.__name__] = Sign(read.__name__, title, read)
+        return read
+
+    return registered
+
+
+def signs_of(case: Case) -> dict[str, float]:
+    """All signs of a run that has measured its errors, those that are no finite number left out."""
+    found = {name: one.read(case) for name, one in SIGNS.items()}
+    return {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def decades(value: float | None) -> float | None:
+    """log₁₀ of a number; None of none, and of one that is not finite."""
+    return math.log10(max(float(value), SMALLEST)) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,114 @@
+"""How likely each cause is: weights of evidence (I. J. Good, 1950), added up.
+
+For each cause and sign, the logarithm of how much more often a value is seen with that cause than with others or with
+none. They were counted on random worlds by benchmarks/random_worlds/fit.py, made monotone and drawn towards 0 where
+runs are few. A sign that is missing weighs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from improve.diagnosis.causes import CAUSES
+from improve.diagnosis.findings import ORDER
+from improve.diagnosis.findings.rule import Case, Finding
+from improve.diagnosis.signs import signs_of
+
+FILE = Path(__file__).with_name("weights.json")
+SOUND = "sound"
+OPEN = ("training", "validation", "none")  # the first link of the chain that does not hold
+
+
+class Weight(NamedTuple):
+    """What a sign adds to a cause, in nats: `steps[i]` from `knots[i-1]` up to `knots[i]` of `rises` · its value."""
+
+    sign: str
+    group: int
+    rises: int
+    knots: tuple[float, ...]
+    steps: tuple[float, ...]
+
+    def of(self, value: float) -> float:
+        return self.steps[bisect_right(self.knots, self.rises * value)]
+
+
+class Weights(NamedTuple):
+    """All of them by cause; `prior` by cause and open link, in nats; `temperature`, fitted on sources that were left
+    out, takes back what signs say twice."""
+
+    prior: dict[str, dict[str, float]]
+    signs: dict[str, tuple[Weight, ...]]
+    temperature: float
+
+
+NONE = Weights({}, {}, 1.0)  # the rules in their order
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Weights:
+    return read(json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def read(found: dict[str, Any]) -> Weights:
+    signs = {
+        name: tuple(Weight(**{**one, "knots": tuple(one["knots"]), "steps": tuple(one["steps"])}) for one in listed)
+        for name, listed in found["signs"].items()
+    }
+    return Weights(found["prior"], signs, found["temperature"])
+
+
+def probabilities(case: Case, found: Iterable[Finding], weights: Weights | None = None) -> dict[str, float]:
+    """By code, how likely the cause is that it names; `found` by the rules. Nothing of a run without errors or of bare
+    numbers, and nothing by weights that are none."""
+    weights = weights or shipped()
+    if case.run is None or case.errors is None or not weights.prior:
+        return {}
+    return by_code(posterior(read_off(case, found), open_link(case), weights))
+
+
+def read_off(case: Case, found: Iterable[Finding]) -> dict[str, float]:
+    """All signs, and which findings were seen and counted."""
+    seen = [finding for finding in found if finding.status == "found"]
+    codes, facts = {finding.code for finding in seen}, {finding.code for finding in seen if finding.fact}
+    looked_for = [rule.code for rule in ORDER if not any(rule.unseen(case))]
+    checks = {f"seen:{code}": float(code in codes) for code in looked_for}
+    return signs_of(case) | checks | {f"fact:{code}": float(code in facts) for code in looked_for}
+
+
+def open_link(case: Case) -> str:
+    if case.fits_badly:
+        return OPEN[0]
+    return OPEN[1] if case.errs else OPEN[2]
+
+
+def posterior(values: Mapping[str, float], link: str, weights: Weights) -> dict[str, float]:
+    """By cause, and `sound`; they add up to 1."""
+    nats = {name: prior[link] + sum(parts(name, values, weights).values()) for name, prior in weights.prior.items()}
+    most = max(nats.values())
+    shares = {name: math.exp((value - most) / weights.temperature) for name, value in nats.items()}
+    return {name: share / sum(shares.values()) for name, share in shares.items()}
+
+
+def parts(cause: str, values: Mapping[str, float], weights: Weights) -> dict[str, float]:
+    """What the signs say for or against a cause, in nats: of each group of signs the one that says most."""
+    strongest: dict[int, tuple[str, float]] = {}
+    for one in weights.signs.get(cause, ()):
+        nats = one.of(values[one.sign]) if one.sign in values else 0.0
+        if abs(nats) > abs(strongest.get(one.group, ("", 0.0))[1]):
+            strongest[one.group] = one.sign, nats
+    return dict(strongest.values())
+
+
+def by_code(causes: Mapping[str, float]) -> dict[str, float]:
+    """A code may name several causes: their probabilities add up. A cause has several codes: each of them has it."""
+    found: dict[str, float] = {}
+    for name, probability in causes.items():
+        for code in CAUSES[name].codes if name in CAUSES else ():
+            found[code] = found.get(code, 0.0) + probability
+    return found
