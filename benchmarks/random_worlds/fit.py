@@ -135,16 +135,16 @@ def weights_of(name: str, rows: list[Row], causes: Any, weight: Any) -> Iterator
             of_cause = np.concatenate([of_cause, CHECKED])
         others = known & ~mine
         if len(of_cause) >= FEWEST and others.sum() >= OTHERS:
-            knots, steps = log_ratio(of_cause, values[others], weight[others])
-            yield evidence.Weight(sign, group, rises, tuple(knots), tuple(steps))
+            places, nats = log_ratio(of_cause, values[others], weight[others])
+            yield evidence.Weight(sign, group, rises, tuple(places), tuple(nats))
 
 
 def log_ratio(of_cause: Any, others: Any, weight: Any) -> tuple[list[float], list[float]]:
-    """Knots between bins, and for each bin ln P(bin | cause) / P(bin | others), rising, drawn towards 0."""
+    """Points of a rising line, drawn towards 0: the middles of bins, and ln P(bin | cause) / P(bin | others)."""
     weight = weight / weight.sum()
-    knots = cuts(
-        np.concatenate([of_cause, others]), np.concatenate([np.full(len(of_cause), 1 / len(of_cause)), weight])
-    )
+    every = np.concatenate([of_cause, others])
+    each = np.concatenate([np.full(len(of_cause), 1 / len(of_cause)), weight])
+    knots = cuts(every, each)
     bins = len(knots) + 1
     counts = np.bincount(np.searchsorted(knots, of_cause, side="right"), minlength=bins)
     rest = np.bincount(np.searchsorted(knots, others, side="right"), weight, minlength=bins) * len(others)
@@ -152,9 +152,18 @@ def log_ratio(of_cause: Any, others: Any, weight: Any) -> tuple[list[float], lis
     mine, other = (
         (part + DRAWN * both) / (size + DRAWN) for part, size in ((counts, len(of_cause)), (rest, len(others)))
     )
-    nats = np.log(np.divide(mine, other, out=np.ones(len(both)), where=both > 0)).clip(-MOST, MOST)
-    rising = IsotonicRegression().fit_transform(np.arange(len(nats)), nats, sample_weight=counts + rest + 1e-3)
-    return [float(f"{knot:.4g}") for knot in knots], [round(float(step), 3) for step in rising]
+    there = both > 0
+    nats = np.log(mine[there] / other[there]).clip(-MOST, MOST)
+    rising = IsotonicRegression().fit_transform(np.arange(len(nats)), nats, sample_weight=(counts + rest)[there])
+    inside = np.searchsorted(knots, every, side="right")
+    middles = [middle(every[inside == place], each[inside == place]) for place in np.flatnonzero(there)]
+    return [float(f"{place:.4g}") for place in middles], [round(float(step), 3) for step in rising]
+
+
+def middle(values: Any, weight: Any) -> float:
+    """The weighted median."""
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)])
 
 
 def cuts(values: Any, weight: Any) -> Any:

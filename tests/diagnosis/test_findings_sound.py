@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evidence_data import SGD, answers, bad, healthy, kernel, kernels, layers, look, modes, start
+from evidence_data import SGD, answers, bad, healthy, kernel, kernels, layers, look, modes, part_of, start
 from improve.diagnosis.advice_log import undoes, without_circles
 from improve.diagnosis.findings.rule import Change, Finding
 
@@ -62,6 +62,22 @@ def test_the_smallest_output_of_few_is_not_cut_off(make_run):
     few = start(head={**start()["head"], "at_low": 0.04})
     few["parts"]["validation"] = {**few["parts"]["validation"], "n": 5, "classes": [1] * 5}
     assert look(make_run(**bad(start={**few, "classes": 5})), "R5") is None
+
+
+def test_labels_of_which_most_are_of_one_class_are_not_called_meaningless(make_run):
+    """Something simple then answers that class, whatever the labels say."""
+    assert look(make_run("even", **labelled([50, 50])), "T14").fact
+    assert look(make_run("lopsided", **labelled([80, 20])), "T14") is None
+
+
+def labelled(counts):
+    """Two classes that a linear model guesses in training and knows in validation."""
+    missed = [count // 2 for count in counts]
+    new = {"n": 100, "linear": 0.5, "neighbours": 0.5, "linear_new": 0.02, "neighbours_new": 0.02, "apart": 0.5}
+    by_class = {"classes": counts, "linear_new_by_class": missed, "neighbours_new_by_class": missed}
+    simple = {"n": 100, "linear": 0.5, "linear_new": 0.5, "neighbours_new": 0.5, "others": {"validation": new}}
+    parts = {"train": part_of(100, classes=counts), "validation": part_of(100, classes=[50, 50])}
+    return bad(start=start(classes=2, parts=parts, baselines={**simple, **by_class}))
 
 
 def test_an_output_that_every_image_gets_is_not_cut_off(make_run):

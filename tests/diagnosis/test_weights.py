@@ -16,9 +16,9 @@ from improve.diagnosis.weights import NONE, SOUND, Weight, Weights, parts, poste
 from improve.statistics.intervals import Rate
 
 EVEN = dict.fromkeys(("training", "validation", "none"), 0.0)
-PATH = Weight("path", 0, -1, (0.5,), (-1.0, 2.0))  # a path under -0.5 decades speaks for it
-UPDATE = Weight("early_update", 0, -1, (3.0,), (-0.5, 3.0))  # of the same group
-CLIPPED = Weight("clipped", 0, 1, (0.25,), (-2.0, 1.0))
+PATH = Weight("path", 0, -1, (-1.0, 1.0), (-1.0, 2.0))  # the shorter the path, the more it speaks for it
+UPDATE = Weight("early_update", 0, -1, (2.0, 4.0), (-0.5, 3.0))  # of the same group
+CLIPPED = Weight("clipped", 0, 1, (0.0, 0.5), (-2.0, 1.0))
 
 
 def model(temperature=1.0, **signs):
@@ -49,6 +49,11 @@ def test_of_signs_that_measure_the_same_the_strongest_counts(values, counted):
     assert parts("rate_too_low", values, model(rate_too_low=(PATH, UPDATE))) == counted
 
 
+@pytest.mark.parametrize(("value", "nats"), [(-3.0, 2.0), (-1.0, 2.0), (0.0, 0.5), (1.0, -1.0), (2.0, -1.0)])
+def test_a_weight_lies_on_a_line_through_its_points_and_is_level_beyond(value, nats):
+    assert PATH.of(value) == pytest.approx(nats)
+
+
 def test_a_temperature_takes_back_what_is_said_twice():
     cold, warm = (posterior({"path": -1.0}, "training", model(t, rate_too_low=(PATH,))) for t in (1.0, 4.0))
     assert cold["rate_too_low"] > warm["rate_too_low"] > 0.5
@@ -69,7 +74,7 @@ def test_the_likeliest_cause_is_told_first_whatever_the_order_of_the_rules(make_
             steps=steps([2.3] * 100, clipped=[0.99] * 100),
         )
     )
-    seen = Weight("seen:T2", 0, 1, (0.5,), (-3.0, 3.0))
+    seen = Weight("seen:T2", 0, 1, (0.0, 1.0), (-3.0, 3.0))
     for_rate, for_clipping = model(rate_too_low=(seen,)), model(clipping=(CLIPPED,))
     assert [diagnose(run, weights=given).findings[0].code for given in (for_rate, for_clipping)] == ["T2", "T12"]
     assert diagnose(run, weights=NONE).findings[0].code == "T12"
@@ -111,8 +116,8 @@ def test_the_weights_that_are_shipped_name_known_causes_and_signs_and_rise():
     for name, listed in given.signs.items():
         known = {(sign, group, rises) for sign, group, rises in CAUSES[name].signs}
         assert {(one.sign, one.group, one.rises) for one in listed} <= known
-        assert all(one.steps == tuple(sorted(one.steps)) for one in listed)
-        assert all(len(one.steps) == len(one.knots) + 1 for one in listed)
+        assert all(one.nats == tuple(sorted(one.nats)) and one.places == tuple(sorted(one.places)) for one in listed)
+        assert all(len(one.nats) == len(one.places) for one in listed)
     assert found["made"]
     assert found["digest"]
     assert len(found["worlds"]) >= 10

@@ -14,6 +14,7 @@ from improve.diagnosis.findings import (
     over_regularization,
     readable,
     scales,
+    strengths,
     wiring,
 )
 from improve.diagnosis.findings import images as damaged
@@ -122,7 +123,7 @@ def still_erring_less(step, n=10):
 def averaged(behind=0.5, momentum=0.999, count=1000):
     """The mean lacks that share of what the loss of the batches has won, from ln 10 · 1.1 down to 1 nat; it is one over
     1 / (1 - momentum) of `count` steps."""
-    clean = 1 + behind * (1.1 * LN10 - 1)
+    clean = (1.1 * LN10) ** behind
     rows = [
         {"epoch": 1, "train_error": 0.3, "validation_error": 0.3, "cross_entropy": 1.0, "train_cross_entropy": clean}
     ]
@@ -223,11 +224,11 @@ def worse_in_training(by):
     return bad({"regularization": {"dropout": 0.5}}, start=start(dropout=[0.5]), epochs=epochs, metrics=SETTLED)
 
 
-def stuck(cross_entropy, epochs=over_regularization.SHORT):
+def stuck(cross_entropy, epochs=over_regularization.SHORT, degrees=90.0):
     losses = {"cross_entropy": cross_entropy, "train_cross_entropy": cross_entropy}
     row = {"train_error": 0.3, "validation_error": 0.3, **losses}
     metrics = [{"epoch": epoch, **row} for epoch in range(1, epochs + 1)]
-    return bad({"augmentation": [{"name": "flip"}]}, metrics=metrics)
+    return bad({"augmentation": [{"name": "rotate", "degrees": degrees}]}, metrics=metrics)
 
 
 def narrow(units):
@@ -285,6 +286,7 @@ TRAINING = {
              (over_regularization.WORSE + 0.001, True))),
             Sweep("augmented", stuck, above(over_regularization.STUCK * LN10)),
             Sweep("epochs", lambda count: stuck(2.2, count), counts_from(over_regularization.SHORT)),
+            Sweep("degrees", lambda degrees: stuck(2.2, degrees=degrees), above(strengths.USUAL["rotate"]["degrees"])),
             Sweep("weight decay", decay, from_(over_regularization.DECAY)),
             Sweep("weights left", lambda left: decay(left=left), under(over_regularization.SHRUNK)),
             Sweep("augmentation", augmented, under(over_regularization.HARDER))],

@@ -26,16 +26,21 @@ OPEN = ("training", "validation", "none")  # the first link of the chain that do
 
 
 class Weight(NamedTuple):
-    """What a sign adds to a cause, in nats: `steps[i]` from `knots[i-1]` up to `knots[i]` of `rises` · its value."""
+    """What a sign adds to a cause, in nats, by `rises` · its value: a line through the points (`places`, `nats`), level
+    beyond its ends."""
 
     sign: str
     group: int
     rises: int
-    knots: tuple[float, ...]
-    steps: tuple[float, ...]
+    places: tuple[float, ...]
+    nats: tuple[float, ...]
 
     def of(self, value: float) -> float:
-        return self.steps[bisect_right(self.knots, self.rises * value)]
+        value, after = self.rises * value, bisect_right(self.places, self.rises * value)
+        if after in (0, len(self.places)):
+            return self.nats[max(0, after - 1)]
+        (left, right), (low, high) = self.places[after - 1 : after + 1], self.nats[after - 1 : after + 1]
+        return low + (high - low) * (value - left) / (right - left)
 
 
 class Weights(NamedTuple):
@@ -57,7 +62,7 @@ def shipped() -> Weights:
 
 def read(found: dict[str, Any]) -> Weights:
     signs = {
-        name: tuple(Weight(**{**one, "knots": tuple(one["knots"]), "steps": tuple(one["steps"])}) for one in listed)
+        name: tuple(Weight(**{**one, "places": tuple(one["places"]), "nats": tuple(one["nats"])}) for one in listed)
         for name, listed in found["signs"].items()
     }
     return Weights(found["prior"], signs, found["temperature"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from improve.diagnosis.bias_variance import SLACK
 from improve.diagnosis.findings.indicators import batch_cross_entropies, best_epoch, steps_taken
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
 from improve.lazy import np
@@ -112,7 +114,7 @@ class LaggingAverage(Rule):
 
     Seen as: `optimizer.use_ema` with a mean over more than a third of the steps that were taken (it spans about
     1 / (1 − ema_momentum) of them), which at the end lacks a third or more of what the cross-entropy of the batches
-    has won since the start, and a high training error. Fix: a mean over a tenth of the steps.
+    has won since the start (on a logarithmic scale), and a high training error. Fix: a mean over a tenth of the steps.
     """
 
     code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
@@ -120,7 +122,7 @@ class LaggingAverage(Rule):
     def look(self, case: Case) -> Finding | None:
         momentum, steps, behind = case.setting("optimizer.ema_momentum") or 0.0, steps_taken(case), mean_behind(case)
         span = 1 / max(1 - momentum, 1e-9)
-        if behind is None or behind < BEHIND or span <= LAGS * steps or not case.fits_badly:
+        if behind is None or behind < BEHIND - SLACK or span <= LAGS * steps or not case.fits_badly:
             return None
         shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
         return self.found(
@@ -136,9 +138,10 @@ class LaggingAverage(Rule):
 
 def mean_behind(case: Case) -> float | None:
     """The share of what the cross-entropy of the batches has won by the last epoch that the mean of the weights has
-    not; None without such a mean, and where nothing was won."""
+    not, on a logarithmic scale; None without such a mean, and where nothing was won."""
     clean, batches = case.column("train_cross_entropy"), case.column("cross_entropy")
     first = case.evidence.start.get("initial_cross_entropy")
     if not case.setting("optimizer.use_ema") or not clean or not batches or first is None or first <= batches[-1]:
         return None
-    return float((clean[-1] - batches[-1]) / (first - batches[-1]))
+    now, mean = (max(loss, 1e-6) for loss in (batches[-1], clean[-1]))
+    return math.log(mean / now) / math.log(first / now)

@@ -10,6 +10,7 @@ from improve.diagnosis.findings.indicators import (
     chance_level,
     largest_update,
     memorization_failure,
+    part_of,
 )
 from improve.diagnosis.findings.mismatch import colours_exchanged, other_kind
 from improve.diagnosis.findings.rule import Case, Finding, Rule, fit_text
@@ -30,19 +31,21 @@ FEEBLE = 3.0  # times the accuracy of guessing: less is hardly any
 LEARNED = 0.98  # of ln K
 CALM = 0.1  # ‖Δw‖/‖w‖ per step
 RENAMED = 0.2  # of the validation images, that exchanging classes would make right
+LOPSIDED = 1.5  # times an even share
 AS_GOOD = 0.85  # of the training accuracy, with classes exchanged
 
 
 class NoSignal(Rule):
     """What it learned from the training labels says nothing about new images: the labels do not belong to them.
 
-    Seen as: a linear model and the nearest neighbours do no better than guessing on training images, and surely do
-    on validation images. Or, where they do no better either, the training accuracy is above that of the commonest
-    class (p < 0.01), the train-dev (or validation) one is not, and surely lower; or the cross-entropy falls on
-    training images and on validation images never does, but rises above ln K, with less than three times the
-    accuracy of guessing, though the network could learn 32 images by heart; or exchanging classes one for one would
-    make 20 points more of the validation images right, nearly as many as of the training images. Usual causes:
-    labels shuffled against the images, classes numbered differently in two folders, an index off by one.
+    Seen as: a linear model and the nearest neighbours do no better than guessing on training images, of which no
+    class has 1.5 times its even share, and surely do on validation images. Or, where they do no better either, the
+    training accuracy is above that of the commonest class (p < 0.01), the train-dev (or validation) one is not, and
+    surely lower; or the cross-entropy falls on training images and on validation images never does, but rises above
+    ln K, with less than three times the accuracy of guessing, though the network could learn 32 images by heart; or
+    exchanging classes one for one would make 20 points more of the validation images right, nearly as many as of the
+    training images. Usual causes: labels shuffled against the images, classes numbered differently in two folders,
+    an index off by one.
     """
 
     code, name, title, link = "T14", "labels_without_signal", "the labels carry no signal", "training"
@@ -59,6 +62,8 @@ class NoSignal(Rule):
         """What something simple tells from validation images it cannot tell from training images."""
         simple = simple_model(case)
         if simple is None or labels_mean_something(case) or not surely_above(simple.known, simple.own):
+            return None
+        if lopsided(case):  # then something simple answers the commonest class, whatever the labels say
             return None
         return self.found(
             f"neither a linear model nor the nearest neighbours tell the training labels from the pixels "
@@ -127,6 +132,12 @@ class NoSignal(Rule):
             confirm="compare the class lists of the two sets",
         )
         return replace(found, title="the two parts number the classes differently")
+
+
+def lopsided(case: Case) -> bool:
+    """One class has half more training images than its even share, or more than that."""
+    counts = part_of(case, "train").get("classes") or []
+    return bool(counts) and max(counts) > LOPSIDED * sum(counts) / len(counts)
 
 
 def better_than_chance(part: Measured | None) -> float | None:

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from improve.diagnosis.findings.capacity import still_falling
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
 from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
-from improve.diagnosis.findings.labels import NoSignal
-from improve.diagnosis.findings.optimization import DecayedEarly, RateTooLow
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
+from improve.diagnosis.findings.strengths import strongest
 from improve.lazy import np
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
@@ -41,9 +40,9 @@ class OverRegularized(Rule):
     kernel; dropout of 0.75 or more, or one with which, after five epochs and where the training error no longer
     falls, the clean cross-entropy is under 0.7 of that in training mode, or the error there 15 points higher; a
     weight decay that has halved the weights; with augmentation, a cross-entropy of the images as they are under 0.6
-    of that of the augmented batches, or one of those that stays above 0.9 of ln K for five epochs though labels and
-    steps are sound. And a training error that is high, by more than the variance, which the brake is there for.
-    Fix: the brake at a usual strength, or off.
+    of that of the augmented batches, or, where it is stronger than is usual (a turn of 30 degrees, a shift of a fifth,
+    noise of 0.4), one of those that stays above 0.9 of ln K for five epochs. And a training error that is high, by
+    more than the variance, which the brake is there for. Fix: the brake at a usual strength, or off.
     """
 
     code, name, title, link = "T11", "over_regularized", "it is held back too much", "training"
@@ -137,16 +136,11 @@ def augmentation(case: Case) -> Iterator[Brake]:
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
     release = Change("augmentation", [], "the images as they are")
-    if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case) and not led_nowhere(case):
+    if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case) and strongest(case) > 0:
         stays = f"the cross-entropy of augmented images stays at {losses[-1]:.3g}"
         yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
     elif ratio < HARDER:
         yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)
-
-
-def led_nowhere(case: Case) -> bool:
-    """Labels or steps of which nothing can be learned, augmented or not."""
-    return any(rule().look(case) for rule in (NoSignal, DecayedEarly, RateTooLow) if not any(rule.unseen(case)))
 
 
 def as_trained(case: Case) -> list[float]:

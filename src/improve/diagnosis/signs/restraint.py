@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any
 
 from improve.diagnosis.findings.indicators import best_epoch, modes_ratio, penalty_share, steps_taken
 from improve.diagnosis.findings.over_regularization import as_trained, weights_left
 from improve.diagnosis.findings.rule import Case
+from improve.diagnosis.findings.strengths import NONE, over, strongest
 from improve.diagnosis.signs.sign import decades, sign
 
-#: the strongest of each augmentation that is usual, by option
-USUAL = {
-    "shift": {"width": 0.2, "height": 0.2},
-    "rotate": {"degrees": 30.0},
-    "shear": {"degrees": 20.0},
-    "gaussian_noise": {"stddev": 0.4},
-    "erasing": {"probability": 0.7, "smallest": 0.2},
-    "brightness": {"factor": 0.4},
-    "contrast": {"factor": 0.6},
-}
 DROPOUT, SMOOTHING, PENALTY, DECAY, LEFT = 0.5, 0.2, 0.2, 0.5, 0.7
-GENTLE, NONE = -0.3, -3.0  # decades: an augmentation without a strength of its own; nothing there
 
 
 @sign("decades of clean over training-mode loss on the same images")
@@ -39,17 +27,7 @@ def clean_error(case: Case) -> float | None:
 
 @sign("decades of the strongest augmentation over what is usual")
 def augmentation_strength(case: Case) -> float | None:
-    return max((strength(entry) for entry in case.setting("augmentation") or []), default=NONE)
-
-
-def strength(entry: dict[str, Any]) -> float:
-    usual = USUAL.get(entry["name"], {})
-    return max((over(entry.get(option, 0.0), limit) for option, limit in usual.items()), default=GENTLE)
-
-
-def over(value: float, usual: float) -> float:
-    """Decades over what is usual."""
-    return max(NONE, math.log10(abs(value) / usual)) if value else NONE
+    return strongest(case)
 
 
 @sign("decades of the strongest restraint over what is usual")
@@ -61,7 +39,7 @@ def restraints(case: Case) -> Iterator[float]:
     """Each in decades over its usual strength; weight decay by what it takes of a weight in the whole run."""
     decay, rate = (case.setting(f"optimizer.{name}") or 0.0 for name in ("weight_decay", "learning_rate"))
     rate = rate if isinstance(rate, int | float) else 0.0
-    yield augmentation_strength(case) or 0.0
+    yield strongest(case)
     yield over(max(case.evidence.start.get("dropout") or [0.0]), DROPOUT)
     yield over(case.setting("regularization.label_smoothing") or 0.0, SMOOTHING)
     yield over(penalty_share(case), PENALTY)
