@@ -91,13 +91,13 @@ def section(title: str, rows: list[Scored], tables: list[str]) -> str:
 def scores(rows: list[Scored]) -> dict[str, dict[str, float] | None]:
     """Shares of the faults that hurt, and of the sound runs, each with a 95 % interval."""
     faults, sound = [row for row in rows if row.known.is_fault], [row for row in rows if row.known.is_sound]
-    tried = [row for row in faults if row.recovered is not None]
+    tried = [row for row in faults if row.tried and row.recovered is not None]
     return {
         "detected": share(faults, lambda row: bool(row.said)),
         "cause_first": share(faults, lambda row: row.named(1)),
         "cause_in_four": share(faults, lambda row: row.named(4)),
         "change_recovers": share(tried, lambda row: (row.recovered or 0) >= PART_OF_LOSS),
-        "false_alarm": share(sound, lambda row: bool(row.alarms)),
+        "false_alarm": share([row for row in sound if row.tried], lambda row: bool(row.alarms)),
     }
 
 

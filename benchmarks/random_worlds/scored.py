@@ -62,13 +62,14 @@ class Known:
 @dataclass(frozen=True)
 class Scored:
     """What the diagnosis says of a run: what is found, first to last, what the first change won back of what was lost,
-    and which findings pay."""
+    and which findings pay; `tried`: whether changes were trained in this world."""
 
     known: Known
     said: tuple[str, ...]
     verdict: str
     recovered: float | None
     paying: frozenset[str]
+    tried: bool
 
     def named(self, places: int | None) -> bool:
         return bool(set(self.said[:places]) & set(self.known.causes))
@@ -87,8 +88,9 @@ def scored(wanted: set[str] | None, told: Told) -> list[Scored]:
     return [judged(known, told(known, found), tried) for known, found, tried in packed_runs(wanted)]
 
 
-def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str, Any]]]:
-    """What is known of each run, the run, and what the changes reached that were tried on it."""
+def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str, Any] | None]]:
+    """What is known of each run, the run, and what the changes reached that were tried on it; None where none were in
+    its world."""
     for file in sorted(PACKED.glob("w*.tar.xz")):
         name = file.name.partition(".")[0]
         if wanted is None or name in wanted:
@@ -96,7 +98,7 @@ def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str,
                 yield from of_world(name, about, folder)
 
 
-def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, dict[str, Any]]]:
+def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, dict[str, Any] | None]]:
     runs = {case: loaded(folder / case) for case in about["cases"]}
     base = [runs[case] for case, row in about["cases"].items() if row["group"] == "base" and runs[case]]
     usual = {part: [errors_of(one)[part] for one in base] for part in ("validation", "test")}
@@ -106,7 +108,7 @@ def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[K
     for case, row in about["cases"].items():
         if runs[case] is not None:
             of_case = (name, about["source"], case, row["group"], tuple(row["kinds"]))
-            yield Known(*of_case, *harm(runs[case], usual)), runs[case], outcomes.get(case, {})
+            yield Known(*of_case, *harm(runs[case], usual)), runs[case], outcomes.get(case, {}) if outcomes else None
 
 
 def harm(found: Any, usual: dict[str, list[float]]) -> tuple[dict[str, float], dict[str, float]]:
@@ -136,11 +138,11 @@ def shown_test(known: Known, found: Any) -> Any:
     return found.sealed_test if any("S4" in KINDS[kind].causes for kind in known.kinds) else None
 
 
-def judged(known: Known, diagnosis: Diagnosis, tried: dict[str, Any]) -> Scored:
+def judged(known: Known, diagnosis: Diagnosis, tried: dict[str, Any] | None) -> Scored:
     assert diagnosis.run
     before, limit = errors_of(diagnosis.run)[known.part], known.limit[known.part]
     findings = [finding for finding in diagnosis.findings if finding.status == "found"]
-    won = {finding.code: won_back(finding, tried, before, known.part) for finding in findings}
+    won = {finding.code: won_back(finding, tried or {}, before, known.part) for finding in findings}
     first, lost = won[findings[0].code] if findings else 0.0, known.lost[known.part]
     pays = {code for code, points in won.items() if points is not None and points >= limit / 2}
     return Scored(
@@ -149,6 +151,7 @@ def judged(known: Known, diagnosis: Diagnosis, tried: dict[str, Any]) -> Scored:
         diagnosis.verdict,
         None if first is None or lost <= 0 else first / lost,
         frozenset(pays | {finding.code for finding in findings if not finding.harm}),  # those promise nothing
+        tried is not None,
     )
 
 

@@ -27,19 +27,19 @@ CAUSES: dict[str, Cause] = {
     "rate_too_low": cause(
         "T2",
         "rate_below_lowest+|rate_below_falling+ early_update-|largest_early_update-|path-|seen:T2+ loss_left+ "
-        "training_fall- spike-",
+        "training_fall- spike- oddest_setting-",
     ),
     "rate_too_high": cause(
         "T3",
         "rate_below_lowest-|rate_below_falling- early_update+|largest_early_update+ spike+|roughness+|seen:T3+ "
-        "collapse+ fallen_silent+ above_simple+",
+        "collapse+ fallen_silent+ above_simple+ weight_left+ oddest_setting-",
     ),
     "too_few_epochs": cause(
-        "T1", "training_fall+|validation_fall+|best_place+|seen:T1+ stopped_early+ step_count-|path-"
+        "T1", "training_fall+|validation_fall+|best_place+|seen:T1+ stopped_early+ step_count-|path- oddest_setting-"
     ),
     "rate_falls_early": cause("T4", "low_rate_share+|late_update-|seen:T4+"),
     "clipping": cause("T12", "clipped+|seen:T12+ early_update-"),
-    "too_few_steps": cause("T15", "step_count-|steps_per_epoch-|batch_share+|seen:T15+"),
+    "too_few_steps": cause("T15", "step_count-|steps_per_epoch-|batch_share+|seen:T15+ oddest_setting-"),
     "mean_lags": cause("T21", "mean_span+|mean_lag+|seen:T21+"),
     "start_too_large": cause("T9 R4", "first_loss+|seen:R4+ largest_start+|seen:T9+"),
     "start_too_small": cause("T9", "smallest_start-|alike+|seen:T9+ smallest_spread-"),

@@ -1,4 +1,5 @@
-"""Shelf: findings. The order is the order of the recipe: what comes first explains what comes after."""
+"""Shelf: findings, in the order of the recipe. What is found is told by how likely its cause is (weights.py); alike, in
+this order."""
 
 from improve.diagnosis.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
 from improve.diagnosis.findings.classes import ClassNeverPredicted
@@ -25,7 +26,7 @@ from improve.diagnosis.findings.validation import Leak, NoisyValidation, Overcon
 from improve.diagnosis.findings.variance import DataLimited, Overtrained, Unheld, Variance
 from improve.diagnosis.findings.wiring import FirstLoss, Head, InputScale, Start
 
-#: what keeps the training set from being fitted, or makes its fit mean nothing: the first that is found is the cause
+#: what keeps the training set from being fitted, or makes its fit mean nothing
 CAUSES: tuple[type[Rule], ...] = (
     DamagedImages, Start, Head, NotClean, InputScale, NotFinite, Diverged, OverRegularized, NoSignal,
     ColdStatistics, LaggingAverage, LabelNoise, Clipping, DecayedEarly, TooDeep, BatchSize, RateTooHigh, DeadUnits,
