@@ -87,10 +87,10 @@ def photographs(random: Generator, classes: int) -> Pool:
 
 
 def skies(random: Generator, classes: int) -> Pool:
-    """Skies with a bird and without, 16×16 or 32×32, in colour: two classes, whatever is asked for."""
+    """Skies with a bird and without, 16×16, in colour: two classes, whatever is asked for."""
     made = Peacetopia(
         seed=int(random.integers(1 << 30)),
-        size=int(random.choice([16, 32], p=[0.7, 0.3])),
+        size=16,
         domain=str(random.choice(["camera", "citizen"])),
         birds=float(random.uniform(0.3, 0.6)),
         images=MOST,
