@@ -6,7 +6,7 @@ import math
 import pytest
 
 from evidence_data import RULES, bad, case_of, kernels, start, steps
-from improve.diagnosis import weights
+from improve.diagnosis import glossary, weights
 from improve.diagnosis.bias_variance import Errors, components
 from improve.diagnosis.causes import CAUSES
 from improve.diagnosis.diagnose import diagnose
@@ -121,3 +121,17 @@ def test_the_weights_that_are_shipped_name_known_causes_and_signs_and_rise():
     assert found["made"]
     assert found["digest"]
     assert len(found["worlds"]) >= 10
+
+
+def test_an_explanation_names_the_signs_that_speak_for_a_finding_the_strongest_first():
+    lines = weights.weighed("T2").splitlines()[1:]
+    factors = [float(line.split()[0]) for line in lines]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[-1] > 1
+    assert any("low: decades of ‖Δw‖/‖w‖ per step" in line for line in lines)
+    assert any("T2 is seen, by its limits" in line for line in lines)
+    assert weights.weighed("T2") in glossary.explain("T2")
+
+
+def test_a_finding_that_is_not_weighed_says_nothing_of_signs():
+    assert weights.weighed("W1") == ""

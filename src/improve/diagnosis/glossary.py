@@ -10,6 +10,7 @@ from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Rule
 from improve.diagnosis.selftest import track_record
+from improve.diagnosis.weights import weighed
 from improve.errors import UsageError, nearest
 from improve.spec.component import Component
 from improve.spec.reading.yaml import inline
@@ -86,7 +87,13 @@ def _entries() -> Iterator[tuple[set[str], Callable[[], str]]]:
 
 
 def _rule_text(rule: type[Rule]) -> str:
-    return f"{rule.code}  {rule.title}  ({rule.name})\n\n{rule.explanation()}\n\n{track_record(rule.code)}".rstrip()
+    told = (
+        f"{rule.code}  {rule.title}  ({rule.name})",
+        rule.explanation(),
+        weighed(rule.code),
+        track_record(rule.code),
+    )
+    return "\n\n".join(part for part in told if part)
 
 
 def _component_text(shelf: str, component: type[Component]) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from improve.diagnosis.causes import CAUSES
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Case, Finding
-from improve.diagnosis.signs import signs_of
+from improve.diagnosis.signs import SIGNS, signs_of
 
 FILE = Path(__file__).with_name("weights.json")
 SOUND = "sound"
@@ -117,3 +117,21 @@ def by_code(causes: Mapping[str, float]) -> dict[str, float]:
         for code in CAUSES[name].codes if name in CAUSES else ():
             found[code] = found.get(code, 0.0) + probability
     return found
+
+
+def weighed(code: str) -> str:
+    """The signs of the causes that a finding names, each with how many times likelier it makes them at most, the
+    strongest first; nothing where it is not weighed."""
+    causes = [name for name, cause in CAUSES.items() if code in cause.codes]
+    signs = {one.sign: one for name in causes for one in sorted(shipped().signs[name], key=lambda one: one.nats[-1])}
+    strongest = sorted(signs.values(), key=lambda one: -one.nats[-1])
+    lines = [f"  {math.exp(one.nats[-1]):4.1f} ×  {sign_text(one)}" for one in strongest if one.nats[-1] > 0]
+    head = "What speaks for it, and how many times likelier it makes it at most, beside other causes and sound runs:"
+    return "\n".join([head, *lines]) if lines else ""
+
+
+def sign_text(weight: Weight) -> str:
+    kind, _, code = weight.sign.rpartition(":")
+    if kind:
+        return {"seen": f"{code} is seen, by its limits", "fact": f"{code} was counted"}[kind]
+    return f"{'high' if weight.rises > 0 else 'low'}: {SIGNS[weight.sign].title}"
