@@ -22,6 +22,7 @@ from improve.diagnosis.signs import SIGNS, signs_of
 
 FILE = Path(__file__).with_name("weights.json")
 SOUND = "sound"
+WORTH_TELLING = 0.1  # nats
 OPEN = ("training", "validation", "none")  # the first link of the chain that does not hold
 
 
@@ -125,7 +126,9 @@ def weighed(code: str) -> str:
     causes = [name for name, cause in CAUSES.items() if code in cause.codes]
     signs = {one.sign: one for name in causes for one in sorted(shipped().signs[name], key=lambda one: one.nats[-1])}
     strongest = sorted(signs.values(), key=lambda one: -one.nats[-1])
-    lines = [f"  {math.exp(one.nats[-1]):4.1f} ×  {sign_text(one)}" for one in strongest if one.nats[-1] > 0]
+    lines = [
+        f"  {math.exp(one.nats[-1]):4.1f} ×  {sign_text(one)}" for one in strongest if one.nats[-1] > WORTH_TELLING
+    ]
     head = "What speaks for it, and how many times likelier it makes it at most, beside other causes and sound runs:"
     return "\n".join([head, *lines]) if lines else ""
 

@@ -22,6 +22,7 @@ from improve.diagnosis.signs.sign import decades, sign
 from improve.lazy import np
 
 FEWEST = 5  # readings that say something
+FEWEST_EPOCHS = 3
 TWENTIETH = 0.05  # of the loss: it has begun to fall
 BEYOND = 3.5  # decades: further than the range test goes
 NONE = -3.0  # decades: far below where something would count
@@ -141,25 +142,27 @@ def collapse(case: Case) -> float | None:
     return errors[-1] - errors[best - 1] if 0 < best <= len(errors) else None
 
 
-@sign("share of the training loss that as long again would take, at half the slope, while the rate moves the weights")
+@sign("training loss that as long again would win, at half the slope, over that of guessing")
 def training_fall(case: Case) -> float | None:
     return fall(case, "train_cross_entropy")
 
 
-@sign("share of the validation loss that as long again would take, at half the slope")
+@sign("validation loss that as long again would win, at half the slope, over that of guessing")
 def validation_fall(case: Case) -> float | None:
     return fall(case, "validation_cross_entropy")
 
 
 def fall(case: Case, column: str) -> float | None:
-    """By the last third of the epochs; of the steps where there are less than three."""
+    """By the last third of the epochs in which the rate moves the weights; by the steps where those are less than
+    three."""
     values = np.array(case.column(column)[: epochs_that_move(case)], float)
-    values = values[-max(3, len(values) // 3) :] if len(values) >= 3 else batch_cross_entropies(case)
-    if len(values) < 3 or not np.isfinite(values).all():
+    if len(values) < FEWEST_EPOCHS:
+        values = batch_cross_entropies(case)
+    late = values[-max(FEWEST_EPOCHS, len(values) // 3) :]
+    if len(late) < FEWEST_EPOCHS or not np.isfinite(late).all():
         return None
-    length = max(1, len(case.column(column))) if len(values) < len(batch_cross_entropies(case)) else len(values)
-    slope = np.polyfit(np.arange(len(values)), np.log(np.maximum(values, 1e-6)), 1)[0]
-    return float(-slope * length / 2)
+    slope = np.polyfit(np.arange(len(late)), late, 1)[0]
+    return float(-slope * len(values) / 2 / chance_level(case))
 
 
 @sign("where the best epoch lies; 1: at the end")
