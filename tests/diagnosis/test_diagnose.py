@@ -243,6 +243,14 @@ def test_thirty_validation_images_are_too_few_and_it_says_how_many_are_needed(ma
     assert f"at n=30; {needed:,} validation images would settle it" in finding.says
 
 
+def test_more_images_than_there_are_is_said_so(make_run):
+    """Forty for training, and 30 of which one is wrong."""
+    few = start(parts={name: part_of(40) for name in ("train", "validation", "test")})
+    run = make_run(train=0.0, validation=1 / 30, n=30, spec=SGD, evidence=healthy(start=few))
+    finding = next(finding for finding in diagnose(run).findings if finding.code == "R9")
+    assert finding.says.endswith("images would settle it, more than the 70 that there are for training and validation")
+
+
 def test_a_leak_is_named_by_the_number_of_equal_hashes(make_run):
     """The first 200 of 1,000 validation images are training images; the other 800 are wrong in 80 cases."""
     images = {"validation_hash": list(range(1000)), "train_hash": [*range(200), *range(5000, 8000)]}

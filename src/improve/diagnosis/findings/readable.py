@@ -9,7 +9,7 @@ from itertools import pairwise
 from improve.diagnosis.bias_variance import SLACK, Gap
 from improve.diagnosis.findings.classes import class_names
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout, lower_rate, usual_rate
-from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update
+from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate
@@ -240,18 +240,25 @@ class EvaluationTooSmall(Rule):
         }[name]
         rate: Rate | None = getattr(case.errors, ERROR_FIELDS[larger]) if case.errors else None
         size = f" at n={rate.n:,}" if rate is not None and rate.n else ""
-        settle = settling(gap.needed, larger)
+        settle = settling(gap.needed, larger, images_there(case) if larger != "test" else None)
         tau = 100 * case.errors.tau if case.errors else 0.0
         open_ = "is within chance" if gap.low <= SLACK else f"may be more or less than the {tau:.2g} points that matter"
         return f"the gap of {gap_points(gap)} between {smaller} and {larger} {open_}{size}{settle}"
 
 
-def settling(count: int | None, larger: str) -> str:
+def settling(count: int | None, larger: str, there: int | None) -> str:
+    """`there`: images for training and validation, all together."""
     if count is None:
         return ""
     if count > UNREALISTIC:
         return "; it is so close to what matters that no realistic number of images would settle it"
-    return f"; {count:,} {larger} images would settle it"
+    more = f", more than the {there:,} that there are for training and validation" if there and count > there else ""
+    return f"; {count:,} {larger} images would settle it{more}"
+
+
+def images_there(case: Case) -> int | None:
+    train, validation = case.data.train_available or part_of(case, "train").get("n"), case.validated
+    return int(train) + validation.n if train and validation else None
 
 
 def larger_validation(case: Case) -> tuple[Change, ...]:
