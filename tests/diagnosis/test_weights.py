@@ -27,8 +27,8 @@ def model(temperature=1.0, **signs):
 
 def test_what_signs_say_of_a_cause_adds_up_to_its_chance():
     given = model(rate_too_low=(PATH,), clipping=(CLIPPED,))
-    found = posterior({"path": -1.0, "clipped": 0.0}, "training", given)
-    shares = {"rate_too_low": math.exp(2), "clipping": math.exp(-2), SOUND: 1.0}
+    found = posterior({"path": -1.0, "clipped": 0.5}, "training", given)
+    shares = {"rate_too_low": math.exp(2), "clipping": math.exp(1), SOUND: 1.0}
     assert found == pytest.approx({name: share / sum(shares.values()) for name, share in shares.items()})
 
 
@@ -52,6 +52,12 @@ def test_of_signs_that_measure_the_same_the_strongest_counts(values, counted):
 @pytest.mark.parametrize(("value", "nats"), [(-3.0, 2.0), (-1.0, 2.0), (0.0, 0.5), (1.0, -1.0), (2.0, -1.0)])
 def test_a_weight_lies_on_a_line_through_its_points_and_is_level_beyond(value, nats):
     assert PATH.of(value) == pytest.approx(nats)
+
+
+def test_a_cause_that_cannot_be_has_no_chance():
+    given = model(clipping=(CLIPPED,), rate_too_low=(PATH,))
+    assert set(posterior({"clipped": 0.0, "path": 0.0}, "training", given)) == {"rate_too_low", SOUND}
+    assert "clipping" in posterior({"clipped": 0.01}, "training", given)
 
 
 def test_a_temperature_takes_back_what_is_said_twice():
@@ -87,7 +93,7 @@ def test_bare_numbers_are_not_weighed_and_neither_is_anything_without_weights(ma
 
 
 def test_every_sign_of_a_cause_can_be_read_and_every_code_is_a_finding():
-    named = {sign for cause in CAUSES.values() for sign, _, _ in cause.signs}
+    named = {sign for cause in CAUSES.values() for sign in (*(sign for sign, _, _ in cause.signs), *cause.above)}
     checks = {sign.partition(":")[2] for sign in named if ":" in sign}
     assert {sign for sign in named if ":" not in sign} == set(SIGNS)
     assert checks | {code for cause in CAUSES.values() for code in cause.codes} <= set(RULES)

@@ -94,11 +94,20 @@ def open_link(case: Case) -> str:
 
 
 def posterior(values: Mapping[str, float], link: str, weights: Weights) -> dict[str, float]:
-    """By cause, and `sound`; they add up to 1."""
-    nats = {name: prior[link] + sum(parts(name, values, weights).values()) for name, prior in weights.prior.items()}
+    """By cause that can be, and `sound`; they add up to 1."""
+    nats = {
+        name: prior[link] + sum(parts(name, values, weights).values())
+        for name, prior in weights.prior.items()
+        if can_be(name, values)
+    }
     most = max(nats.values())
     shares = {name: math.exp((value - most) / weights.temperature) for name, value in nats.items()}
     return {name: share / sum(shares.values()) for name, share in shares.items()}
+
+
+def can_be(cause: str, values: Mapping[str, float]) -> bool:
+    above = CAUSES[cause].above if cause in CAUSES else {}
+    return all(values.get(sign, math.inf) > limit for sign, limit in above.items())
 
 
 def parts(cause: str, values: Mapping[str, float], weights: Weights) -> dict[str, float]:

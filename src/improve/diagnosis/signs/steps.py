@@ -18,6 +18,7 @@ from improve.diagnosis.findings.indicators import (
 )
 from improve.diagnosis.findings.optimization import LOW_RATE, SPIKE_STEPS
 from improve.diagnosis.findings.rule import Case
+from improve.diagnosis.findings.strengths import NONE
 from improve.diagnosis.signs.sign import decades, sign
 from improve.lazy import np
 
@@ -25,7 +26,6 @@ FEWEST = 5  # readings that say something
 FEWEST_EPOCHS = 3
 TWENTIETH = 0.05  # of the loss: it has begun to fall
 BEYOND = 3.5  # decades: further than the range test goes
-NONE = -3.0  # decades: far below where something would count
 
 
 def range_test(case: Case) -> tuple[Any, Any] | None:
