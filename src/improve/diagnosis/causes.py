@@ -74,9 +74,12 @@ CAUSES: dict[str, Cause] = {
         "T13",
         "simple_gap+|seen:T13+|fact:T13+ told_apart+|looks_apart- gap_in_errors+ above_simple_in_validation-",
     ),
-    "no_signal": cause("T14", "seen:T14+|fact:T14+ simple_gap+"),
+    "no_signal": cause("T14", "seen:T14+|fact:T14+ simple_gap+ carried_over-"),
     "variance": cause(
-        "V1 V4 V3", "gap_in_errors+|gap+|gap_at_end+|seen:V1+ images_per_class-|images_unused+|seen:V4+", gap_at_end=0.0
+        "V1 V4 V3",
+        "gap_in_errors+|gap+|gap_at_end+|seen:V1+ images_per_class-|images_unused+|seen:V4+",
+        gap_at_end=0.0,
+        carried_over=0.0,
     ),
     "rare_classes": cause("V5", "imbalance+ rare_error+|seen:V5+", imbalance=0.0),
     "class_missing": cause("T16", "never_answered+|seen:T16+", classes_without_images=0.0),

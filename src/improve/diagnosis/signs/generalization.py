@@ -21,6 +21,12 @@ def error_left(case: Case) -> float | None:
     return case.errors.train.value / guessing if guessing and case.errors else None
 
 
+@sign("share of the validation images that guessing the commonest class has wrong, and it has right")
+def carried_over(case: Case) -> float | None:
+    guessing = case.validated.majority_error if case.validated else None
+    return 1 - case.errors.validation.value / guessing if guessing and case.errors else None
+
+
 @sign("training error above what something simple reaches on images that it has not seen")
 def above_simple(case: Case) -> float | None:
     return case.errors.train.value - case.errors.simple.value if case.errors and case.errors.simple else None
