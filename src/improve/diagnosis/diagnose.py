@@ -149,7 +149,7 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
     likely = probabilities(case, seen + gaps, weights)
     facts = counted([*seen, *gaps])
     causes = explained(likeliest_first(seen, likely))
-    broken = is_broken(case, causes)
+    broken = is_broken(case, facts, causes)
     gaps = [] if broken else [one for one in gaps if not one.fact]
     causes, leading = led([mended_first(one, facts) for one in causes], gaps, likely)
     findings = in_order(case, facts + causes, gaps + ([] if broken else look(ALWAYS, case)), leading)
@@ -170,10 +170,10 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
     )
 
 
-def is_broken(case: Case, causes: list[Finding]) -> bool:
+def is_broken(case: Case, facts: list[Finding], causes: list[Finding]) -> bool:
     """It did not learn, or was wired wrongly, so that its gaps mean nothing."""
     unlearned = case.fits_badly and not fits_later(case)
-    wired_wrongly = bool(causes and causes[0].code in BROKEN and unlearned)
+    wired_wrongly = unlearned and any(one.code in BROKEN for one in [*facts, *causes[:1]])
     return wired_wrongly or (case.run is not None and at_chance(case) is not None and not fits_later(case))
 
 

@@ -189,6 +189,7 @@ class NotClean(Rule):
                 f"two measurements of the same images differ by up to {noise:.2g} standard deviations of the outputs",
                 harm=case.to_gain,
                 evidence={"noise": noise},
+                fact=True,
                 confirm="let Keras say whether it trains: no training=True in the network",
             )
         if case.run is None or not case.run.history or case.column("train_error"):

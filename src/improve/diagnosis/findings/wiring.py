@@ -18,6 +18,7 @@ CENTRED, PIXELS = 0.3, 128.0  # |mean| over the root mean square; that of black 
 SCALES = 0.02, 2.5  # of a kernel: standard deviation · √inputs; Glorot and He: 0.3 to 1.5
 SUM_SLACK = 1e-3
 CUT_OFF, TIES = 0.02, 12  # share of the outputs that sit at their smallest value, and how many at least
+SEVERAL = 5  # classes: outputs of fewer are all positive now and then, by chance
 LOOKED_AT = 256  # images, at most
 NEVER_NEGATIVE = ("relu", "softplus", "relu6", "exponential")
 WEIGHTS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")  # layers with weights, by name
@@ -28,10 +29,10 @@ class Head(Rule):
 
     Seen as: before the first step, outputs that all lie between 0 and 1 and add up to 1 (a softmax before the
     softmax of the loss, which then cannot fall below ln(1 + (K−1)/e): 1.461 for ten classes), or between 0 and 1 (a
-    sigmoid); of which 2 % or more, and 12 at least, sit at the smallest value (a ReLU, or a logarithm of clipped
-    numbers: logits read as probabilities); or a last layer with an activation that is never negative (ReLU,
-    softplus) or has two ends (tanh). Or a softmax between hidden layers, with a high training error. Fix: end in a
-    Dense layer without activation.
+    sigmoid; of fewer than five classes only where it is one); of which 2 % or more, and 12 at least, sit at the
+    smallest value (a ReLU, or a logarithm of clipped numbers: logits read as probabilities); or a last layer with an
+    activation that is never negative (ReLU, softplus) or has two ends (tanh). Or a softmax between hidden layers,
+    with a high training error. Fix: end in a Dense layer without activation.
     """
 
     code, name, title, link = "R5", "wrong_head", "the outputs do not fit the loss", "readable"
@@ -40,13 +41,15 @@ class Head(Rule):
 
     def look(self, case: Case) -> Finding | None:
         head = case.evidence.start.get("head")
-        why = self.mistake(head, case) or (hidden_softmax(case) if case.fits_badly else "") if head else ""
+        mistake = self.mistake(head, case) if head else ""
+        why = mistake or (hidden_softmax(case) if head and case.fits_badly else "")
         if not why:
             return None
         return self.found(
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"head": head, "n": case.evidence.start.get("classes")},
+            fact=bool(mistake),
             confirm="end in a Dense layer without activation, and train again",
         )
 
@@ -58,7 +61,7 @@ class Head(Rule):
         if head["low"] >= 0 and abs(head["sum_low"] - 1) < SUM_SLACK and abs(head["sum_high"] - 1) < SUM_SLACK:
             floor = math.log(1 + (classes - 1) / math.e)
             return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
-        if head["low"] >= 0 and head["high"] <= 1:
+        if head["low"] >= 0 and head["high"] <= 1 and (classes >= SEVERAL or ends_in(case, "sigmoid", "hard_sigmoid")):
             return "the outputs lie between 0 and 1, as after a sigmoid: the loss can hardly tell the classes apart"
         images = min(LOOKED_AT, part_of(case, "validation").get("n") or LOOKED_AT)
         alike = head["sum_high"] - head["sum_low"] <= SUM_SLACK * (head["high"] - head["low"])  # for every image
@@ -165,11 +168,13 @@ class Start(Rule):
         wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
         if not wrong or not case.errs:
             return None
+        alike = any(kernel["constant"] and kernel["shape"][-1] > 1 for kernel in kernels[:-1])
         he_start = model_option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer")
         return self.found(
             f"{wrong}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
+            fact=alike,
             changes=he_start,
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
