@@ -68,7 +68,7 @@ CAUSES: dict[str, Cause] = {
     "wrong_labels": cause(
         "T13",
         "training_above+|training_above_at_end+|gap_in_errors-|class_missed_more+ simple_training_above+ "
-        "knows_its_errors-|missed_label_chance- seen:T13+|fact:T13+",
+        "knows_its_errors-|missed_label_chance- lost_by_heart+ seen:T13+|fact:T13+",
     ),
     "wrong_validation_labels": cause(
         "T13",

@@ -33,6 +33,11 @@ def training_above_at_end(case: Case) -> float | None:
     return standard_errors(case.end.train, case.end.validation) if case.end else training_above(case)
 
 
+@sign("validation error at the end less that of the best epoch: what learning by heart has spoilt")
+def lost_by_heart(case: Case) -> float | None:
+    return case.end.validation.value - case.errors.validation.value if case.end and case.errors else 0.0
+
+
 @sign("powers of ten against the chance that a class is missed more often in training than in validation")
 def class_missed_more(case: Case) -> float | None:
     train, new = case.evidence.best("train"), case.evidence.best("validation")
