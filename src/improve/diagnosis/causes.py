@@ -1,7 +1,8 @@
 """Causes that are told apart by weighing signs, and which signs speak for each.
 
 A sign is named with the way in which it speaks for the cause: `path-` says that a short path does. `seen:T2` is the
-finding's own check, `fact:T13` that it was counted. Signs joined by `|` measure much the same: the strongest counts.
+finding's own check, `fact:T13` that it was counted. That a finding is the first in the order of the recipe,
+`first:T2`, is a sign of every cause. Signs joined by `|` measure much the same: the strongest counts.
 Some causes cannot be where a sign is no larger than a limit, such as clipping where nothing is clipped.
 """
 
@@ -23,8 +24,10 @@ class Cause(NamedTuple):
 def cause(codes: str, signs: str, **above: float) -> Cause:
     """Each sign with the number of its group, and 1 where a high value speaks for the cause, −1 for a low one."""
     groups = [group.split("|") for group in signs.split()]
+    named = codes.split()
+    groups.append([f"first:{named[0]}+"])
     each = [(sign[:-1], at, 1 if sign[-1] == "+" else -1) for at, group in enumerate(groups) for sign in group]
-    return Cause(tuple(codes.split()), tuple(each), above)
+    return Cause(tuple(named), tuple(each), above)
 
 
 CAUSES: dict[str, Cause] = {

@@ -23,6 +23,7 @@ from improve.diagnosis.signs import SIGNS, signs_of
 FILE = Path(__file__).with_name("weights.json")
 SOUND = "sound"
 WORTH_TELLING = 0.1  # nats
+FIRST = "nothing that the recipe looks at before it is seen"
 OPEN = ("training", "validation", "none")  # the first link of the chain that does not hold
 
 
@@ -79,12 +80,14 @@ def probabilities(case: Case, found: Iterable[Finding], weights: Weights | None 
 
 
 def read_off(case: Case, found: Iterable[Finding]) -> dict[str, float]:
-    """All signs, and which findings were seen and counted."""
+    """All signs, which findings were seen and counted, and which of the others comes first in the recipe."""
     seen = [finding for finding in found if finding.status == "found"]
     codes, facts = {finding.code for finding in seen}, {finding.code for finding in seen if finding.fact}
     looked_for = [rule.code for rule in ORDER if not any(rule.unseen(case))]
     checks = {f"seen:{code}": float(code in codes) for code in looked_for}
-    return signs_of(case) | checks | {f"fact:{code}": float(code in facts) for code in looked_for}
+    checks |= {f"fact:{code}": float(code in facts) for code in looked_for}
+    first = next((code for code in looked_for if code in codes - facts), None)
+    return signs_of(case) | checks | {f"first:{code}": float(code == first) for code in looked_for}
 
 
 def open_link(case: Case) -> str:
@@ -145,5 +148,5 @@ def weighed(code: str) -> str:
 def sign_text(weight: Weight) -> str:
     kind, _, code = weight.sign.rpartition(":")
     if kind:
-        return {"seen": f"{code} is seen, by its limits", "fact": f"{code} was counted"}[kind]
+        return {"seen": f"{code} is seen, by its limits", "fact": f"{code} was counted", "first": FIRST}[kind]
     return f"{'high' if weight.rises > 0 else 'low'}: {SIGNS[weight.sign].title}"
