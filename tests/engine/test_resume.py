@@ -108,6 +108,7 @@ def test_a_run_that_was_stopped_at_any_step_goes_on_to_the_identical_end(spec, d
 @pytest.mark.backend
 def test_a_run_goes_on_after_several_stops_and_saves_within_an_epoch(spec, data, whole, tmp_path, at_once, monkeypatch):
     monkeypatch.setattr(keeping.Checkpoints, "due", property(lambda checkpoints: True))  # after every step
+    monkeypatch.setattr("improve.engine.training.step_loop.CALL_SECONDS", 1e-9)  # one step a call, however fast
     folder = train(spec, "r", tmp_path / "runs", Stops(2, 3), data=data)
     for stop in ((2, 5), (4, 1)):
         resume(folder, [], Stops(*stop))
