@@ -23,7 +23,7 @@ from world import numbers
 
 from improve.diagnosis import weights as evidence
 from improve.diagnosis.causes import CAUSES
-from improve.diagnosis.diagnose import case_of
+from improve.diagnosis.diagnose import case_of, look
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.weights import OPEN, SOUND, Weights, posterior
 from improve.runs import files
@@ -83,8 +83,7 @@ def observed(wanted: set[str] | None) -> list[Row]:
     for known, found, _ in packed_runs(wanted):
         if found.has_result:
             case = case_of(found)
-            seen = [finding for rule in ORDER if not any(rule.unseen(case)) and (finding := rule().look(case))]
-            rows.append(Row(known, evidence.read_off(case, seen), evidence.open_link(case)))
+            rows.append(Row(known, evidence.read_off(case, look(ORDER, case)), evidence.open_link(case)))
     return rows
 
 

@@ -110,7 +110,7 @@ def test_worlds_that_were_left_out_come_first(improve, shipped):
     found = {"worlds": ["w006", "w007"], "counts": counts, "scores": LEFT_OUT_SCORES}
     selftest.LEFT_OUT.write_text(json.dumps(found | {"sources": {"letters": LEFT_OUT_SCORES}}))
     lines = [" ".join(line.split()) for line in improve("selftest")[1].splitlines()]
-    assert lines[0] == ("left out · 2 random worlds · 4 faults that hurt, 10 sound runs")
+    assert lines[0] == "left out · 2 random worlds · 4 faults that hurt, 10 sound runs"
     assert "cause first 2 of 4 = 50 % [15, 85]" in lines
     assert "first change wins back 80 % –" in lines
     assert "letters 3 of 4 = 75 % [30, 95] 2 of 4 = 50 % [15, 85] 1 of 10 = 10 % [2, 40]" in lines

@@ -34,21 +34,26 @@ class Frozen(Rule):
     early = True
 
     def look(self, case: Case) -> Finding | None:
-        kernels = case.evidence.start.get("kernels", [])
-        sizes = [size(kernel["shape"]) for kernel in kernels]
-        still = sum(n for n, kernel in zip(sizes, kernels, strict=True) if not kernel["trainable"])
-        if not sizes or still <= FROZEN * sum(sizes) or not case.fits_badly:
+        still, weights = frozen_weights(case)
+        if still <= FROZEN * weights or not case.fits_badly:
             return None
-        if case.errors is None and still < sum(sizes):  # features that were learned elsewhere, perhaps
+        if case.errors is None and still < weights:  # features that were learned elsewhere, perhaps
             return None
         return self.found(
-            f"{100 * still / sum(sizes):.0f} % of the {sum(sizes):,} weights do not train; {fit_text(case)}",
+            f"{100 * still / weights:.0f} % of the {weights:,} weights do not train; {fit_text(case)}",
             harm=case.to_win,
-            evidence={"frozen": still, "n": sum(sizes)},
-            fact=still == sum(sizes),
+            evidence={"frozen": still, "n": weights},
+            fact=still == weights,
             rivals=("T17",),
             confirm="set trainable = True and train 2 epochs",
         )
+
+
+def frozen_weights(case: Case) -> tuple[int, int]:
+    """How many weights of kernels do not train, and how many there are."""
+    kernels = case.evidence.start.get("kernels", [])
+    still = sum(size(kernel["shape"]) for kernel in kernels if not kernel["trainable"])
+    return still, sum(size(kernel["shape"]) for kernel in kernels)
 
 
 def easier_unseen(case: Case) -> bool:

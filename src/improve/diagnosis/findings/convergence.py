@@ -120,8 +120,7 @@ class LaggingAverage(Rule):
     code, name, title, link = "T21", "averaged_weights_lag", "the mean of the weights lags behind", "training"
 
     def look(self, case: Case) -> Finding | None:
-        momentum, steps, behind = case.setting("optimizer.ema_momentum") or 0.0, steps_taken(case), mean_behind(case)
-        span = 1 / max(1 - momentum, 1e-9)
+        span, steps, behind = mean_span(case), steps_taken(case), mean_behind(case)
         if behind is None or behind < BEHIND - SLACK or span <= LAGS * steps or not case.fits_badly:
             return None
         shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
@@ -134,6 +133,11 @@ class LaggingAverage(Rule):
             rivals=("V7",),
             confirm="train with use_ema: false",
         )
+
+
+def mean_span(case: Case) -> float:
+    """The steps that a running mean of the weights spans."""
+    return 1 / max(1 - (case.setting("optimizer.ema_momentum") or 0.0), 1e-9)
 
 
 def mean_behind(case: Case) -> float | None:

@@ -76,13 +76,10 @@ class DecayedEarly(Rule):
     code, name, title, link = "T4", "rate_decayed_too_early", "the learning rate fell too early", "training"
 
     def look(self, case: Case) -> Finding | None:
-        rates, steps = (case.evidence.steps.get(name) for name in ("learning_rate", "step"))
-        if rates is None or steps is None or len(rates) < 2 or not case.fits_badly:
+        low = low_rate_share(case)
+        if low is None or low <= LOW_STEPS or not case.fits_badly:
             return None
-        thick = np.diff(steps, append=steps[-1] + 1)  # steps.csv is thinned after the first 50
-        low = float(np.average(rates < LOW_RATE * rates.max(), weights=thick))
-        if low <= LOW_STEPS:
-            return None
+        rates = case.evidence.steps["learning_rate"]
         return self.found(
             f"for {100 * low:.0f} % of the steps the rate was under a twentieth of its peak of {rates.max():.2g}; "
             f"{fit_text(case)}",
@@ -92,6 +89,15 @@ class DecayedEarly(Rule):
             rivals=("T2",),
             confirm="train with a constant rate",
         )
+
+
+def low_rate_share(case: Case) -> float | None:
+    """The share of the steps with a rate under a twentieth of its peak; None where the rates were not recorded."""
+    rates, steps = (case.evidence.steps.get(name) for name in ("learning_rate", "step"))
+    if rates is None or steps is None or len(rates) < 2:
+        return None
+    thick = np.diff(steps, append=steps[-1] + 1)  # steps.csv is thinned after the first 50
+    return float(np.average(rates < LOW_RATE * rates.max(), weights=thick))
 
 
 class RateTooLow(Rule):

@@ -168,13 +168,12 @@ class Start(Rule):
         wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
         if not wrong or not case.errs:
             return None
-        alike = any(kernel["constant"] and kernel["shape"][-1] > 1 for kernel in kernels[:-1])
         he_start = model_option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer")
         return self.found(
             f"{wrong}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
-            fact=alike,
+            fact=any(map(starts_alike, kernels[:-1])),
             changes=he_start,
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
@@ -182,12 +181,17 @@ class Start(Rule):
 
     @staticmethod
     def mistake(kernel: dict[str, Any], case: Case) -> str:
-        if kernel["constant"] and kernel["shape"][-1] > 1:  # a single unit has no other to be alike
+        if starts_alike(kernel):
             return f"all weights of {kernel['name']} start at one value, so its units stay alike"
         ratio, told = initial_ratio(case), f"{kernel['name']} starts with a scale of {kernel['scale']:.2g}, 1 is usual"
         if kernel["scale"] > SCALES[1] and ratio is not None and ratio > START[1]:
             return told
         return told if kernel["scale"] < SCALES[0] else ""
+
+
+def starts_alike(kernel: dict[str, Any]) -> bool:
+    """Its units start as copies of each other; a single one has no other to be alike."""
+    return bool(kernel["constant"]) and kernel["shape"][-1] > 1
 
 
 class FirstLoss(Rule):

@@ -43,7 +43,7 @@ def gap(case: Case) -> float | None:
     return case.gaps.variance.value if case.gaps else None
 
 
-@sign("the same, in its standard errors")
+@sign("validation error less training error, in its standard errors")
 def gap_in_errors(case: Case) -> float | None:
     if case.errors is None:
         return None

@@ -28,7 +28,7 @@ def training_above(case: Case) -> float | None:
     return standard_errors(case.errors.train, case.errors.train_dev or case.errors.validation)
 
 
-@sign("the same at the end of the run")
+@sign("standard errors by which the training error is above that on unseen images, at the end of the run")
 def training_above_at_end(case: Case) -> float | None:
     return standard_errors(case.end.train, case.end.validation) if case.end else training_above(case)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from improve.diagnosis.findings.capacity import frozen_weights
 from improve.diagnosis.findings.indicators import initial_ratio, last_epoch, silent_share
 from improve.diagnosis.findings.rule import Case
-from improve.diagnosis.findings.wiring import centred, rescaled_at_once
+from improve.diagnosis.findings.wiring import centred, rescaled_at_once, starts_alike
 from improve.diagnosis.signs.sign import decades, sign
-from improve.lazy import np
 
 
 def hidden_kernels(case: Case) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def smallest_start(case: Case) -> float | None:
 
 @sign("whether the units of a hidden layer start alike")
 def alike(case: Case) -> float | None:
-    return float(any(kernel["constant"] and kernel["shape"][-1] > 1 for kernel in hidden_kernels(case)))
+    return float(any(map(starts_alike, hidden_kernels(case))))
 
 
 @sign("largest share of silent units in a layer before the first step")
@@ -70,7 +70,5 @@ def input_scale(case: Case) -> float | None:
 
 @sign("share of the weights that do not train")
 def frozen(case: Case) -> float | None:
-    kernels = case.evidence.start.get("kernels", [])
-    sizes = np.array([float(np.prod(kernel["shape"])) for kernel in kernels])
-    still = np.array([not kernel["trainable"] for kernel in kernels], bool)
-    return float(sizes[still].sum() / sizes.sum()) if len(sizes) else None
+    still, weights = frozen_weights(case)
+    return still / weights if weights else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from improve.diagnosis.findings import convergence, optimization
 from improve.diagnosis.findings.convergence import epochs_that_move, mean_behind
 from improve.diagnosis.findings.indicators import (
     batch_cross_entropies,
@@ -16,7 +17,7 @@ from improve.diagnosis.findings.indicators import (
     steps_taken,
     update_ratio,
 )
-from improve.diagnosis.findings.optimization import LOW_RATE, SPIKE_STEPS
+from improve.diagnosis.findings.optimization import SPIKE_STEPS
 from improve.diagnosis.findings.rule import Case
 from improve.diagnosis.findings.strengths import NONE
 from improve.diagnosis.signs.sign import decades, sign
@@ -91,10 +92,7 @@ def late_update(case: Case) -> float | None:
 
 @sign("share of the steps with a rate under a twentieth of its peak")
 def low_rate_share(case: Case) -> float | None:
-    rates, steps = (case.evidence.steps.get(name) for name in ("learning_rate", "step"))
-    if rates is None or steps is None or len(rates) < 2:
-        return None
-    return float(np.average(rates < LOW_RATE * rates.max(), weights=np.diff(steps, append=steps[-1] + 1)))
+    return optimization.low_rate_share(case)
 
 
 @sign("share of the gradient that clipping takes away, times the share of the steps")
@@ -180,9 +178,8 @@ def stopped_early(case: Case) -> float | None:
 
 @sign("decades from the steps taken up to those that a mean of the weights spans")
 def mean_span(case: Case) -> float | None:
-    momentum = case.setting("optimizer.ema_momentum") or 0.0
-    span = 1 / max(1 - momentum, 1e-9) / max(steps_taken(case), 1)
-    return decades(span) if case.setting("optimizer.use_ema") else NONE
+    spanned = convergence.mean_span(case) / max(steps_taken(case), 1)
+    return decades(spanned) if case.setting("optimizer.use_ema") else NONE
 
 
 @sign("share of what the training loss has won that the mean of the weights has not")
