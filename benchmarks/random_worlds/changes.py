@@ -1,6 +1,6 @@
 """Trains what the diagnosis proposes for the packed runs of the random worlds, and writes down what it reached.
 
-    python benchmarks/random_worlds/changes.py [--worlds 0-39] [--jobs 2]
+    python benchmarks/random_worlds/changes.py [--worlds 0-39] [--jobs 2] [--of sound]
 
 Of a fault the first change that is proposed; of a sound run that of each finding, four at most, for a finding that pays
 is no false alarm. What was reached stands in packed/, beside the runs; a change that stands there is not trained again.
@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from packing import PACKED, outcomes_file, read_outcomes, unpacked
 from running import Job, summary, train
 from suite import cases
-from train import in_processes, parsed
+from train import in_processes, parser_of
 from world import World
 
 from improve.diagnosis.diagnose import diagnose
@@ -27,25 +28,28 @@ from improve.diagnosis.next_spec import revised_spec
 from improve.errors import ImproveError
 from improve.runs import files, run
 
-FAULT, SOUND = 1, 4  # changes of a run that are trained
+CHANGES = {"faults": 1, "sound": 4}  # of a run that are trained, at most
 
 
 def main() -> None:
-    arguments = parsed()
+    parser = parser_of(__doc__)
+    parser.add_argument("--of", choices=CHANGES, nargs="+", default=[*CHANGES], help="runs whose changes are trained")
+    arguments = parser.parse_args()
     worlds = [world for world in map(World, arguments.worlds) if (PACKED / f"{world.name}.tar.xz").exists()]
     print(f"{len(worlds)} worlds whose changes are looked through", flush=True)
-    in_processes(try_changes, worlds, arguments.jobs)
+    in_processes(partial(try_changes, of=arguments.of), worlds, arguments.jobs)
 
 
-def try_changes(world: World) -> str:
+def try_changes(world: World, of: list[str]) -> str:
     began, outcomes, trained = time.monotonic(), read_outcomes(world.name), 0
     with unpacked(PACKED / f"{world.name}.tar.xz") as (about, folder):
         world = replace(world, attempt=about.get("attempt", 0))
         world.set(about["learning_rate"], about["epochs"])
         data = {case.name: parts for case, parts in with_data(world)}
-        for name in about["cases"]:
+        for name, case in about["cases"].items():
+            kind = "faults" if case["kinds"] else "sound"
             known = outcomes.setdefault(name, {})
-            for change in proposals(folder / name)[: FAULT if about["cases"][name]["kinds"] else SOUND]:
+            for change in proposals(folder / name)[: CHANGES[kind] if kind in of else 0]:
                 edits = json.dumps(change.edits)
                 if edits not in known:
                     known[edits] = reached(world, folder / name, data[name], change)

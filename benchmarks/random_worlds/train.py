@@ -32,7 +32,7 @@ ROUNDS = 3  # of that, at most
 
 
 def main() -> None:
-    arguments = parsed()
+    arguments = parser_of(__doc__).parse_args()
     worlds = [world for world in map(World, arguments.worlds) if not (PACKED / f"{world.name}.tar.xz").exists()]
     print(f"{len(worlds)} worlds to train", flush=True)
     in_processes(settle, worlds, arguments.jobs)
@@ -54,11 +54,11 @@ def outcome(work: Callable[[World], str], world: World) -> str:
         return f"{world.name} {world.source}: {traceback.format_exc()}"
 
 
-def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--worlds", type=numbers, default=numbers("0-39"), help="such as 0-39, or 3,7")
     parser.add_argument("--jobs", type=int, default=2, help="processes; each uses one thread")
-    return parser.parse_args()
+    return parser
 
 
 def settle(world: World) -> str:
