@@ -38,7 +38,7 @@ from improve.runs.lock import folder_lock
 from improve.spec.identity import experiment_identity
 from improve.spec.spec import Spec
 
-LONG = 0.5  # seconds that the rest of an epoch may take after Ctrl+C
+LONG = 0.25  # seconds that the rest of an epoch may take after Ctrl+C
 
 
 @dataclass
