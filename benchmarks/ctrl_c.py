@@ -76,7 +76,8 @@ def seconds(root: Path, arguments: argparse.Namespace, draws: random.Random, net
         f"## Ctrl+C, {network}\n\nFrom the signal to the end of the process, {rounds} times each, by\n"
         f"`python benchmarks/ctrl_c.py --part {network}`: within an epoch {spread(within)} s, a second after the\n"
         f"first state is saved {spread(before)} s. It waits for the step in hand, or for an epoch that is within\n"
-        f"a quarter of a second of its end. Load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n"
+        f"a quarter of a second of its end. Load of the machine at the end: {os.getloadavg()[0]:.1f} on "
+        f"{os.cpu_count()} cores.\n"
     )
 
 

@@ -8,6 +8,7 @@ from improve.diagnosis import findings
 from improve.diagnosis.comparison.configurations import over_seeds
 from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED
 from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.weights import NONE
 from improve.runs.test_part import open_test
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec
@@ -65,7 +66,7 @@ def test_a_finding_speaks_on_one_side_of_its_limits_only_and_says_what_helps(tmp
                 if found:
                     assert_it_says_its_numbers(finding)
                     assert_it_is_in_the_diagnosis(
-                        finding, diagnose(run, open_test(run) if sweep.test else None).findings
+                        finding, diagnose(run, open_test(run) if sweep.test else None, NONE).findings
                     )
 
 

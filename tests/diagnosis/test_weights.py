@@ -88,7 +88,7 @@ def test_the_likeliest_cause_is_told_first_whatever_the_order_of_the_rules(make_
 
 def test_bare_numbers_are_not_weighed_and_neither_is_anything_without_weights(make_run):
     errors = Errors(Rate(0.3, 1000), Rate(0.4, 1000))
-    assert probabilities(Case(errors, components(errors)), []) == {}
+    assert probabilities(Case(errors, components(errors)), [], weights.shipped()) == {}
     assert probabilities(case_of(make_run(**bad())), [], NONE) == {}
 
 

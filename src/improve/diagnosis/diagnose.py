@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from improve.diagnosis import advice_log
 from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
+from improve.diagnosis.certainty import graded, no_surer, without_idle_guesses
 from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.diagnosis.findings.capacity import fits_later
 from improve.diagnosis.findings.deployment import field_gap, field_rate
@@ -17,7 +18,7 @@ from improve.diagnosis.levels import error_rate
 from improve.diagnosis.notes import human_notes, notes_of
 from improve.diagnosis.precedence import counted, explained, in_order, led, likeliest_first, mended_first
 from improve.diagnosis.run_errors import errors_at_end, errors_of
-from improve.diagnosis.weights import Weights, probabilities
+from improve.diagnosis.weights import Weights, probabilities, shipped
 from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
 from improve.runs.schema import Measured
@@ -145,19 +146,21 @@ def _bare_count(value: str) -> int:
 def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None) -> Diagnosis:
     """Let every rule look. Facts stand whatever else is found. Of what remains the likeliest cause explains the rest:
     what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
-    seen, gaps = look(CAUSES, case), look(GAPS, case)
+    seen, gaps, weights = look(CAUSES, case), look(GAPS, case), weights or shipped()
     likely = probabilities(case, seen + gaps, weights)
+    seen, gaps = (graded(each, likely, weights) for each in (seen, gaps))
     facts = counted([*seen, *gaps])
     causes = explained(likeliest_first(seen, likely))
     broken = is_broken(case, facts, causes)
     gaps = [] if broken else [one for one in gaps if not one.fact]
     causes, leading = led([mended_first(one, facts) for one in causes], gaps, likely)
     findings = in_order(case, facts + causes, gaps + ([] if broken else look(ALWAYS, case)), leading)
+    findings = without_idle_guesses(case, findings)
     concluded = "broken" if broken or case.gaps is None else judged(case, held_up(case, causes))
-    if concluded == "high_variance" and any((one.code, one.status) == ("M1", "found") for one in findings):
+    if concluded == "high_variance" and any(one.code == "M1" and one.stands for one in findings):
         concluded = "data_mismatch"  # no train-dev set tells them apart, but the looks do
     return Diagnosis(
-        verdict=concluded,
+        verdict=no_surer(concluded, findings),
         errors=case.errors,
         gaps=told_gaps(case),
         chain=chain(case, broken, causes),
@@ -173,7 +176,7 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
 def is_broken(case: Case, facts: list[Finding], causes: list[Finding]) -> bool:
     """It did not learn, or was wired wrongly, so that its gaps mean nothing."""
     unlearned = case.fits_badly and not fits_later(case)
-    wired_wrongly = unlearned and any(one.code in BROKEN for one in [*facts, *causes[:1]])
+    wired_wrongly = unlearned and any(one.code in BROKEN for one in [*facts, *causes[:1]] if one.status == "found")
     return wired_wrongly or (case.run is not None and at_chance(case) is not None and not fits_later(case))
 
 

@@ -59,7 +59,7 @@ def change_of(diagnosis: Diagnosis, code: str) -> tuple[Finding, Change]:
 def mended_outside(diagnosis: Diagnosis) -> Finding | None:
     """The first finding, where it is in the data, the labels or the user's own code, so that no edit of the spec mends
     it: until it is mended, what else is changed is tried in vain."""
-    first = next((finding for finding in diagnosis.findings if finding.status == "found"), None)
+    first = next((finding for finding in diagnosis.findings if finding.stands), None)
     if first is None or first.changes or first.code == "T18" or not first.harm > 0:
         return None
     return first if first.link in BEFORE_TEST else None

@@ -8,7 +8,7 @@ from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Case, Finding
 
 BEFORE_TEST = ("readable", "training", "validation")  # links whose harm shows in the validation error
-STATUSES = ("found", "not_enough_evidence", "cannot_tell_yet")
+STATUSES = ("not_enough_evidence", "cannot_tell_yet")
 VARIANCE, OF_VARIANCE = ("V1", "V3"), ("M1", "V5", "V6")  # and what may be most of it
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 
@@ -22,7 +22,7 @@ def counted(seen: list[Finding]) -> list[Finding]:
 
 def mended_first(finding: Finding, facts: list[Finding]) -> Finding:
     """A finding waits for a fact that may explain the better half of it."""
-    fact = next((one for one in facts if finding.status == "found" and one.harm >= finding.harm / 2 > 0), None)
+    fact = next((one for one in facts if finding.stands and one.harm >= finding.harm / 2 > 0), None)
     return waiting_for(fact, finding) if fact else finding
 
 
@@ -38,24 +38,28 @@ def led(causes: list[Finding], gaps: list[Finding], likely: dict[str, float]) ->
     leading = likelier_gap(causes, gaps, likely)
     if leading is None:
         return causes, None
-    return [waiting_for(leading, one) if one.status == "found" else one for one in causes], leading
+    return [waiting_for(leading, one) if one.stands else one for one in causes], leading
 
 
 def likelier_gap(causes: list[Finding], rest: list[Finding], likely: dict[str, float]) -> Finding | None:
     """What lies between training and new images, where that is likelier than what keeps it from fitting."""
-    first = next((likely.get(one.code, 0.0) for one in causes if one.status == "found"), None)
-    found = [one for one in rest if one.status == "found" and likely.get(one.code)]
+    first = next((likely.get(one.code, 0.0) for one in causes if one.stands), None)
+    found = [one for one in rest if one.stands and likely.get(one.code)]
     best = max(found, key=lambda one: likely[one.code], default=None)
     return best if best and first is not None and likely[best.code] > first else None
 
 
 def explained(causes: list[Finding]) -> list[Finding]:
-    """The first cause is found; the others cannot be told yet, and what is only a symptom of it is left out."""
-    first = next((place for place, finding in enumerate(causes) if finding.status == "found"), None)
+    """The first cause that stands explains the others: they cannot be told yet. What is only a symptom is left out
+    where the cause is found; beside one that is likely it stands."""
+    first = next((place for place, finding in enumerate(causes) if finding.stands), None)
     if first is None:
         return causes
-    others = [waiting_for(causes[first], finding) for finding in causes[first + 1 :] if not symptom(finding)]
-    return [causes[first], *causes[:first], *others]
+    sure, rest = causes[first].status == "found", causes[first + 1 :]
+    others = [waiting_for(causes[first], finding) for finding in rest if not symptom(finding)]
+    beside = [] if sure else [finding for finding in rest if symptom(finding)]
+    before = causes[:first]
+    return [*before, causes[first], *others] if symptom(causes[first]) else [causes[first], *before, *others, *beside]
 
 
 def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
@@ -80,16 +84,23 @@ def symptom(finding: Finding) -> bool:
 
 
 def in_order(case: Case, first: list[Finding], rest: list[Finding], leading: Finding | None) -> list[Finding]:
-    """What is found before what is open; facts, then what leads, then causes, then what else is there by its harm."""
+    """What stands before what is open; facts, then what leads, then causes, then what else is there by its harm. A
+    guess at what keeps it from fitting comes before the finding that it does not fit."""
     findings = first + waiting(rest, first)
     findings = [replace(one, harm=min(one.harm, most_to_win(case, one))) for one in findings]
-    causes = {one.code for one in first}
+    places = {one.code: 0 if one.fact else place for place, one in enumerate(first)}
+    biased = any(one.stands and symptom(one) for one in first)
 
-    def place(one: Finding) -> tuple[int, bool, bool, bool, float]:
+    def place(one: Finding) -> tuple[int, bool, bool, int, float]:
         leads = leading is not None and one.code == leading.code
-        return STATUSES.index(one.status), not one.fact, not leads, one.code not in causes, -one.harm
+        return rank(one, biased), not one.fact, not leads, places.get(one.code, len(places)), -one.harm
 
     return sorted(findings, key=place)
+
+
+def rank(finding: Finding, biased: bool) -> int:
+    """What stands, before what is open, before what waits; a guess stands beside a bias that needs one."""
+    return 0 if finding.stands or (biased and finding.is_guess) else 1 + STATUSES.index(finding.status)
 
 
 def most_to_win(case: Case, finding: Finding) -> float:

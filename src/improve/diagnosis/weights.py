@@ -47,11 +47,12 @@ class Weight(NamedTuple):
 
 class Weights(NamedTuple):
     """All of them by cause; `prior` by cause and open link, in nats; `temperature`, fitted on sources that were left
-    out, takes back what signs say twice."""
+    out, takes back what signs say twice; `found`: how likely a cause has to be to be told as found."""
 
     prior: dict[str, dict[str, float]]
     signs: dict[str, tuple[Weight, ...]]
     temperature: float
+    found: float = 0.8
 
 
 NONE = Weights({}, {}, 1.0)  # the rules in their order
@@ -67,13 +68,12 @@ def read(found: dict[str, Any]) -> Weights:
         name: tuple(Weight(**{**one, "places": tuple(one["places"]), "nats": tuple(one["nats"])}) for one in listed)
         for name, listed in found["signs"].items()
     }
-    return Weights(found["prior"], signs, found["temperature"])
+    return Weights(found["prior"], signs, found["temperature"], found["found"])
 
 
-def probabilities(case: Case, found: Iterable[Finding], weights: Weights | None = None) -> dict[str, float]:
+def probabilities(case: Case, found: Iterable[Finding], weights: Weights) -> dict[str, float]:
     """By code, how likely the cause is that it names; `found` by the rules. Nothing of a run without errors or of bare
     numbers, and nothing by weights that are none."""
-    weights = weights or shipped()
     if case.run is None or case.errors is None or not weights.prior:
         return {}
     return by_code(posterior(read_off(case, found), open_link(case), weights))

@@ -17,7 +17,7 @@ from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
 Link = Literal["readable", "training", "validation", "test", "real world", "comparison"]
-Status = Literal["found", "cannot_tell_yet", "not_enough_evidence"]
+Status = Literal["found", "likely", "cannot_tell_yet", "not_enough_evidence"]
 NOTHING = Evidence(Path(os.devnull))
 
 
@@ -41,7 +41,8 @@ class Finding:
     """What is wrong, with the numbers that say so. `harm` is what it costs at most, as a fraction of the examples;
     `changes` are alternatives, the most promising first; `rivals` the codes that the evidence does not exclude;
     `confirm` is the cheapest experiment that would decide; `waits` says why it cannot be told yet; a `fact` was
-    counted, and is true whatever the network did: nothing hides it."""
+    counted, and is true whatever the network did: nothing hides it. `probability`: that its cause is there, where
+    signs are weighed for it (weights.py)."""
 
     code: str
     name: str
@@ -56,6 +57,17 @@ class Finding:
     rivals: tuple[str, ...] = ()
     waits: str = ""
     fact: bool = False
+    probability: float | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is told as a cause: found, or at least likelier than not."""
+        return self.status in ("found", "likely")
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether its check speaks, and its cause is less likely than not."""
+        return self.status == "not_enough_evidence" and self.probability is not None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def hypothesis_of(diagnosis: Diagnosis) -> Hypothesis | None:
     """A variance that was not found, but may be there. None where anything is found, for that comes first; nor where
     what usually lowers a variance is done: more data may be all that helps then."""
     case = Case(diagnosis.errors, diagnosis.gaps, diagnosis.run)
-    found = any(finding.status == "found" for finding in diagnosis.findings)
+    found = any(finding.stands for finding in diagnosis.findings)
     if found or case.gaps is None or case.errors is None or not strong_change_left(case):
         return None
     gap = case.gaps.variance

@@ -54,28 +54,38 @@ def proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int)
     """What was found and can be tried with `left` epochs, the best first."""
     assert diagnosis.run is not None
     found = [
-        proposal for finding in changeable(diagnosis) for proposal in proposals_of(finding, diagnosis.run, prior, left)
+        proposal
+        for finding in changeable(diagnosis)
+        for proposal in proposals_of(finding, diagnosis.run, prior, left, reality(finding))
     ]
     return possible(found, tried, left)
 
 
+def reality(finding: Finding) -> float:
+    """The probability that it is as told."""
+    return 1.0 if finding.probability is None or finding.status == "found" else finding.probability
+
+
 def changeable(diagnosis: Diagnosis) -> list[Finding]:
     """What was found; where that asks a person to look, such as at the labels, and no change is known, what waits."""
-    found = [finding for finding in diagnosis.findings if finding.status == "found"]
+    found = [finding for finding in diagnosis.findings if finding.stands]
     if found and not any(finding.changes for finding in found):
         return [finding for finding in diagnosis.findings if finding.status == "cannot_tell_yet"]
     return found
 
 
 def suspected_proposals(diagnosis: Diagnosis, prior: AdvicePrior, tried: Tried, left: int) -> list[Proposal]:
-    """What is only suspected and can be tried with `left` epochs, where it is likelier than not that it comes true; the
-    best first."""
+    """What is only suspected and can be tried with `left` epochs, the best first: a variance where it is likelier than
+    not that it comes true, and what the diagnosis guesses."""
     assert diagnosis.run is not None
-    suspicion = hypothesis_of(diagnosis)
-    if suspicion is None:
-        return []
-    found = proposals_of(suspicion.finding, diagnosis.run, prior, left, suspicion.chance)
-    return possible([one for one in found if one.chance > EVEN], tried, left)
+    found, suspicion = list[Proposal](), hypothesis_of(diagnosis)
+    if suspicion is not None:
+        of_variance = proposals_of(suspicion.finding, diagnosis.run, prior, left, suspicion.chance)
+        found = [one for one in of_variance if one.chance > EVEN]
+    for guess in diagnosis.findings:
+        if guess.is_guess:
+            found += proposals_of(guess, diagnosis.run, prior, left, reality(guess))
+    return possible(found, tried, left)
 
 
 def possible(found: Sequence[Proposal], tried: Tried, left: int) -> list[Proposal]:
@@ -108,7 +118,7 @@ def advice_for_people(diagnosis: Diagnosis) -> list[tuple[Finding, Change]]:
     return [
         (finding, change)
         for finding in diagnosis.findings
-        if finding.status == "found"
+        if finding.stands
         for change in finding.changes
         if left_to_people(change)
     ]

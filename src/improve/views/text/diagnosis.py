@@ -86,9 +86,20 @@ def checks_text(diagnosis: Diagnosis) -> str:
 
 
 def worth_text(finding: Finding) -> str:
-    """What is to be won at most, or that it is not certain."""
+    """How sure it is, where it is not found, and what is to be won at most."""
     if finding.status == "not_enough_evidence":
-        return "not enough evidence"
+        return f"a guess, {chance_text(finding)}" if finding.is_guess else "not enough evidence"
+    return ", ".join(
+        filter(None, [f"likely, {chance_text(finding)}" * (finding.status == "likely"), points_text(finding)])
+    )
+
+
+def chance_text(finding: Finding) -> str:
+    """The probability of its cause, in words: at most 99 % of what was not counted."""
+    return f"about {min(99, round(100 * (finding.probability or 0.0)))} %"
+
+
+def points_text(finding: Finding) -> str:
     points = round(100 * finding.harm)
     if points == 0:
         return "less than a point to win" if finding.harm > 0 else ""
@@ -121,8 +132,9 @@ def next_step(diagnosis: Diagnosis) -> str:
             if diagnosis.verdict != "ok"
             else ""
         )
-    guess = able[0].status == "cannot_tell_yet"
-    chosen, doubt = (f" --finding {able[0].code}", "   (a guess)") if guess else ("", "")
+    waits = able[0].status == "cannot_tell_yet"
+    chosen = f" --finding {able[0].code}" if waits else ""
+    doubt = "   (a guess)" if waits or able[0].is_guess else ""
     return f"improve next {folder}{chosen} -o {name}   &&   improve train {name}{doubt}"
 
 

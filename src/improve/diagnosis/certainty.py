@@ -1,0 +1,47 @@
+"""How sure a finding is: found, likely, or a guess, by how likely the cause is that it names.
+
+Facts are counted, and gaps between two errors have intervals of their own: both stand as their rules say. What is
+weighed are causes that keep the training set from being fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from improve.diagnosis.bias_variance import Verdict
+from improve.diagnosis.findings import CAUSES
+from improve.diagnosis.findings.rule import Case, Finding
+from improve.diagnosis.weights import Weights
+
+LIKELY = 0.5
+WORTH_A_GUESS = 0.1  # below it nobody should hear of it
+TRAINING = "training"
+WEIGHED = frozenset(rule.code for rule in CAUSES) - {"R1"}  # a loss that is no number is not a matter of weights
+
+
+def graded(seen: Iterable[Finding], likely: dict[str, float], weights: Weights) -> list[Finding]:
+    """What the rules have found, each with the probability of its cause, and found only where that is high enough."""
+    return [with_probability(one, likely.get(one.code), weights.found) for one in seen]
+
+
+def with_probability(finding: Finding, probability: float | None, surely: float) -> Finding:
+    if finding.fact or probability is None or finding.status != "found":
+        return finding
+    finding = replace(finding, probability=round(probability, 3))
+    if finding.code not in WEIGHED or probability >= surely:
+        return finding
+    return replace(finding, status="likely" if probability >= LIKELY else "not_enough_evidence")
+
+
+def without_idle_guesses(case: Case, findings: list[Finding]) -> list[Finding]:
+    """A guess is told where the training set is not fitted and no cause stands: then it says what to try."""
+    known = any(one.stands and one.link == TRAINING and one.probability is not None for one in findings)
+    told = case.fits_badly and not known and not any(one.fact and one.stands for one in findings)
+    return [one for one in findings if not one.is_guess or (told and (one.probability or 0.0) >= WORTH_A_GUESS)]
+
+
+def no_surer(concluded: Verdict, findings: Iterable[Finding]) -> Verdict:
+    """The verdict, where what is said of the run is more than likely."""
+    told = {one.status for one in findings if one.stands}
+    return "not_enough_evidence" if told == {"likely"} else concluded
