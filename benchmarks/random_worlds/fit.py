@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 from kinds import KINDS
 from packing import PACKED
-from scored import Known, packed_runs
+from scored import Known, Tried, packed_runs
 from sklearn.isotonic import IsotonicRegression
 from world import numbers
 
 from improve.diagnosis import weights as evidence
 from improve.diagnosis.causes import CAUSES
+from improve.diagnosis.certainty import WEIGHED
 from improve.diagnosis.diagnose import case_of, look
 from improve.diagnosis.findings import ORDER
+from improve.diagnosis.findings.rule import Finding
 from improve.diagnosis.weights import OPEN, SOUND, Weights, posterior
 from improve.runs import files
 
@@ -32,6 +34,8 @@ BINS = 6  # of a sign, each with as many runs
 DRAWN, MOST = 4.0, 3.5  # runs that say nothing, added to each bin; nats of one sign at most
 CHECKED = (1.0, 1.0, 1.0, 0.0)  # runs that are taken to have been seen of each cause: its own check is mostly right
 FEWEST, OTHERS = 3, 8  # runs with a cause, and others, to weigh a sign by
+CALIBRATED, ALARMS, BAND = 0.8, 1 / 300, 0.1
+BARS = (0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995)
 TEMPERATURES = np.geomspace(0.5, 4, 19)
 #: kinds whose first code does not name their cause
 NAMED = {
@@ -42,11 +46,13 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what is known of it, its signs, and its open link."""
+    """One run: what is known of it, its signs, its open link, and by code whether what was seen is true; None where no
+    change was tried that could say so."""
 
     known: Known
     values: dict[str, float]
     link: str
+    true: dict[str, bool | None]
 
     @property
     def cause(self) -> str | None:
@@ -73,18 +79,31 @@ def main() -> None:
     right = [first_right(row, fitted[row.known.source]) for row in rows if row.known.is_fault]
     print(f"{len(rows)} runs, temperature {temperature:.2f}; of {len(right)} faults the likeliest cause is right in "
           f"{100 * np.mean(right):.0f} % on sources that were left out")  # fmt: skip
+    surely = found_from(rows, fitted, temperature)
+    print(f"found from {surely} on")
     if arguments.ship:
-        files.write_json(evidence.FILE, shipped(fit(rows, temperature), rows))
+        files.write_json(evidence.FILE, shipped(fit(rows, temperature)._replace(found=surely), rows))
 
 
 def observed(wanted: set[str] | None) -> list[Row]:
     """Every packed run that has measured its errors, with its signs."""
     rows = []
-    for known, found, _ in packed_runs(wanted):
+    for known, found, tried in packed_runs(wanted):
         if found.has_result:
             case = case_of(found)
-            rows.append(Row(known, evidence.read_off(case, look(ORDER, case)), evidence.open_link(case)))
+            seen = look(ORDER, case)
+            true = {one.code: is_true(known, one, tried) for one in seen if one.status == "found"}
+            rows.append(Row(known, evidence.read_off(case, seen), evidence.open_link(case), true))
     return rows
+
+
+def is_true(known: Known, finding: Finding, tried: Tried | None) -> bool | None:
+    """Whether a finding is right: its cause was put in; or its change pays in a sound run. None where nobody knows."""
+    if known.is_fault:
+        return finding.code in known.causes
+    if not known.is_sound or tried is None:
+        return None
+    return tried.pays(finding.changes[0]) if finding.changes else False
 
 
 def by_source(rows: list[Row]) -> dict[str, Weights]:
@@ -112,6 +131,28 @@ def log_loss(rows: list[Row], fitted: dict[str, Weights], temperature: float) ->
             given = posterior(row.values, row.link, weights)[row.cause]
             losses[row.cause == SOUND].append(-float(np.log(max(given, 1e-9))))
     return float(np.mean([np.mean(each) for each in losses.values() if each]))
+
+
+def found_from(rows: list[Row], fitted: dict[str, Weights], temperature: float) -> float:
+    """How likely a cause has to be to be told as found: four of five are true then, and of sound runs one in 300 gets a
+    false alarm at most, on sources that were left out."""
+    told, alarms = list[tuple[float, bool]](), list[float]()
+    for row in rows:
+        weights = fitted[row.known.source]._replace(temperature=temperature)
+        likely = evidence.by_code(posterior(row.values, row.link, weights))
+        known = {
+            code: true for code, true in row.true.items() if code in WEIGHED and code in likely and true is not None
+        }
+        told += [(likely[code], true) for code, true in known.items()]
+        if row.known.is_sound and None not in row.true.values():
+            alarms.append(max((likely[code] for code, true in known.items() if not true), default=0.0))
+    return next((float(bar) for bar in BARS if reliable(bar, told) and np.mean(np.array(alarms) >= bar) <= ALARMS), 1.0)
+
+
+def reliable(bar: float, told: list[tuple[float, bool]]) -> bool:
+    """Whether of what is told with little more than this probability enough is true."""
+    true = [true for given, true in told if bar <= given < bar + BAND]
+    return not true or float(np.mean(true)) >= CALIBRATED
 
 
 def fit(rows: list[Row], temperature: float = 1.0) -> Weights:
@@ -190,6 +231,7 @@ def shipped(weights: Weights, rows: list[Row]) -> dict[str, Any]:
         "digest": digest(worlds),
         "runs": len(rows),
         "temperature": round(weights.temperature, 3),
+        "found": weights.found,
         "prior": weights.prior,
         "signs": {name: [weight._asdict() for weight in listed] for name, listed in weights.signs.items()},
     }

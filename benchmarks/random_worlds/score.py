@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from runner_tax_report import put
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
+CALIBRATED = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 DRAWS = 2000  # of worlds, for an interval
 
 
@@ -51,6 +53,7 @@ def main() -> None:
     rows = [row for row in found if not arguments.sources or row.known.source in arguments.sources]
     tables = [
         table(rows),
+        calibration(rows),
         grouped("kind", rows, lambda row: row.known.kinds),
         grouped("source", rows, lambda row: (row.known.source,)),
     ]
@@ -94,11 +97,13 @@ def scores(rows: list[Scored]) -> dict[str, dict[str, float] | None]:
     faults, sound = [row for row in rows if row.known.is_fault], [row for row in rows if row.known.is_sound]
     tried = [row for row in faults if row.tried and row.recovered is not None]
     return {
-        "detected": share(faults, lambda row: bool(row.said)),
+        "detected": share(faults, lambda row: bool(row.found | row.likely)),
         "cause_first": share(faults, lambda row: row.named(1)),
+        "first_found": share(faults, lambda row: row.named(1) and row.said[0] in row.found),
         "cause_in_four": share(faults, lambda row: row.named(4)),
         "change_recovers": share(tried, lambda row: (row.recovered or 0) >= PART_OF_LOSS),
         "false_alarm": share([row for row in sound if row.tried], lambda row: bool(row.alarms)),
+        "suspected": share([row for row in sound if row.tried], lambda row: bool(row.suspected)),
     }
 
 
@@ -126,6 +131,22 @@ def table(rows: list[Scored]) -> str:
             *(line(selftest.LEFT_OUT_SCORES[name], found) for name, found in scores(rows).items()),
         ]
     )
+
+
+def calibration(rows: list[Scored]) -> str:
+    """Of what was told with such a probability, how much was true. Causes that are weighed, in faults that hurt and in
+    sound runs whose changes were trained."""
+    judged = [row for row in rows if row.known.is_fault or (row.known.is_sound and row.tried)]
+    told = [(given, row.true(code)) for row in judged for code, given in row.probability.items()]
+    lines = ["\ntold with    findings  mean told   true"]
+    for low, high in pairwise(CALIBRATED):
+        mine = [(given, true) for given, true in told if low <= given < high]
+        if mine:
+            given, true = (100 * float(np.mean(each)) for each in zip(*mine, strict=True))
+            lines.append(
+                f"{100 * low:3.0f} to {min(100, 100 * high):3.0f} %  {len(mine):8}  {given:7.0f} %  {true:4.0f} %"
+            )
+    return "\n".join(lines)
 
 
 def counts(rows: list[Scored]) -> dict[str, int]:
@@ -165,7 +186,7 @@ def grouped(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[st
         sound = [row for row in mine if row.known.is_sound and row.tried]
         columns = (
             len(faults),
-            sum(bool(row.said) for row in faults),
+            sum(bool(row.found | row.likely) for row in faults),
             sum(row.named(1) for row in faults),
             sum(row.named(4) for row in faults),
             len(sound),
@@ -180,7 +201,7 @@ def told(rows: list[Scored]) -> Iterator[str]:
         about = f"{row.known.world} {row.known.source:12} {row.known.name:40} {row.verdict:20} said"
         if row.known.is_fault and not row.named(1):
             yield f"missed  {about} {' '.join(row.said[:5]) or '–'}"
-        if row.known.is_sound and row.alarms:
+        if row.known.is_sound and row.tried and row.alarms:
             yield f"alarm   {about} {' '.join(row.alarms[:5])}"
     first = Counter(row.said[0] for row in rows if row.known.is_fault and row.said and not row.named(1))
     yield "first at another cause: " + ", ".join(f"{code} {count}" for code, count in first.most_common())

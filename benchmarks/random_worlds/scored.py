@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 from kinds import KINDS
 from packing import PACKED, read_outcomes, unpacked
 
+from improve.diagnosis.certainty import WEIGHED
 from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
 from improve.runs import run
 
@@ -61,11 +64,15 @@ class Known:
 
 @dataclass(frozen=True)
 class Scored:
-    """What the diagnosis says of a run: what is found, first to last, what the first change won back of what was lost,
-    and which findings pay; `tried`: whether changes were trained in this world."""
+    """What the diagnosis says of a run: what is found, likely or guessed, first to last; what of it is found and what
+    is likely; the probabilities; what the first change won back of what was lost, and which findings pay. `tried`:
+    whether the changes were trained."""
 
     known: Known
     said: tuple[str, ...]
+    found: frozenset[str]
+    likely: frozenset[str]
+    probability: dict[str, float]
     verdict: str
     recovered: float | None
     paying: frozenset[str]
@@ -77,10 +84,35 @@ class Scored:
     @property
     def alarms(self) -> list[str]:
         """What is found on a sound run and whose change does not pay."""
-        return [code for code in self.said if code not in self.paying]
+        return [code for code in self.said if code in self.found - self.paying]
+
+    @property
+    def suspected(self) -> list[str]:
+        """What is called likely on a sound run, and whose change does not pay."""
+        return [code for code in self.said if code in self.likely - self.paying]
+
+    def true(self, code: str) -> bool:
+        """Whether it is as said: its cause was put in, or its change pays in a sound run."""
+        return code in (self.paying if self.known.is_sound else self.known.causes)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What the changes of a run reached, by their edits, and which of them pay in the sound runs of its world."""
+
+    reached: dict[str, dict[str, float]]
+    pay: frozenset[str]
+
+    def pays(self, change: Change) -> bool | None:
+        """None where it was not trained."""
+        return key(change) in self.pay if self.reached.get(key(change)) else None
 
 
 Told = Callable[[Known, Any], Diagnosis]
+
+
+def key(change: Change) -> str:
+    return json.dumps(change.edits)
 
 
 def scored(wanted: set[str] | None, told: Told) -> list[Scored]:
@@ -88,9 +120,8 @@ def scored(wanted: set[str] | None, told: Told) -> list[Scored]:
     return [judged(known, told(known, found), tried) for known, found, tried in packed_runs(wanted)]
 
 
-def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str, Any] | None]]:
-    """What is known of each run, the run, and what the changes reached that were tried on it; None where none were in
-    its world."""
+def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, Tried | None]]:
+    """What is known of each run, the run, and the changes that were tried on it; None where none were in its world."""
     for file in sorted(PACKED.glob("w*.tar.xz")):
         name = file.name.partition(".")[0]
         if wanted is None or name in wanted:
@@ -98,17 +129,36 @@ def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, dict[str,
                 yield from of_world(name, about, folder)
 
 
-def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, dict[str, Any] | None]]:
+def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, Tried | None]]:
     runs = {case: loaded(folder / case) for case in about["cases"]}
     base = [runs[case] for case, row in about["cases"].items() if row["group"] == "base" and runs[case]]
     usual = {part: [errors_of(one)[part] for one in base] for part in ("validation", "test")}
     if not base or np.mean(usual["test"]) >= LEARNED * base[0].sealed_test.majority_error:
         return  # nothing is learned here: no world to put a fault into
+    known = {
+        case: Known(name, about["source"], case, row["group"], tuple(row["kinds"]), *harm(runs[case], usual))
+        for case, row in about["cases"].items()
+        if runs[case] is not None
+    }
     outcomes = read_outcomes(name)
-    for case, row in about["cases"].items():
-        if runs[case] is not None:
-            of_case = (name, about["source"], case, row["group"], tuple(row["kinds"]))
-            yield Known(*of_case, *harm(runs[case], usual)), runs[case], outcomes.get(case, {}) if outcomes else None
+    pay = paying([case for case in known if known[case].is_sound], runs, outcomes, float(np.std(usual["test"], ddof=1)))
+    for case in known:
+        yield known[case], runs[case], Tried(outcomes.get(case, {}), pay) if outcomes else None
+
+
+def paying(sound: list[str], runs: dict[str, Any], outcomes: dict[str, Any], spread: float) -> frozenset[str]:
+    """The edits by which sound runs lose errors on the reserve: half of what a fault must cost, on the mean of all that
+    they were tried on, and more than that mean's standard error."""
+    gains = defaultdict(list)
+    for case in sound:
+        for edits, after in outcomes.get(case, {}).items():
+            if "test" in after:
+                gains[edits].append(errors_of(runs[case])["test"] - after["test"])
+    return frozenset(
+        edits
+        for edits, won in gains.items()
+        if np.mean(won) >= max(LEAST / 2, spread * np.sqrt(2 / len(won)))  # both runs of a pair have a seed
+    )
 
 
 def harm(found: Any, usual: dict[str, list[float]]) -> tuple[dict[str, float], dict[str, float]]:
@@ -138,26 +188,28 @@ def shown_test(known: Known, found: Any) -> Any:
     return found.sealed_test if any("S4" in KINDS[kind].causes for kind in known.kinds) else None
 
 
-def judged(known: Known, diagnosis: Diagnosis, tried: dict[str, Any] | None) -> Scored:
+def judged(known: Known, diagnosis: Diagnosis, tried: Tried | None) -> Scored:
     assert diagnosis.run
-    before, limit = errors_of(diagnosis.run)[known.part], known.limit[known.part]
-    findings = [finding for finding in diagnosis.findings if finding.status == "found"]
-    won = {finding.code: won_back(finding, tried or {}, before, known.part) for finding in findings}
-    first, lost = won[findings[0].code] if findings else 0.0, known.lost[known.part]
-    pays = {code for code, points in won.items() if points is not None and points >= limit / 2}
+    findings = [finding for finding in diagnosis.findings if finding.stands or finding.is_guess]
+    before, lost = errors_of(diagnosis.run)[known.part], known.lost[known.part]
+    first = won_back(findings[0], tried, before, known.part) if findings else 0.0
+    pays = {one.code for one in findings if tried and one.changes and tried.pays(one.changes[0])}
     return Scored(
         known,
         tuple(finding.code for finding in findings),
+        frozenset(finding.code for finding in findings if finding.status == "found"),
+        frozenset(finding.code for finding in findings if finding.status == "likely"),
+        {one.code: one.probability for one in findings if one.probability is not None and one.code in WEIGHED},
         diagnosis.verdict,
         None if first is None or lost <= 0 else first / lost,
         frozenset(pays | {finding.code for finding in findings if not finding.harm}),  # those promise nothing
-        tried is not None,
+        tried is not None and all(tried.pays(one.changes[0]) is not None for one in findings if one.changes),
     )
 
 
-def won_back(finding: Any, tried: dict[str, Any], before: float, part: str) -> float | None:
+def won_back(finding: Finding, tried: Tried | None, before: float, part: str) -> float | None:
     """What the first change of a finding has won; 0 where it has none, None where it was not trained."""
     if not finding.changes:
         return 0.0
-    after = tried.get(json.dumps(finding.changes[0].edits))
+    after = tried.reached.get(key(finding.changes[0])) if tried else None
     return before - after[part] if after and part in after else None

@@ -98,9 +98,11 @@ def test_a_world_that_is_not_scored_is_named(improve, shipped):
 LEFT_OUT_SCORES = {
     "detected": {"hits": 3, "of": 4, "low": 0.3, "high": 0.95},
     "cause_first": {"hits": 2, "of": 4, "low": 0.15, "high": 0.85},
+    "first_found": {"hits": 1, "of": 4, "low": 0.1, "high": 0.7},
     "cause_in_four": {"hits": 3, "of": 4, "low": 0.3, "high": 0.95},
     "change_recovers": None,
     "false_alarm": {"hits": 1, "of": 10, "low": 0.02, "high": 0.4},
+    "suspected": {"hits": 2, "of": 10, "low": 0.05, "high": 0.5},
 }
 
 

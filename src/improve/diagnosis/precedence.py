@@ -65,12 +65,17 @@ def explained(causes: list[Finding]) -> list[Finding]:
 def waiting(rest: list[Finding], causes: list[Finding]) -> list[Finding]:
     """Symptoms wait where a cause is found, a variance where rare classes or other images make half of it; high bias
     without a known cause does not explain a high variance."""
-    causes = [finding for finding in causes + rest if finding.status == "found" and not symptom(finding)]
+    causes = [finding for finding in causes + rest if finding.stands and not symptom(finding)]
     first = next((finding for finding in causes if finding.link in BEFORE_TEST), None)
-    told = [waiting_for(first, finding) if first and symptom(finding) else finding for finding in rest]
+    told = [waiting_for(first, one) if first and symptom(one) and not outlasts(one, first) else one for one in rest]
     gap = next((one for one in told if one.code == "V1" and one.status == "found"), None)
     cause = next((one for one in causes if gap and one.code in OF_VARIANCE and one.harm >= gap.harm / 2), None)
     return [waiting_for(cause, one) if cause and one.code in VARIANCE else one for one in told]
+
+
+def outlasts(finding: Finding, cause: Finding) -> bool:
+    """A variance is measured: it stands beside a cause that is only likely."""
+    return finding.code == "V1" and cause.status != "found"
 
 
 def waiting_for(cause: Finding, finding: Finding) -> Finding:
