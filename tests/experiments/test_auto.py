@@ -35,6 +35,7 @@ from improve.experiments.auto.proposals import (
     steps_aside,
     suspected_proposals,
 )
+from improve.runs.run import load_run
 from improve.spec.spec import Spec
 
 SPEC = Spec.model_validate({"data": {"source": "digits"}, "model": "mlp"}).complete()
@@ -265,7 +266,7 @@ def test_a_run_of_twice_the_epochs_that_is_surely_behind_after_half_of_them_is_g
     110: 0.24): not where half of them are fewer than the parent's, where it is past its half, or ended before."""
     parent = predicting(make_run("00", spec={**SPEC, "training": {"epochs": 20}}), range(100))
     child = predicting(make_run("01", status="stopped", history=[0.1] * done), range(500, 500 + alone))
-    monkeypatch.setattr(weighing, "trained_run", lambda story, name, spec, clock, pause: story.load(name))
+    monkeypatch.setattr(weighing, "trained_run", lambda folder, name, spec, clock, pause: load_run(folder / name))
     spec = Spec.model_validate(with_epochs(epochs))
     step = behind_half_way(Journal(parent.folder.parent), AutoStep(child.name, "00"), spec, parent, None)
     assert (step is not None) == given_up
@@ -279,7 +280,7 @@ def test_a_child_without_a_result_has_failed_and_any_result_beats_none(make_run,
     monkeypatch.setattr(auto, "spec_of", lambda *_: Spec.model_validate(SPEC))
     summary = {"status": "diverged", "epochs": 0}
     (run.folder / "summary.json").write_text(json.dumps(summary))
-    monkeypatch.setattr(auto, "trained_run", lambda story, name, spec, clock: story.load(name))
+    monkeypatch.setattr(auto, "trained_run", lambda folder, name, spec, clock: load_run(folder / name))
     assert decide(story, AutoStep("01", "00"), Budget(epochs=1), None).verdict == FAILED
     (run.folder.parent / "00" / "summary.json").write_text(json.dumps(summary))
     other = make_run("02")

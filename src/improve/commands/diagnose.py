@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from improve.commands.options import Human, Json, Output, RunFolder, Target, print_json, print_or_write
+from improve.commands.options import Human, Json, NoCode, Output, Quiet, RunFolder, Target, print_json, print_or_write
 from improve.errors import UsageError
 
 if TYPE_CHECKING:
+    from improve.diagnosis.diagnose import Diagnosis
     from improve.runs.run import Run
 
 
@@ -23,28 +24,32 @@ def diagnose(
     human: Human = None,
     target: Target = None,
     test: Annotated[bool, typer.Option("--test", help="open the test set, and write that down")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="exit 1 when there is a finding")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit 1 when something is found")] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="train the likeliest changes for a part of the run, to be sure")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, metavar="N", help="with --confirm: as many epochs, not the run's")
+    ] = None,
+    no_code: NoCode = False,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Why is it bad, and what to change next: the bias/variance recipe."""
-    from improve.diagnosis.diagnose import check_diagnosable, diagnose_numbers
-    from improve.diagnosis.diagnose import diagnose as diagnose_run
-    from improve.diagnosis.levels import with_levels
-    from improve.runs.run import load_run, write_diagnosis
-    from improve.runs.test_part import open_test
-
-    if errors is not None and (human or target):
-        raise UsageError("bare numbers hold all levels", fix='--errors "human=5% target=10% train=… validation=…"')
-    if (run is None) == (errors is None):
-        raise UsageError(
-            "diagnose needs a run, or bare numbers", fix='improve diagnose runs/x, or --errors "train=1% …"'
-        )
+    check_asked(run, errors, levels=bool(human or target), confirm=confirm, epochs=epochs)
     if errors is not None:
+        from improve.diagnosis.diagnose import diagnose_numbers
+
         diagnosis = diagnose_numbers(errors)
     else:
+        from improve.diagnosis.levels import with_levels
+        from improve.runs.run import load_run, write_diagnosis
+
         loaded = with_levels(load_run(run or Path()), human, target)
-        check_diagnosable(loaded)  # before anything is opened
-        diagnosis = diagnose_run(loaded, open_test(loaded) if test and loaded.has_result else None)
+        diagnosis = diagnosis_of(loaded, test)
+        if confirm:
+            try_changes(diagnosis, epochs, quiet, not no_code)
+            diagnosis = diagnosis_of(loaded, test)
         write_diagnosis(loaded.folder, diagnosis.as_json())
     if as_json:
         print_json(diagnosis.as_json())
@@ -54,6 +59,37 @@ def diagnose(
         show_diagnosis(diagnosis)
     if strict and any(finding.status == "found" for finding in diagnosis.findings):
         raise typer.Exit(1)
+
+
+def check_asked(run: Path | None, errors: str | None, levels: bool, confirm: bool, epochs: int | None) -> None:
+    if epochs is not None and not confirm:
+        raise UsageError("--epochs says how much --confirm may train", fix="add --confirm")
+    if errors is not None and confirm:
+        raise UsageError("bare numbers cannot be trained", fix="improve diagnose RUN --confirm")
+    if errors is not None and levels:
+        raise UsageError("bare numbers hold all levels", fix='--errors "human=5% target=10% train=… validation=…"')
+    if (run is None) == (errors is None):
+        raise UsageError(
+            "diagnose needs a run, or bare numbers", fix='improve diagnose runs/x, or --errors "train=1% …"'
+        )
+
+
+def diagnosis_of(run: Run, test: bool) -> Diagnosis:
+    """Of a run; `test` opens its test part."""
+    from improve.diagnosis.diagnose import check_diagnosable
+    from improve.diagnosis.diagnose import diagnose as diagnose_run
+    from improve.runs.test_part import open_test
+
+    check_diagnosable(run)  # before anything is opened
+    return diagnose_run(run, open_test(run) if test and run.has_result else None)
+
+
+def try_changes(diagnosis: Diagnosis, epochs: int | None, quiet: bool, code: bool) -> None:
+    """Train the likeliest changes, for as many epochs."""
+    from improve.experiments.confirmation.confirm import confirm
+    from improve.views.terminal.confirmation import TerminalConfirmWatcher
+
+    confirm(diagnosis, epochs, TerminalConfirmWatcher(quiet), code)
 
 
 def next_spec(

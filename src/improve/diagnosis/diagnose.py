@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from improve.diagnosis import advice_log
 from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
 from improve.diagnosis.certainty import graded, no_surer, without_idle_guesses
+from improve.diagnosis.confirmed import trials_of, with_proof, with_trials
 from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.diagnosis.findings.capacity import fits_later
 from improve.diagnosis.findings.deployment import field_gap, field_rate
@@ -148,7 +149,9 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
     what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
     seen, gaps, weights = look(CAUSES, case), look(GAPS, case), weights or shipped()
     likely = probabilities(case, seen + gaps, weights)
-    seen, gaps = (graded(each, likely, weights) for each in (seen, gaps))
+    trials = trials_of(case.run)
+    seen, gaps = (with_trials(graded(each, likely, weights), trials) for each in (seen, gaps))
+    likely = with_proof(likely, seen + gaps, trials)
     facts = counted([*seen, *gaps])
     causes = explained(likeliest_first(seen, likely))
     broken = is_broken(case, facts, causes)

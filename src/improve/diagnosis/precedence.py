@@ -8,7 +8,7 @@ from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Case, Finding
 
 BEFORE_TEST = ("readable", "training", "validation")  # links whose harm shows in the validation error
-STATUSES = ("not_enough_evidence", "cannot_tell_yet")
+STATUSES = ("not_enough_evidence", "cannot_tell_yet", "refuted")
 VARIANCE, OF_VARIANCE = ("V1", "V3"), ("M1", "V5", "V6")  # and what may be most of it
 SYMPTOMS = {rule.code: rule.symptom for rule in ORDER}
 
@@ -79,7 +79,10 @@ def outlasts(finding: Finding, cause: Finding) -> bool:
 
 
 def waiting_for(cause: Finding, finding: Finding) -> Finding:
-    """The finding, which cannot be told before what may have brought it about is mended."""
+    """The finding, which cannot be told before what may have brought it about is mended; one that is refuted is told
+    already."""
+    if finding.status == "refuted":
+        return finding
     return replace(finding, status="cannot_tell_yet", waits=f"{cause.code} may bring it about: mend that first")
 
 

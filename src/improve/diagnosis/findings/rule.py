@@ -17,7 +17,7 @@ from improve.spec.reading.flatten import setting
 from improve.statistics.intervals import Rate
 
 Link = Literal["readable", "training", "validation", "test", "real world", "comparison"]
-Status = Literal["found", "likely", "cannot_tell_yet", "not_enough_evidence"]
+Status = Literal["found", "likely", "cannot_tell_yet", "not_enough_evidence", "refuted"]
 NOTHING = Evidence(Path(os.devnull))
 
 
@@ -42,7 +42,7 @@ class Finding:
     `changes` are alternatives, the most promising first; `rivals` the codes that the evidence does not exclude;
     `confirm` is the cheapest experiment that would decide; `waits` says why it cannot be told yet; a `fact` was
     counted, and is true whatever the network did: nothing hides it. `probability`: that its cause is there, where
-    signs are weighed for it (weights.py)."""
+    signs are weighed for it (weights.py); `tried`: what an experiment says of it."""
 
     code: str
     name: str
@@ -58,6 +58,7 @@ class Finding:
     waits: str = ""
     fact: bool = False
     probability: float | None = None
+    tried: str = ""
 
     @property
     def stands(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 from improve.diagnosis.comparison.configurations import Block, probability_of_fewer_errors
 from improve.errors import ImproveError
-from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
+from improve.experiments.auto.budget import Budget, BudgetWatcher
 from improve.experiments.auto.journal import DROPPED, KEPT, AutoStep, Journal
+from improve.experiments.paused_run import trained_run
 from improve.lazy import np
 from improve.runs.predictions import DAMAGED, read_predictions
 from improve.runs.run import Run
@@ -49,7 +50,7 @@ def behind_half_way(
     epochs, half = spec.training.epochs, spec.training.epochs // 2
     if half < int(parent.spec["training"]["epochs"]) or parent.summary.validation is None:
         return None
-    made = trained_run(journal, step.run, spec, watcher, half)
+    made = trained_run(journal.folder, step.run, spec, watcher, half)
     if made.status != "stopped" or len(made.history) != half:  # it has ended by itself, or is already past its half
         return None
     better = difference([made], [parent])[1]
@@ -83,4 +84,4 @@ def second_seed(journal: Journal, one: Run, watcher: BudgetWatcher) -> Run:
     spec = load_spec(one.folder / "spec.yaml", [])
     data = spec.data.model_copy(update={"split_seed": spec.split_seed})
     other = spec.model_copy(update={"seed": (spec.seed + 1) % 2**31, "data": data})
-    return trained_run(journal, one.name + SECOND, other, watcher)
+    return trained_run(journal.folder, one.name + SECOND, other, watcher)

@@ -12,12 +12,13 @@ from improve.engine.training.watcher import Watcher
 from improve.errors import ImproveError, visible
 from improve.experiments.auto.accept import behind_half_way, with_verdict
 from improve.experiments.auto.advice_prior import AdvicePrior
-from improve.experiments.auto.budget import Budget, BudgetWatcher, trained_run
+from improve.experiments.auto.budget import Budget, BudgetWatcher
 from improve.experiments.auto.explore import points_to_explore
 from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal, Tried, advice_tallies, read_journal
 from improve.experiments.auto.proposals import Proposal, edited_spec, proposals, suspected_proposals
 from improve.experiments.auto.rate_check import with_tested_rate
 from improve.experiments.auto.successive_halving import affordable_count, successive_halving
+from improve.experiments.paused_run import trained_run
 from improve.interrupt import goes_on
 from improve.runs import begin, files
 from improve.runs.begin import names
@@ -135,12 +136,12 @@ def decide(journal: Journal, step: AutoStep, budget: Budget, watcher: BudgetWatc
     """Train the step's run and hold it against its parent."""
     spec = spec_of(journal, step)
     if step.parent is None:
-        trained_run(journal, step.run, spec, watcher)
+        trained_run(journal.folder, step.run, spec, watcher)
         return replace(step, verdict=KEPT)
     parent = journal.load(step.parent)
     if given_up := behind_half_way(journal, step, spec, parent, watcher):
         return given_up
-    made = trained_run(journal, step.run, spec, watcher)
+    made = trained_run(journal.folder, step.run, spec, watcher)
     if made.status == "failed" or not made.has_result:
         return replace(step, verdict=FAILED, why=str(made.summary.error or made.status))
     if not parent.has_result:

@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from improve.experiments.auto.budget import BudgetWatcher, trained_run
+from improve.experiments.auto.budget import BudgetWatcher
 from improve.experiments.auto.journal import DROPPED, FAILED, AutoStep, Journal
+from improve.experiments.paused_run import trained_run
 from improve.runs.run import Run
 from improve.spec.spec import Spec
 
@@ -56,7 +57,7 @@ def successive_halving(
     while len(steps) > 1:
         epochs = min(spec_of(journal, step).training.epochs for step in steps)
         rung = rungs(epochs)[stage(steps[0].bracket, len(steps))]
-        runs = [trained_run(journal, step.run, spec_of(journal, step), watcher, rung) for step in steps]
+        runs = [trained_run(journal.folder, step.run, spec_of(journal, step), watcher, rung) for step in steps]
         order = sorted(zip(runs, steps, strict=True), key=lambda pair: reached(pair[0], rung))
         ahead = math.ceil(len(order) / 2)
         behind += journal.write_all([given_up(step, one, rung, epochs) for one, step in order[ahead:]])

@@ -145,7 +145,10 @@ def verdict_sentence(view: RunView) -> str:
         low, high = errors.validation.interval()
         n = f" (n={errors.validation.n:,})" if errors.validation.n else ""
         verdict += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
-    first = next((one for one in view.diagnosis.findings if one.changes and one.status != "cannot_tell_yet"), None)
+    first = next(
+        (one for one in view.diagnosis.findings if one.changes and one.status not in ("cannot_tell_yet", "refuted")),
+        None,
+    )
     if first is None:
         return verdict
     edits = ", ".join(f"{path}: {yaml.inline(value)}" for path, value in first.changes[0].edits)

@@ -15,7 +15,7 @@ from improve.views.figures.report import Rung, curves_figure, ladder_figure, rel
 from improve.views.figures.svg import svg_element
 from improve.views.report.run import RunView, error_levels, evidence_text, ladder_steps, run_facts, verdict_sentence
 from improve.views.report.thumbnails import thumbnails
-from improve.views.text.diagnosis import GAPS, checks_text, unchecked_line, waiting_lines, worth_text
+from improve.views.text.diagnosis import GAPS, checks_text, told_findings, unchecked_line, waiting_lines, worth_text
 from improve.views.text.numbers import percent
 
 MISTAKES = 12
@@ -58,7 +58,7 @@ def said(view: RunView, diagnosis: Diagnosis, anchor: str) -> dict[str, Any]:
         "steps": list(ladder_steps(view)),
         "notes": diagnosis.notes,
         "chain": diagnosis.chain,
-        "findings": [finding_of(view, one) for one in diagnosis.findings if one.status != "cannot_tell_yet"],
+        "findings": [finding_of(view, one) for one in told_findings(diagnosis)],
         "checks": checks_text(diagnosis),
         "more": [line for line in (*waiting_lines(diagnosis), unchecked_line(diagnosis)) if line],
     }

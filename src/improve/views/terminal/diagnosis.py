@@ -21,6 +21,7 @@ from improve.views.text.diagnosis import (
     link_text,
     missing_test_note,
     next_step,
+    told_findings,
     unchecked_line,
     waiting_lines,
     worth_text,
@@ -80,7 +81,7 @@ def ladder(diagnosis: Diagnosis) -> Table:
 
 
 def show_findings(diagnosis: Diagnosis, out: Console) -> None:
-    told = [finding for finding in diagnosis.findings if finding.status != "cannot_tell_yet"]
+    told = told_findings(diagnosis)
     if not diagnosis.findings:
         out.print(Text(f"nothing to report: no finding; {checks_text(diagnosis)}"))
     out.print()
@@ -102,6 +103,8 @@ def show_finding(number: int, finding: Finding, worth: str, out: Console) -> Non
         word = "change " if place == 0 else "or     "
         edits = ", ".join(f"{path}: {inline(value)}" for path, value in change.edits)
         out.print(Text(f"   {word}  {edits}   {change.because}"))
+    if finding.tried:
+        out.print(Text(f"   tried  {finding.tried}"))
     if finding.rivals:
         out.print(Text(f"   not excluded  {', '.join(finding.rivals)}"))
     if finding.confirm:

@@ -106,13 +106,19 @@ def points_text(finding: Finding) -> str:
     return f"about {points} point{'s' if points > 1 else ''} to win"
 
 
+def told_findings(diagnosis: Diagnosis) -> list[Finding]:
+    """Those that are told whole; of the others a line says why not."""
+    return [one for one in diagnosis.findings if one.status not in ("cannot_tell_yet", "refuted")]
+
+
 def waiting_lines(diagnosis: Diagnosis) -> list[str]:
-    """Findings that cannot be told yet, by the reason why."""
+    """Findings that an experiment has refuted, and those that cannot be told yet, by the reason why."""
     reasons: dict[str, list[str]] = {}
     for finding in diagnosis.findings:
         if finding.status == "cannot_tell_yet":
             reasons.setdefault(finding.waits, []).append(f"{finding.code} {finding.name}")
-    return [f"cannot tell yet   {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    refuted = [f"{one.code} {one.name}   {one.tried}" for one in diagnosis.findings if one.status == "refuted"]
+    return refuted + [f"cannot tell yet   {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def next_step(diagnosis: Diagnosis) -> str:
@@ -125,7 +131,8 @@ def next_step(diagnosis: Diagnosis) -> str:
     folder, name = quote(str(run.folder)), quote(f"{run.name}_next.yaml")
     if outside := mended_outside(diagnosis):
         return f"{outside.confirm or 'mend it'}: no edit of the spec mends {outside.code}"
-    able = sorted((one for one in diagnosis.findings if one.changes), key=lambda one: one.status == "cannot_tell_yet")
+    able = [one for one in diagnosis.findings if one.changes and one.status != "refuted"]
+    able.sort(key=lambda one: one.status == "cannot_tell_yet")
     if not able:
         return (
             f"improve auto {quote(str(run.folder / 'spec.yaml'))} --trials {TRIALS}"

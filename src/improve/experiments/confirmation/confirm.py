@@ -1,0 +1,148 @@
+"""The trials of a diagnosis, trained and judged; the run itself is the control."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from improve.diagnosis.confirmed import FOLDER, file_of
+from improve.diagnosis.diagnose import Diagnosis
+from improve.engine.training.resume import check_same_data, resume
+from improve.engine.training.train import not_stopped
+from improve.engine.training.watcher import Watcher
+from improve.errors import UsageError
+from improve.experiments.auto.accept import missed
+from improve.experiments.confirmation.judgement import Judged, Seen, judged
+from improve.experiments.confirmation.plan import EPOCHS, Trial, plan
+from improve.experiments.paused_run import PausingWatcher, far_enough, trained_run
+from improve.interrupt import goes_on
+from improve.runs import begin, files, run
+from improve.runs.run import Run
+from improve.spec.reading import yaml
+from improve.spec.reading.load import load_spec
+from improve.spec.spec import Spec
+from improve.spec.user_code import located_target
+from improve.statistics.intervals import Rate
+from improve.statistics.paired import paired_comparison
+
+
+class ConfirmWatcher(Watcher):
+    """Told of the trials as well."""
+
+    def planned(self, trials: Sequence[Trial], run: Run) -> None:
+        """Before anything is trained: what will be, beside which run."""
+
+    def begun(self, trial: Trial) -> None:
+        """This one is trained now."""
+
+
+NOBODY = ConfirmWatcher()  # watches
+
+
+def confirm(
+    diagnosis: Diagnosis, budget: int | None = None, watcher: ConfirmWatcher = NOBODY, code: bool = True
+) -> list[Judged]:
+    """Train what `plan` gives, in the run's folder, judge it, and write confirm/confirm.json. What is trained already
+    is not trained again. Raises UsageError where the run cannot be a control."""
+    made = control(diagnosis)
+    spec, pausing = load_spec(made.folder / "spec.yaml", code=code), PausingWatcher(watcher)
+    check_same_data(made, pausing.last.of(spec, watcher.reading))
+    trials, began = plan(diagnosis, budget), time.monotonic()
+    watcher.planned(trials, made)
+    folder, seen = begin.writable(made.folder / FOLDER), list[Seen]()
+    for number, trial in enumerate(trials):
+        watcher.begun(trial)
+        with goes_on(f"{number} of {len(trials)} changes are tried; the same command goes on"):
+            seen.append(outcome_of(trial, made, trained(trial, made, folder, pausing)))
+    found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
+    told = {"state_sha256": made.summary.state_sha256, "epochs": sum(trial.cost for trial in trials)}
+    told |= {"seconds": round(time.monotonic() - began, 1), "trials": [one.as_json() for one in found]}
+    files.write_json(file_of(made), told)
+    return found
+
+
+def control(diagnosis: Diagnosis) -> Run:
+    """The run, where changes can be held against it."""
+    made = diagnosis.run
+    if made is None:
+        raise UsageError("bare numbers cannot be trained", fix="improve diagnose RUN --confirm")
+    if made.summary.members:
+        raise UsageError(f"{made.folder} is an ensemble", fix="give one of its members")
+    if made.status == "running":
+        raise UsageError(f"{made.folder} is still training, or was killed", fix=f"improve resume {made.folder}")
+    if not made.history:
+        raise UsageError(f"{made.folder} has no epoch to hold a change against", fix="train it for an epoch at least")
+    return made
+
+
+def trained(trial: Trial, made: Run, folder: Path, watcher: PausingWatcher) -> Run:
+    """The changed run, as far as it has to be trained."""
+    if trial.longer:
+        return longer(trial, made, folder, watcher)
+    return trained_run(folder, trial.name, spec_of(trial, made, folder), watcher, trial.epochs)
+
+
+def spec_of(trial: Trial, made: Run, folder: Path) -> Spec:
+    """Written beside the trials: it can be trained by hand."""
+    plain = trial.spec
+    if plain["model"]["name"] == "python":
+        target = located_target(plain["model"]["target"], made.folder)
+        shutil.copy2(target.rpartition(":")[0], folder)
+    file = folder / f"{trial.name}.yaml"
+    files.write_text(file, yaml.write(plain))
+    return load_spec(file)
+
+
+def longer(trial: Trial, made: Run, folder: Path, watcher: PausingWatcher) -> Run:
+    """A copy of the run that goes on to its new end."""
+    copy = folder / trial.name
+    if not copy.exists():
+        part = copy.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(made.folder, part, ignore=shutil.ignore_patterns(FOLDER, "*.keras", "diagnosis.json"))
+        part.rename(copy)
+    begun, watcher.pause = run.load_run(copy), 0
+    if int(begun.spec["training"]["epochs"]) < trial.of:
+        resume(copy, [f"{EPOCHS}={trial.of}"], watcher)
+    elif not far_enough(begun, 0):
+        resume(copy, [], watcher)
+    return not_stopped(run.load_run(copy))
+
+
+def outcome_of(trial: Trial, control: Run, changed: Run) -> Seen:
+    if trial.part == "validation" and control.summary.validation and changed.summary.validation:
+        return on_new_images(trial, control, changed)
+    return after_epochs(trial, control, changed)
+
+
+def on_new_images(trial: Trial, control: Run, changed: Run) -> Seen:
+    """Both at their best epochs, on the same validation images."""
+    one, other = missed(control), missed(changed)
+    paired = paired_comparison(one, other)
+    before, after = (Rate(float(wrong.mean()), len(wrong)) for wrong in (one, other))
+    deviation = math.sqrt(max(paired.disagreement - paired.value**2, 0.0) / paired.n)
+    return Seen(trial, before, after, deviation)
+
+
+def after_epochs(trial: Trial, control: Run, changed: Run) -> Seen:
+    """Clean training errors after the trial's epochs. A run that had diverged by then answers nothing right."""
+    before = after_epoch(control, trial.epochs, changed) or Rate(1.0)
+    after = after_epoch(changed, trial.epochs, control)
+    images = sum(rate.variance_per_example / rate.n for rate in (before, after) if rate and rate.n)
+    return Seen(trial, before, after, math.sqrt(images))
+
+
+def after_epoch(made: Run, epoch: int, other: Run) -> Rate | None:
+    if len(made.history) < epoch:
+        return None
+    return Rate(made.history[epoch - 1]["train_error"], sample_size(made) or sample_size(other))
+
+
+def sample_size(made: Run) -> int | None:
+    """Training images that are measured after each epoch: as many as there are validation images, at most."""
+    parts: list[Any] = [made.summary.train, made.summary.validation]
+    return min((part.n for part in parts if part), default=None)

@@ -1,0 +1,104 @@
+"""Which changes are tried, how far each has to be trained to tell, and what that costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from improve.diagnosis.diagnose import Diagnosis
+from improve.diagnosis.findings.rule import Change, Finding
+from improve.experiments.auto.proposals import edited_spec, left_to_people
+from improve.runs.run import Run
+from improve.spec.reading.flatten import setting
+
+MOST = 4  # changes
+EARLY = 4  # what keeps a training set from being fitted shows in a quarter of the epochs
+EPOCHS, RATE = "training.epochs", "optimizer.learning_rate"
+OF_IMAGES = ("T13", "T14", "V4")  # they name no fault of the fit: new images decide
+NO_CAUSE = ("T19",)  # it says that there is a bias, and names no cause that an experiment could refute
+SLOWING = ("augmentation", "regularization.", "training.loss", "training.mixup", "training.cutmix")
+
+Part = Literal["train", "validation"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change to be trained for `epochs` of the `of` that its spec has, of which `cost` are new; `part`: whose error
+    decides. `harm`: what the finding costs at most, a share of the images. `slow`: it slows learning by nature, so that
+    an early look cannot refute it. `longer`: it goes on from where the run ended."""
+
+    code: str
+    title: str
+    edits: tuple[tuple[str, Any], ...]
+    spec: dict[str, Any]
+    part: Part
+    epochs: int
+    of: int
+    cost: int
+    harm: float
+    slow: bool = False
+    longer: bool = False
+
+    @property
+    def name(self) -> str:
+        """The same for the same change of the same run, so that a trial that was broken off goes on."""
+        digest = hashlib.sha256(json.dumps([self.spec, self.longer], sort_keys=True).encode()).hexdigest()
+        return f"{self.code}-{digest[:6]}"
+
+
+def plan(diagnosis: Diagnosis, budget: int | None = None) -> list[Trial]:
+    """The likeliest changes that fit into `budget` epochs, else into as many as the run took."""
+    run = diagnosis.run
+    assert run is not None
+    left, trials = budget if budget is not None else max(1, len(run.history)), list[Trial]()
+    for finding in likeliest(diagnosis.findings):
+        trial = trial_of(finding, finding.changes[0], run, left)
+        known = any(one.edits == trial.edits for one in trials) if trial else True
+        if trial and not known and trial.cost <= left and len(trials) < MOST:
+            trials.append(trial)
+            left -= trial.cost
+    return trials
+
+
+def likeliest(findings: Iterable[Finding]) -> list[Finding]:
+    """What has a change and is no fact: first what stands, then guesses and what waits, by probability."""
+    able = [
+        one
+        for one in findings
+        if one.changes and not one.fact and one.code not in NO_CAUSE and not left_to_people(one.changes[0])
+    ]
+    return sorted(able, key=lambda one: (not one.stands, -(one.probability or 0.0)))
+
+
+def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | None:
+    """None where the change makes no spec that could be trained."""
+    done, old = len(run.history), int(setting(run.spec, EPOCHS))
+    edits, longer = change.edits, goes_on(change, run)
+    if longer:
+        edits = ((EPOCHS, min(int(change.value), done + max(1, left))),)
+    spec = edited_spec(run.spec, edits)
+    if spec is None or spec == run.spec:
+        return None
+    length, fits = int(setting(spec, EPOCHS)), finding.link == "training" and finding.code not in OF_IMAGES
+    part: Part = "train" if fits and not longer else "validation"
+    epochs = length if longer else math.ceil(old / EARLY) if part == "train" else run.summary.best_epoch or old
+    cost = epochs - done if longer else min(epochs, length)
+    return Trial(
+        finding.code, finding.title, edits, spec, part, min(epochs, length), length, cost, finding.harm,
+        slows(edits, run), longer,
+    )  # fmt: skip
+
+
+def goes_on(change: Change, run: Run) -> bool:
+    """Whether it asks for no more than more epochs, of a run that is at its end: then that one goes on."""
+    paths = [path for path, _ in change.edits]
+    return paths == [EPOCHS] and run.status == "finished" and int(change.value) > len(run.history)
+
+
+def slows(edits: Iterable[tuple[str, Any]], run: Run) -> bool:
+    lower = any(path == RATE and float(value) < float(setting(run.spec, RATE)) for path, value in edits)
+    return lower or any(path.startswith(SLOWING) for path, _ in edits)
