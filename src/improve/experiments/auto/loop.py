@@ -17,6 +17,7 @@ from improve.experiments.auto.explore import points_to_explore
 from improve.experiments.auto.journal import FAILED, KEPT, AutoStep, Journal, Tried, advice_tallies, read_journal
 from improve.experiments.auto.proposals import Proposal, edited_spec, proposals, suspected_proposals
 from improve.experiments.auto.rate_check import with_tested_rate
+from improve.experiments.auto.refutation import refuted_early
 from improve.experiments.auto.successive_halving import affordable_count, successive_halving
 from improve.experiments.paused_run import trained_run
 from improve.interrupt import goes_on
@@ -139,7 +140,9 @@ def decide(journal: Journal, step: AutoStep, budget: Budget, watcher: BudgetWatc
         trained_run(journal.folder, step.run, spec, watcher)
         return replace(step, verdict=KEPT)
     parent = journal.load(step.parent)
-    if given_up := behind_half_way(journal, step, spec, parent, watcher):
+    if given_up := refuted_early(journal, step, spec, parent, watcher) or behind_half_way(
+        journal, step, spec, parent, watcher
+    ):
         return given_up
     made = trained_run(journal.folder, step.run, spec, watcher)
     if made.status == "failed" or not made.has_result:

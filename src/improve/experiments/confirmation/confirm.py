@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from improve.diagnosis.confirmed import FOLDER, file_of
 from improve.diagnosis.diagnose import Diagnosis
@@ -15,8 +13,8 @@ from improve.engine.training.resume import check_same_data, resume
 from improve.engine.training.train import not_stopped
 from improve.engine.training.watcher import Watcher
 from improve.errors import UsageError
-from improve.experiments.auto.accept import missed
 from improve.experiments.confirmation.judgement import Judged, Seen, judged
+from improve.experiments.confirmation.measurement import measured
 from improve.experiments.confirmation.plan import EPOCHS, Trial, plan
 from improve.experiments.paused_run import PausingWatcher, far_enough, trained_run
 from improve.interrupt import goes_on
@@ -26,8 +24,6 @@ from improve.spec.reading import yaml
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
 from improve.spec.user_code import located_target
-from improve.statistics.intervals import Rate
-from improve.statistics.paired import paired_comparison
 
 
 class ConfirmWatcher(Watcher):
@@ -57,7 +53,7 @@ def confirm(
     for number, trial in enumerate(trials):
         watcher.begun(trial)
         with goes_on(f"{number} of {len(trials)} changes are tried; the same command goes on"):
-            seen.append(outcome_of(trial, made, trained(trial, made, folder, pausing)))
+            seen.append(measured(trial, made, trained(trial, made, folder, pausing)))
     found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
     told = {"state_sha256": made.summary.state_sha256, "epochs": sum(trial.cost for trial in trials)}
     told |= {"seconds": round(time.monotonic() - began, 1), "trials": [one.as_json() for one in found]}
@@ -111,38 +107,3 @@ def longer(trial: Trial, made: Run, folder: Path, watcher: PausingWatcher) -> Ru
     elif not far_enough(begun, 0):
         resume(copy, [], watcher)
     return not_stopped(run.load_run(copy))
-
-
-def outcome_of(trial: Trial, control: Run, changed: Run) -> Seen:
-    if trial.part == "validation" and control.summary.validation and changed.summary.validation:
-        return on_new_images(trial, control, changed)
-    return after_epochs(trial, control, changed)
-
-
-def on_new_images(trial: Trial, control: Run, changed: Run) -> Seen:
-    """Both at their best epochs, on the same validation images."""
-    one, other = missed(control), missed(changed)
-    paired = paired_comparison(one, other)
-    before, after = (Rate(float(wrong.mean()), len(wrong)) for wrong in (one, other))
-    deviation = math.sqrt(max(paired.disagreement - paired.value**2, 0.0) / paired.n)
-    return Seen(trial, before, after, deviation)
-
-
-def after_epochs(trial: Trial, control: Run, changed: Run) -> Seen:
-    """Clean training errors after the trial's epochs. A run that had diverged by then answers nothing right."""
-    before = after_epoch(control, trial.epochs, changed) or Rate(1.0)
-    after = after_epoch(changed, trial.epochs, control)
-    images = sum(rate.variance_per_example / rate.n for rate in (before, after) if rate and rate.n)
-    return Seen(trial, before, after, math.sqrt(images))
-
-
-def after_epoch(made: Run, epoch: int, other: Run) -> Rate | None:
-    if len(made.history) < epoch:
-        return None
-    return Rate(made.history[epoch - 1]["train_error"], sample_size(made) or sample_size(other))
-
-
-def sample_size(made: Run) -> int | None:
-    """Training images that are measured after each epoch: as many as there are validation images, at most."""
-    parts: list[Any] = [made.summary.train, made.summary.validation]
-    return min((part.n for part in parts if part), default=None)
