@@ -38,6 +38,9 @@ def learned_little(case: Case) -> bool:
     return case.errors is not None and worse_than_simple(case.errors)
 
 
+CLIPS = ("global_clipnorm", "clipnorm", "clipvalue")
+
+
 class Clipping(Rule):
     """Clipping takes away most of every gradient, so the weights hardly move.
 
@@ -52,8 +55,10 @@ class Clipping(Rule):
         (share, away), moved = clipped_share(case), update_ratio(case)
         if moved is None or moved >= SLOW or share <= CLIPPED_STEPS or away <= CLIPPED_AWAY or not case.fits_badly:
             return None
+        kind = next((name for name in CLIPS if case.setting(f"optimizer.{name}")), None)
+        if kind is None:
+            return None
         usual = usual_gradient(case)
-        kind = next(name for name in ("global_clipnorm", "clipnorm", "clipvalue") if case.setting(f"optimizer.{name}"))
         value = two_digits(usual) if usual and kind == "global_clipnorm" else None
         return self.found(
             f"{100 * share:.0f} % of the steps lost {100 * away:.0f} % of their gradient (median), so ‖Δw‖/‖w‖ is "

@@ -16,7 +16,7 @@ from improve.statistics.significance import holm
 #: on new images at the best one; measured on random worlds by benchmarks/random_worlds/seed_noise.py
 SEEDS: dict[Part, float] = {"train": 0.125, "validation": 0.049}
 SURE = 0.05  # p, adjusted for all that were tried
-PART_OF_HARM = 0.5  # a change that surely wins less of what its cause is to cost has refuted it
+PART_OF_HARM = 0.5  # a change that wins nothing, and surely less than this of what its cause costs, has refuted it
 NAMES: dict[Part, str] = {"train": "training", "validation": "validation"}
 
 Outcome = Literal["confirmed", "refuted", "not settled"]
@@ -84,7 +84,8 @@ def outcome_of(seen: Seen, p: float, matters: float) -> Outcome:
         return "refuted"
     if p <= SURE and seen.won >= matters:
         return "confirmed"
-    hopeless = seen.won + Z_ONE_SIDED * seen.deviation < PART_OF_HARM * seen.trial.harm
+    most = seen.won + Z_ONE_SIDED * seen.deviation
+    hopeless = seen.won <= 0 and most < PART_OF_HARM * seen.trial.harm
     return "refuted" if hopeless and not seen.trial.slow else "not settled"
 
 
