@@ -123,7 +123,7 @@ def error(summary: dict[str, Any]) -> str:
 
 def said(diagnosis: dict[str, Any]) -> str:
     """What was found; else what there is not enough evidence for."""
-    found = [f"{one['code']} {one['title']}" for one in diagnosis["findings"] if one["status"] == "found"]
+    found = [f"{one['code']} {one['title']}" for one in diagnosis["findings"] if one["status"] in ("found", "likely")]
     waiting = [f"not enough evidence: {one['says']}" for one in diagnosis["findings"][:1]]
     return "; ".join(found or waiting) or "nothing"
 

@@ -37,7 +37,7 @@ def diagnosed_once(folder: Path, test: bool) -> Diagnosis | None:
 
 
 def found(diagnosis: Diagnosis | None) -> list[Finding]:
-    return [finding for finding in diagnosis.findings if finding.status == "found"] if diagnosis else []
+    return [finding for finding in diagnosis.findings if finding.stands or finding.is_guess] if diagnosis else []
 
 
 def seeds(world: World, case: Case) -> list[tuple[int, Path]]:
