@@ -3,8 +3,8 @@
     python benchmarks/random_worlds/seed_noise.py
 
 `improve diagnose --confirm` holds a difference against it (SEEDS in experiments/confirmation/judgement.py). Standard
-deviations are told as parts of √(e(1−e)), so that they carry over to other errors; of the reserve, whose many images add
-little of their own.
+deviations are told as parts of √(e(1−e)), so that they carry over to other errors; of the reserve, whose many images
+add little of their own.
 """
 
 from __future__ import annotations
