@@ -101,7 +101,19 @@ def outcomes_file(world: str) -> Path:
     return PACKED / f"{world}.changes.json"
 
 
+def confirmed_file(world: str) -> Path:
+    return PACKED / f"{world}.confirm.json"
+
+
 def read_outcomes(world: str) -> dict[str, Any]:
     """By run and by edits, the errors that a change reached."""
-    file = outcomes_file(world)
+    return read(outcomes_file(world))
+
+
+def read_confirmed(world: str) -> dict[str, Any]:
+    """By run, what its confirm.json would hold."""
+    return read(confirmed_file(world))
+
+
+def read(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=numbers, help="these alone, such as 3-39")
     parser.add_argument("--weights", choices=TOLD, default="left-out", help="of the signs: fitted without the source "
                         "that is scored; as shipped; none: the rules in their order")  # fmt: skip
+    parser.add_argument("--confirm", action="store_true", help="with what --confirm said, of the runs that it tried")
     parser.add_argument("--write", metavar="TITLE", help="put the tables into RESULTS.md, under this title")
     parser.add_argument("--names", action="store_true", help="a line for each run that was missed or alarmed")
     parser.add_argument(
@@ -49,7 +50,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     wanted = None if arguments.worlds is None else {f"w{number:03d}" for number in arguments.worlds}
-    found = scored(wanted, TOLD[arguments.weights]())
+    found = scored(wanted, TOLD[arguments.weights](), arguments.confirm)
     rows = [row for row in found if not arguments.sources or row.known.source in arguments.sources]
     tables = [
         table(rows),

@@ -12,13 +12,14 @@ from typing import Any
 import damage  # noqa: F401 - registers its kinds
 import numpy as np
 from kinds import KINDS
-from packing import PACKED, read_outcomes, unpacked
+from packing import PACKED, read_confirmed, read_outcomes, unpacked
 
 from improve.diagnosis.certainty import WEIGHED
+from improve.diagnosis.confirmed import FOLDER
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings.rule import Change, Finding
 from improve.errors import ImproveError
-from improve.runs import run
+from improve.runs import files, run
 
 LEARNED = 0.8  # of the error of guessing, on the reserve
 LEAST = 0.02  # what a fault must cost, on the reserve or in validation
@@ -115,18 +116,24 @@ def key(change: Change) -> str:
     return json.dumps(change.edits)
 
 
-def scored(wanted: set[str] | None, told: Told) -> list[Scored]:
-    """Of all packed runs of these worlds; `told` gives the diagnosis of a run."""
-    return [judged(known, told(known, found), tried) for known, found, tried in packed_runs(wanted)]
+def scored(wanted: set[str] | None, told: Told, confirmed: bool = False) -> list[Scored]:
+    """Of all packed runs of these worlds; `told` gives the diagnosis of a run. `confirmed`: of those alone on which
+    --confirm was tried, with what it said."""
+    return [judged(known, told(known, found), tried) for known, found, tried in packed_runs(wanted, confirmed)]
 
 
-def packed_runs(wanted: set[str] | None) -> Iterator[tuple[Known, Any, Tried | None]]:
+def packed_runs(wanted: set[str] | None, confirmed: bool = False) -> Iterator[tuple[Known, Any, Tried | None]]:
     """What is known of each run, the run, and the changes that were tried on it; None where none were in its world."""
     for file in sorted(PACKED.glob("w*.tar.xz")):
         name = file.name.partition(".")[0]
         if wanted is None or name in wanted:
             with unpacked(file) as (about, folder):
-                yield from of_world(name, about, folder)
+                trials = read_confirmed(name) if confirmed else {}
+                for case, told in trials.items():
+                    (folder / case / FOLDER).mkdir()
+                    files.write_json(folder / case / FOLDER / "confirm.json", told)
+                every = of_world(name, about, folder)
+                yield from (one for one in every if not confirmed or one[0].name in trials)
 
 
 def of_world(name: str, about: dict[str, Any], folder: Path) -> Iterator[tuple[Known, Any, Tried | None]]:

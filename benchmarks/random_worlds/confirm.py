@@ -1,0 +1,104 @@
+"""Tries the changes that `improve diagnose --confirm` would try on the packed runs of the random worlds.
+
+    python benchmarks/random_worlds/confirm.py [--worlds 0-39] [--jobs 2]
+
+The diagnosis is by weights that were fitted without the source of images that is tried. A run that was too short is
+trained anew, for packs hold no state. What came of it stands in packed/, as confirm.json would hold it; score.py
+--confirm reads it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from changes import with_data
+from fit import by_source, observed
+from packing import PACKED, confirmed_file, read_confirmed, unpacked
+from running import Job
+from train import in_processes, parser_of
+from world import World
+
+from improve.diagnosis.diagnose import Diagnosis, diagnose
+from improve.diagnosis.weights import Weights
+from improve.engine.training.watcher import NOBODY
+from improve.errors import ImproveError
+from improve.experiments.confirmation.judgement import Seen, judged
+from improve.experiments.confirmation.measurement import measured
+from improve.experiments.confirmation.plan import Trial, plan
+from improve.experiments.paused_run import PausingWatcher, trained_run
+from improve.runs import files, run
+
+
+def main() -> None:
+    arguments = parser_of(__doc__).parse_args()
+    worlds = [world for world in map(World, arguments.worlds) if (PACKED / f"{world.name}.tar.xz").exists()]
+    fitted = by_source(observed(None))
+    print(f"{len(worlds)} worlds whose changes are tried", flush=True)
+    in_processes(partial(try_world, fitted=fitted), worlds, arguments.jobs)
+
+
+def try_world(world: World, fitted: dict[str, Weights]) -> str:
+    began, known, epochs = time.monotonic(), read_confirmed(world.name), 0
+    with unpacked(PACKED / f"{world.name}.tar.xz") as (about, folder):
+        world = replace(world, attempt=about.get("attempt", 0))
+        world.set(about["learning_rate"], about["epochs"])
+        data = {case.name: parts for case, parts in with_data(world)}
+        for name in about["cases"]:
+            if name not in known and (found := diagnosed(folder / name, fitted[about["source"]])):
+                known[name] = tried(world, found, data[name])
+                epochs += known[name]["epochs"]
+                files.write_json(confirmed_file(world.name), known)
+                print(f"  {world.name} {name}  {'; '.join(one['says'] for one in known[name]['trials'])}", flush=True)
+    return f"{world.name} {world.source}: {epochs} epochs, {(time.monotonic() - began) / 60:.1f} minutes"
+
+
+def diagnosed(folder: Path, weights: Weights) -> Diagnosis | None:
+    """None where nothing can be said, or tried."""
+    try:
+        found = diagnose(run.load_run(folder), weights=weights)
+    except ImproveError:
+        return None
+    return found if found.run and found.run.history else None
+
+
+def tried(world: World, diagnosis: Diagnosis, parts: Any) -> dict[str, Any]:
+    """The content of confirm.json."""
+    control = diagnosis.run
+    assert control is not None
+    trials, began = plan(diagnosis), time.monotonic()
+    seen = [one for trial in trials if (one := outcome(world, trial, control, parts))]
+    found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
+    return {
+        "state_sha256": control.summary.state_sha256,
+        "epochs": sum(trial.cost for trial in trials),
+        "seconds": round(time.monotonic() - began, 1),
+        "trials": [one.as_json() for one in found],
+    }
+
+
+def outcome(world: World, trial: Trial, control: run.Run, parts: Any) -> Seen | None:
+    """None where the change cannot be trained."""
+    spec, source = trial.spec, trial.spec["data"]["source"]
+    world.put(Path(source["path"]).stem, parts)
+    spec = {**spec, "data": {**spec["data"], "source": {**source, "path": Path(source["path"]).name}}}
+    if "target" in spec["model"]:
+        spec["model"] = {**spec["model"], "target": Path(spec["model"]["target"]).name}
+    folder = world.runs / "confirmed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        loaded = Job(folder, spec, world.work).load()
+        return measured(
+            trial, control, trained_run(world.runs, folder.name, loaded, PausingWatcher(NOBODY), trial.epochs)
+        )
+    except ImproveError:
+        return None
+
+
+if __name__ == "__main__":
+    main()
