@@ -92,6 +92,15 @@ def test_what_is_tried_costs_no_more_than_the_run_unless_more_is_given(make_run)
     assert budget_text(plan(found, budget=3), found.run).startswith("trying 1 change for 3 epochs")
 
 
+def test_a_model_of_the_users_own_is_looked_for_in_the_folder_of_the_run(make_run):
+    spec = {**SGD, "model": {"name": "python", "target": "nets.py:build"}}
+    run = make_run(**SLOW | {"spec": spec})
+    change = finding().changes[0]
+    assert trial_of(finding(), change, run, 12) is None
+    (run.folder / "nets.py").write_text("def build(shape, classes): ...")
+    assert trial_of(finding(), change, run, 12).spec["model"]["target"] == "nets.py:build"
+
+
 def test_a_run_that_is_no_control_is_refused(make_run):
     run = make_run("a", status="running")
     with folder_lock(run.folder), pytest.raises(UsageError, match="still training"):

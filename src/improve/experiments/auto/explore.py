@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from improve.experiments.auto.journal import Tried
@@ -25,12 +26,12 @@ def points_to_explore(best: Run, runs: Sequence[Run], seed: int, tried: Tried, c
     """`count` new points, fewer where there are none left. Without Optuna: one setting further or back."""
     epochs = int(best.spec["training"]["epochs"])
     if importlib.util.find_spec("optuna") is None:
-        return steps_aside(best.spec, seed, tried, epochs)[:count]
-    knobs = list(knobs_around(best.spec))
+        return steps_aside(best.spec, seed, tried, epochs, best.folder)[:count]
+    knobs = list(knobs_around(best.spec, best.folder))
     found = list[Proposal]()
     for point in asked(knobs, runs, seed, ASKED * count):
         edits = tuple((path, new) for path, new in point if setting(best.spec, path) != new)
-        made = edited_spec(best.spec, edits)
+        made = edited_spec(best.spec, edits, best.folder)
         if made is not None and made not in tried and made not in [one.spec for one in found] and len(found) < count:
             found.append(
                 Proposal("", "explored", edits, "no advice is likelier; Optuna proposes it", SIDE, epochs, made)
@@ -38,13 +39,13 @@ def points_to_explore(best: Run, runs: Sequence[Run], seed: int, tried: Tried, c
     return found
 
 
-def knobs_around(spec: dict[str, Any]) -> Iterator[Knob]:
+def knobs_around(spec: dict[str, Any], folder: Path | None = None) -> Iterator[Knob]:
     """What may vary: the learning rate within a factor of ten, of everything else what steps to the side know."""
     rate = float(setting(spec, RATE))
     yield Knob(("optimizer", "learning_rate"), "", "log", (), rate / FURTHER, rate * FURTHER)
     values = dict[str, list[Any]]()
     for path, new in neighbours(spec):
-        made = edited_spec(spec, [(path, new)])
+        made = edited_spec(spec, [(path, new)], folder)
         known = values.setdefault(path, [setting(spec, path)])
         if made is not None and setting(made, path) not in known:
             known.append(setting(made, path))

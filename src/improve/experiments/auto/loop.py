@@ -156,7 +156,8 @@ def spec_of(journal: Journal, step: AutoStep) -> Spec:
     """Written beside the runs, with its reason: it can be trained by hand."""
     if step.parent is None:
         return load_spec(journal.folder / "start.yaml", [])
-    made = edited_spec(journal.load(step.parent).spec, step.edits)
+    parent = journal.load(step.parent)
+    made = edited_spec(parent.spec, step.edits, parent.folder)
     assert made is not None, "a step was begun whose spec is not valid"
     file = journal.folder / f"{step.run}.yaml"
     files.write_text(file, f"# {visible(f'{step.code} {step.title}: {step.because}')}\n{yaml.write(made)}")

@@ -4,6 +4,7 @@ steps to the side. Each with what it may win and what it costs."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from improve.diagnosis.diagnose import Diagnosis
@@ -19,6 +20,7 @@ from improve.spec.reading.constraints import complaints
 from improve.spec.reading.flatten import with_setting
 from improve.spec.reading.validate import spec_of_tree
 from improve.spec.reading.yaml import Tree
+from improve.spec.user_code import located_target
 
 JUDGING = (
     "data.source",
@@ -100,7 +102,7 @@ def proposals_of(finding: Finding, run: Run, prior: AdvicePrior, left: int, real
         if left_to_people(change):
             continue
         edits = affordable_edits(change.edits, spec, left)
-        made = edited_spec(spec, edits)
+        made = edited_spec(spec, edits, run.folder)
         if made is not None:
             counted = change_key(change.path, change.value, image)
             chance = real * prior.of(finding.code, counted)
@@ -132,10 +134,15 @@ def affordable_edits(edits: Sequence[tuple[str, Any]], spec: dict[str, Any], lef
     )
 
 
-def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
-    """`spec` with the edits, complete; None where that is nothing that could be trained."""
+def edited_spec(
+    spec: dict[str, Any], edits: Sequence[tuple[str, Any]], folder: Path | None = None
+) -> dict[str, Any] | None:
+    """`spec` with the edits, complete; None where that is nothing that could be trained. `folder`: where the code of a
+    model of the user's own lies."""
     for path, value in edits:
         spec = with_setting(spec, path, value)
+    if folder and spec["model"]["name"] == "python":
+        spec = with_setting(spec, "model.target", located_target(spec["model"]["target"], folder))
     try:
         made = spec_of_tree(Tree(spec))
     except SpecError:
@@ -143,11 +150,11 @@ def edited_spec(spec: dict[str, Any], edits: Sequence[tuple[str, Any]]) -> dict[
     return None if next(complaints(made), None) else made.complete()
 
 
-def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int) -> list[Proposal]:
+def steps_aside(spec: dict[str, Any], seed: int, tried: Tried, left: int, folder: Path | None = None) -> list[Proposal]:
     """Neighbours of `spec`, in an order that the seed gives."""
     proposals = []
     for path, value in neighbours(spec):
-        made = edited_spec(spec, [(path, value)])
+        made = edited_spec(spec, [(path, value)], folder)
         if made is None or made == spec or made in tried:
             continue
         epochs = int(made["training"]["epochs"])

@@ -80,7 +80,7 @@ def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | N
     edits, longer = change.edits, goes_on(change, run)
     if longer:
         edits = ((EPOCHS, min(int(change.value), done + max(1, left))),)
-    spec = edited_spec(run.spec, edits)
+    spec = edited_spec(run.spec, edits, run.folder)
     if spec is None or spec == run.spec:
         return None
     length, fits = int(setting(spec, EPOCHS)), finding.link == "training" and finding.code not in OF_IMAGES
