@@ -21,6 +21,7 @@ from fit import by_source, observed
 from packing import PACKED, confirmed_file, read_confirmed, unpacked
 from running import Job
 from train import in_processes, parser_of
+from workplace import NETS
 from world import World
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
@@ -32,6 +33,7 @@ from improve.experiments.confirmation.measurement import measured
 from improve.experiments.confirmation.plan import Trial, plan
 from improve.experiments.paused_run import PausingWatcher, trained_run
 from improve.runs import files, run
+from improve.spec.reading.flatten import with_setting
 
 
 def main() -> None:
@@ -68,10 +70,10 @@ def diagnosed(folder: Path, weights: Weights) -> Diagnosis | None:
 
 def tried(world: World, diagnosis: Diagnosis, parts: Any) -> dict[str, Any]:
     """The content of confirm.json."""
-    control = diagnosis.run
-    assert control is not None
-    trials, began = plan(diagnosis), time.monotonic()
-    seen = [one for trial in trials if (one := outcome(world, trial, control, parts))]
+    assert diagnosis.run
+    control = at_home(world, diagnosis.run, parts)
+    trials, began = plan(replace(diagnosis, run=control)), time.monotonic()
+    seen = [one for trial in trials if (one := outcome(world, trial, control))]
     found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
     return {
         "state_sha256": control.summary.state_sha256,
@@ -81,21 +83,22 @@ def tried(world: World, diagnosis: Diagnosis, parts: Any) -> dict[str, Any]:
     }
 
 
-def outcome(world: World, trial: Trial, control: run.Run, parts: Any) -> Seen | None:
+def at_home(world: World, found: run.Run, parts: Any) -> run.Run:
+    """The run with its images and its network where they can be found: it was trained elsewhere."""
+    name = Path(found.spec["data"]["source"]["path"]).name
+    world.put(Path(name).stem, parts)
+    shutil.copy2(world.work / NETS.name, found.folder)
+    return replace(found, spec=with_setting(found.spec, "data.source.path", str((world.work / name).resolve())))
+
+
+def outcome(world: World, trial: Trial, control: run.Run) -> Seen | None:
     """None where the change cannot be trained."""
-    spec, source = trial.spec, trial.spec["data"]["source"]
-    world.put(Path(source["path"]).stem, parts)
-    spec = {**spec, "data": {**spec["data"], "source": {**source, "path": Path(source["path"]).name}}}
-    if "target" in spec["model"]:
-        spec["model"] = {**spec["model"], "target": Path(spec["model"]["target"]).name}
     folder = world.runs / "confirmed"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        loaded = Job(folder, spec, world.work).load()
-        return measured(
-            trial, control, trained_run(world.runs, folder.name, loaded, PausingWatcher(NOBODY), trial.epochs)
-        )
+        spec = Job(folder, trial.spec, world.work).load()
+        changed = trained_run(world.runs, folder.name, spec, PausingWatcher(NOBODY), trial.epochs)
+        return measured(trial, control, changed)
     except ImproveError:
         return None
 
