@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -79,6 +80,7 @@ def test_the_likeliest_come_first_and_facts_and_what_moves_the_judging_images_no
     waits = finding("T3", status="cannot_tell_yet", probability=0.2)
     guess = finding("T5", status="not_enough_evidence", probability=0.3)
     others = [finding("T16", fact=True), finding("R9", ("data.split", "60/20/20")), finding("T19")]
+    others.append(replace(finding("V8", link="validation"), harm=0.0))
     assert [one.code for one in likeliest([*others, waits, guess, finding("T2")])] == ["T2", "T5", "T3"]
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.findings.rule import Change, Finding
+from improve.diagnosis.precedence import symptom
 from improve.experiments.auto.proposals import edited_spec, left_to_people
 from improve.runs.run import Run
 from improve.spec.reading.flatten import setting
@@ -19,7 +20,7 @@ MOST = 4  # changes
 EARLY = 4  # what keeps a training set from being fitted shows in a quarter of the epochs
 EPOCHS, RATE = "training.epochs", "optimizer.learning_rate"
 OF_IMAGES = ("T13", "T14", "V4")  # they name no fault of the fit: new images decide
-NO_CAUSE = ("T19",)  # it says that there is a bias, and names no cause that an experiment could refute
+FIT = ("readable", "training")  # links
 SLOWING = ("augmentation", "regularization.", "training.loss", "training.mixup", "training.cutmix")
 
 Part = Literal["train", "validation"]
@@ -66,12 +67,14 @@ def plan(diagnosis: Diagnosis, budget: int | None = None) -> list[Trial]:
 
 def likeliest(findings: Iterable[Finding]) -> list[Finding]:
     """What has a change and is no fact: first what stands, then guesses and what waits, by probability."""
-    able = [
-        one
-        for one in findings
-        if one.changes and not one.fact and one.code not in NO_CAUSE and not left_to_people(one.changes[0])
-    ]
+    able = [one for one in findings if names_a_cause(one) and one.changes and not left_to_people(one.changes[0])]
     return sorted(able, key=lambda one: (not one.stands, -(one.probability or 0.0)))
+
+
+def names_a_cause(finding: Finding) -> bool:
+    """Whether an experiment could refute it: no fact, no finding that promises nothing, and none that says no more than
+    that the training set is not fitted."""
+    return not finding.fact and finding.harm > 0 and not (symptom(finding) and finding.link in FIT)
 
 
 def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | None:
@@ -83,7 +86,7 @@ def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | N
     spec = edited_spec(run.spec, edits, run.folder)
     if spec is None or spec == run.spec:
         return None
-    length, fits = int(setting(spec, EPOCHS)), finding.link == "training" and finding.code not in OF_IMAGES
+    length, fits = int(setting(spec, EPOCHS)), finding.link in FIT and finding.code not in OF_IMAGES
     part: Part = "train" if fits and not longer else "validation"
     epochs = length if longer else math.ceil(old / EARLY) if part == "train" else run.summary.best_epoch or old
     cost = epochs - done if longer else min(epochs, length)
