@@ -27,6 +27,7 @@ from improve.diagnosis.certainty import WEIGHED
 from improve.diagnosis.diagnose import case_of, look
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Finding
+from improve.diagnosis.signs import SIGNS
 from improve.diagnosis.weights import OPEN, SOUND, Weights, posterior
 from improve.runs import files
 
@@ -80,7 +81,7 @@ def main() -> None:
     print(f"{len(rows)} runs, temperature {one.temperature:.2f}, found from {one.found} on; of {len(right)} faults the "
           f"likeliest cause is right in {100 * np.mean(right):.0f} % on sources that were left out")  # fmt: skip
     if arguments.ship:
-        whole = fit(rows)._replace(temperature=one.temperature, found=one.found)
+        whole = fit(rows)._replace(temperature=one.temperature, found=one.found, usual=usual(rows))
         files.write_json(evidence.FILE, shipped(whole, rows))
 
 
@@ -120,6 +121,17 @@ def first_right(row: Row, weights: Weights) -> bool:
     likely = posterior(row.values, row.link, weights)
     named = max(CAUSES, key=lambda cause: likely.get(cause, 0.0))
     return bool(set(CAUSES[named].codes) & set(row.known.causes))
+
+
+def usual(rows: list[Row]) -> dict[str, tuple[float, float]]:
+    """Between which values of each sign nine of ten sound runs lie."""
+    found = {}
+    for name in SIGNS:
+        values = [row.values[name] for row in rows if row.known.is_sound and name in row.values]
+        if len(values) >= OTHERS:
+            low, high = np.quantile(values, [0.05, 0.95])
+            found[name] = (float(f"{low:.4g}"), float(f"{high:.4g}"))
+    return found
 
 
 def best_temperature(rows: list[Row], fitted: dict[str, Weights]) -> float:
@@ -167,7 +179,7 @@ def fit(rows: list[Row]) -> Weights:
     weight = np.array([share[cause] for cause in causes])
     signs = {name: tuple(weights_of(name, rows, causes, weight)) for name in CAUSES}
     prior = {name: priors(name, rows, causes, weight) for name in (*CAUSES, SOUND)}
-    return Weights(prior, signs, 1.0)
+    return Weights(prior, signs, 1.0, 1.0, {})
 
 
 def weights_of(name: str, rows: list[Row], causes: Any, weight: Any) -> Iterator[evidence.Weight]:
@@ -236,6 +248,7 @@ def shipped(weights: Weights, rows: list[Row]) -> dict[str, Any]:
         "runs": len(rows),
         "temperature": round(weights.temperature, 3),
         "found": weights.found,
+        "usual": weights.usual,
         "prior": weights.prior,
         "signs": {name: [weight._asdict() for weight in listed] for name, listed in weights.signs.items()},
     }

@@ -22,7 +22,7 @@ def finding(code="T2", **details):
 def odds(nats, found=0.8):
     """Weights by which a rate that is seen to be too low is so much likelier than nothing at all."""
     seen = Weight("seen:T2", 0, 1, (0.0, 1.0), (-nats, nats))
-    return Weights({"rate_too_low": EVEN, SOUND: EVEN}, {"rate_too_low": (seen,)}, 1.0, found)
+    return Weights({"rate_too_low": EVEN, SOUND: EVEN}, {"rate_too_low": (seen,)}, 1.0, found, {})
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from improve.diagnosis.causes import CAUSES
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Case
 from improve.diagnosis.signs import SIGNS, signs_of
-from improve.diagnosis.weights import NONE, SOUND, Weight, Weights, parts, posterior, probabilities
+from improve.diagnosis.weights import NONE, SOUND, Weight, Weights, parts, posterior, weigh
 from improve.statistics.intervals import Rate
+from improve.views.text.diagnosis import sign_text
 
 EVEN = dict.fromkeys(("training", "validation", "none"), 0.0)
 PATH = Weight("path", 0, -1, (-1.0, 1.0), (-1.0, 2.0))  # the shorter the path, the more it speaks for it
@@ -22,7 +23,7 @@ CLIPPED = Weight("clipped", 0, 1, (0.0, 0.5), (-2.0, 1.0))
 
 
 def model(temperature=1.0, **signs):
-    return Weights({**dict.fromkeys(signs, EVEN), SOUND: EVEN}, signs, temperature)
+    return Weights({**dict.fromkeys(signs, EVEN), SOUND: EVEN}, signs, temperature, 0.8, {"path": (-0.5, 1.0)})
 
 
 def test_what_signs_say_of_a_cause_adds_up_to_its_chance():
@@ -67,8 +68,8 @@ def test_a_temperature_takes_back_what_is_said_twice():
 
 def test_the_open_link_counts():
     prior = {"rate_too_low": {**EVEN, "training": 2.0}, SOUND: EVEN}
-    fitted = posterior({}, "validation", Weights(prior, {}, 1.0))
-    assert posterior({}, "training", Weights(prior, {}, 1.0))["rate_too_low"] > fitted["rate_too_low"] == 0.5
+    fitted = posterior({}, "validation", Weights(prior, {}, 1.0, 0.8, {}))
+    assert posterior({}, "training", Weights(prior, {}, 1.0, 0.8, {}))["rate_too_low"] > fitted["rate_too_low"] == 0.5
 
 
 def test_the_likeliest_cause_is_told_first_whatever_the_order_of_the_rules(make_run):
@@ -88,8 +89,19 @@ def test_the_likeliest_cause_is_told_first_whatever_the_order_of_the_rules(make_
 
 def test_bare_numbers_are_not_weighed_and_neither_is_anything_without_weights(make_run):
     errors = Errors(Rate(0.3, 1000), Rate(0.4, 1000))
-    assert probabilities(Case(errors, components(errors)), [], weights.shipped()) == {}
-    assert probabilities(case_of(make_run(**bad())), [], NONE) == {}
+    nothing = weights.Weighed({}, {})
+    assert weigh(Case(errors, components(errors)), [], weights.shipped()) == nothing
+    assert weigh(case_of(make_run(**bad())), [], NONE) == nothing
+
+
+def test_a_finding_tells_the_sign_that_speaks_most_for_it_beside_sound_runs(make_run):
+    run = make_run(**bad({"optimizer": {"name": "sgd", "learning_rate": 0.01}}, kernels=kernels(update=1e-5)))
+    seen = Weight("seen:T2", 1, 1, (0.0, 1.0), (-3.0, 3.0))
+    (told,) = diagnose(run, weights=model(rate_too_low=(PATH, seen))).findings[0].signs
+    assert told.what == "path of the weights, Σ‖Δw‖/‖w‖"
+    assert told.value < told.low == pytest.approx(10**-0.5, rel=0.01)
+    assert (told.high, told.times) == (10.0, round(math.exp(2.0), 1))
+    assert sign_text(told).endswith("; nine of ten sound runs: 0.32 to 10")
 
 
 def test_every_sign_of_a_cause_can_be_read_and_every_code_is_a_finding():
@@ -134,7 +146,7 @@ def test_an_explanation_names_the_signs_that_speak_for_a_finding_the_strongest_f
     factors = [float(line.split()[0]) for line in lines]
     assert factors == sorted(factors, reverse=True)
     assert factors[-1] > 1
-    assert any("low: decades of ‖Δw‖/‖w‖ per step" in line for line in lines)
+    assert any("low: ‖Δw‖/‖w‖ per step" in line for line in lines)
     assert any("T2 is seen, by its limits" in line for line in lines)
     assert weights.weighed("T2") in glossary.explain("T2")
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from improve.diagnosis.bias_variance import Verdict
 from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case, Finding
-from improve.diagnosis.weights import Weights
+from improve.diagnosis.weights import Weighed, Weights
 
 LIKELY = 0.5
 WORTH_A_GUESS = 0.1  # below it nobody should hear of it
@@ -20,9 +20,15 @@ TRAINING = "training"
 WEIGHED = frozenset(rule.code for rule in CAUSES) - {"R1"}  # a loss that is no number is not a matter of weights
 
 
-def graded(seen: Iterable[Finding], likely: dict[str, float], weights: Weights) -> list[Finding]:
-    """What the rules have found, each with the probability of its cause, and found only where that is high enough."""
-    return [with_probability(one, likely.get(one.code), weights.found) for one in seen]
+def graded(seen: Iterable[Finding], weighed: Weighed, weights: Weights) -> list[Finding]:
+    """What the rules have found, each with the probability of its cause; a cause that is weighed is found only where
+    that is high enough, and has the signs that speak for it."""
+    told = [with_probability(one, weighed.likely.get(one.code), weights.found) for one in seen]
+    return [replace(one, signs=weighed.signs.get(one.code, ())) if is_weighed(one) else one for one in told]
+
+
+def is_weighed(finding: Finding) -> bool:
+    return finding.probability is not None and finding.code in WEIGHED
 
 
 def with_probability(finding: Finding, probability: float | None, surely: float) -> Finding:

@@ -19,7 +19,7 @@ from improve.diagnosis.levels import error_rate
 from improve.diagnosis.notes import human_notes, notes_of
 from improve.diagnosis.precedence import counted, explained, in_order, led, likeliest_first, mended_first
 from improve.diagnosis.run_errors import errors_at_end, errors_of
-from improve.diagnosis.weights import Weights, probabilities, shipped
+from improve.diagnosis.weights import Weights, shipped, weigh
 from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
 from improve.runs.schema import Measured
@@ -148,10 +148,10 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
     """Let every rule look. Facts stand whatever else is found. Of what remains the likeliest cause explains the rest:
     what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
     seen, gaps, weights = look(CAUSES, case), look(GAPS, case), weights or shipped()
-    likely = probabilities(case, seen + gaps, weights)
+    weighed = weigh(case, seen + gaps, weights)
     trials = trials_of(case.run)
-    seen, gaps = (with_trials(graded(each, likely, weights), trials) for each in (seen, gaps))
-    likely = with_proof(likely, seen + gaps, trials)
+    seen, gaps = (with_trials(graded(each, weighed, weights), trials) for each in (seen, gaps))
+    likely = with_proof(weighed.likely, seen + gaps, trials)
     facts = counted([*seen, *gaps])
     causes = explained(likeliest_first(seen, likely))
     broken = is_broken(case, facts, causes)

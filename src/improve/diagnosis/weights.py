@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 
 from improve.diagnosis.causes import CAUSES
 from improve.diagnosis.findings import ORDER
-from improve.diagnosis.findings.rule import Case, Finding
+from improve.diagnosis.findings.rule import Case, Finding, Speaks
 from improve.diagnosis.signs import SIGNS, signs_of
 
 FILE = Path(__file__).with_name("weights.json")
 SOUND = "sound"
 WORTH_TELLING = 0.1  # nats
+TOLD, LEAST = 3, math.log(1.5)  # signs of a finding, and what each says at least, in nats
 FIRST = "nothing that the recipe looks at before it is seen"
 OPEN = ("training", "validation", "none")  # the first link of the chain that does not hold
 
@@ -47,15 +48,17 @@ class Weight(NamedTuple):
 
 class Weights(NamedTuple):
     """All of them by cause; `prior` by cause and open link, in nats; `temperature`, fitted on sources that were left
-    out, takes back what signs say twice; `found`: how likely a cause has to be to be told as found."""
+    out, takes back what signs say twice; `found`: how likely a cause has to be to be told as found; `usual`:
+    between which values of a sign nine of ten sound runs lie."""
 
     prior: dict[str, dict[str, float]]
     signs: dict[str, tuple[Weight, ...]]
     temperature: float
-    found: float = 0.8
+    found: float
+    usual: dict[str, tuple[float, float]]
 
 
-NONE = Weights({}, {}, 1.0)  # the rules in their order
+NONE = Weights({}, {}, 1.0, 1.0, {})  # the rules in their order
 
 
 @lru_cache(maxsize=1)
@@ -68,15 +71,40 @@ def read(found: dict[str, Any]) -> Weights:
         name: tuple(Weight(**{**one, "places": tuple(one["places"]), "nats": tuple(one["nats"])}) for one in listed)
         for name, listed in found["signs"].items()
     }
-    return Weights(found["prior"], signs, found["temperature"], found["found"])
+    return Weights(found["prior"], signs, found["temperature"], found["found"], found["usual"])
 
 
-def probabilities(case: Case, found: Iterable[Finding], weights: Weights) -> dict[str, float]:
-    """By code, how likely the cause is that it names; `found` by the rules. Nothing of a run without errors or of bare
-    numbers, and nothing by weights that are none."""
+class Weighed(NamedTuple):
+    """By code, how likely the cause is that it names, and the signs that speak most for it."""
+
+    likely: dict[str, float]
+    signs: dict[str, tuple[Speaks, ...]]
+
+
+def weigh(case: Case, found: Iterable[Finding], weights: Weights) -> Weighed:
+    """`found` by the rules. Nothing of a run without errors or of bare numbers, and nothing by weights that are
+    none."""
     if case.run is None or case.errors is None or not weights.prior:
-        return {}
-    return by_code(posterior(read_off(case, found), open_link(case), weights))
+        return Weighed({}, {})
+    values, found = read_off(case, found), list(found)
+    causes = posterior(values, open_link(case), weights)
+    signs = {}
+    for code in {finding.code for finding in found}:
+        named = [name for name in causes if name in CAUSES and code in CAUSES[name].codes]
+        if named:
+            signs[code] = speaking(max(named, key=lambda name: causes[name]), values, weights)
+    return Weighed(by_code(causes), signs)
+
+
+def speaking(cause: str, values: Mapping[str, float], weights: Weights) -> tuple[Speaks, ...]:
+    """The signs that say most for a cause, the strongest first."""
+    said = parts(cause, values, weights)
+    loud = [name for name, nats in said.items() if name in weights.usual and nats >= LEAST]
+    told = []
+    for name in sorted(loud, key=lambda name: -said[name])[:TOLD]:
+        value, low, high = (SIGNS[name].natural(one) for one in (values[name], *weights.usual[name]))
+        told.append(Speaks(SIGNS[name].title, value, low, high, round(math.exp(said[name]), 1)))
+    return tuple(told)
 
 
 def read_off(case: Case, found: Iterable[Finding]) -> dict[str, float]:

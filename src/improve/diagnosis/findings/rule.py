@@ -37,12 +37,24 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Speaks:
+    """A number that speaks for a cause: what it is, its value, where nine of ten sound runs lie, and how many times
+    likelier it makes the cause."""
+
+    what: str
+    value: float
+    low: float
+    high: float
+    times: float
+
+
+@dataclass(frozen=True)
 class Finding:
     """What is wrong, with the numbers that say so. `harm` is what it costs at most, as a fraction of the examples;
     `changes` are alternatives, the most promising first; `rivals` the codes that the evidence does not exclude;
     `confirm` is the cheapest experiment that would decide; `waits` says why it cannot be told yet; a `fact` was
     counted, and is true whatever the network did: nothing hides it. `probability`: that its cause is there, where
-    signs are weighed for it (weights.py); `tried`: what an experiment says of it."""
+    signs are weighed for it (weights.py); `signs`: those that say most; `tried`: what an experiment says of it."""
 
     code: str
     name: str
@@ -58,6 +70,7 @@ class Finding:
     waits: str = ""
     fact: bool = False
     probability: float | None = None
+    signs: tuple[Speaks, ...] = ()
     tried: str = ""
 
     @property

@@ -55,13 +55,13 @@ def gap_at_end(case: Case) -> float | None:
     return case.end.validation.value - case.end.train.value if case.end else gap(case)
 
 
-@sign("decades of the training images of a class")
+@sign("training images of a class", log=True)
 def images_per_class(case: Case) -> float | None:
     images, classes = part_of(case, "train").get("n"), case.evidence.start.get("classes")
     return decades(images / classes) if images and classes else None
 
 
-@sign("decades between the training images that are used and those that are there")
+@sign("training images that are there over those that are used", log=True)
 def images_unused(case: Case) -> float | None:
     used, available = part_of_train(case.data), case.data.train_available or 0
     return decades(available / used) if used and available else None

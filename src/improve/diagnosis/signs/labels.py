@@ -55,7 +55,7 @@ def knows_its_errors(case: Case) -> float | None:
     return float(auroc(seen.probability.max(axis=1), ~seen.wrong))
 
 
-@sign("decades of the chance that it gives the training labels that it misses, over guessing")
+@sign("chance that it gives the training labels that it misses, over guessing", log=True)
 def missed_label_chance(case: Case) -> float | None:
     seen = case.evidence.best("train")
     if seen is None or seen.wrong.sum() < FEWEST:

@@ -12,7 +12,7 @@ NEVER = 2.6  # decades of steps: the network never learned them by heart, in 200
 LINEAR = -1.0  # decades: no hidden layer at all
 
 
-@sign("decades of the first layer's gradient over the last one's")
+@sign("the first layer's gradient over the last one's", log=True)
 def gradient_balance(case: Case) -> float | None:
     return decades(gradient_ratio(case))
 
@@ -44,7 +44,7 @@ def saturation(case: Case) -> float | None:
     return max(shares, default=0.0) if case.evidence.layers else None
 
 
-@sign("decades of the steps until a fresh copy knew a few images by heart")
+@sign("steps until a fresh copy knew a few images by heart", log=True)
 def memorizing(case: Case) -> float | None:
     probe = case.evidence.start.get("memorized") or {}
     if probe.get("memorized") is None:
@@ -52,7 +52,7 @@ def memorizing(case: Case) -> float | None:
     return decades(probe["steps"]) if probe["memorized"] else NEVER
 
 
-@sign("decades of the fewest units of a hidden layer for a class")
+@sign("units of the narrowest hidden layer, for each class", log=True)
 def room(case: Case) -> float | None:
     kernels, classes = case.evidence.start.get("kernels", []), case.evidence.start.get("classes") or 2
     if len(kernels) == 1:

@@ -13,7 +13,7 @@ from improve.diagnosis.signs.sign import decades, sign
 DROPOUT, SMOOTHING, PENALTY, DECAY, LEFT = 0.5, 0.2, 0.2, 0.5, 0.7
 
 
-@sign("decades of clean over training-mode loss on the same images")
+@sign("clean over training-mode loss on the same images", log=True)
 def clean_loss(case: Case) -> float | None:
     both = modes_ratio(case)
     return decades(both[0]) if both else None
@@ -25,12 +25,12 @@ def clean_error(case: Case) -> float | None:
     return both[1] if both else None
 
 
-@sign("decades of the strongest augmentation over what is usual")
+@sign("the strongest augmentation over what is usual", log=True)
 def augmentation_strength(case: Case) -> float | None:
     return strongest(case)
 
 
-@sign("decades of the strongest restraint over what is usual")
+@sign("the strongest restraint over what is usual", log=True)
 def restraint(case: Case) -> float | None:
     return max(restraints(case), default=NONE)
 
@@ -49,12 +49,12 @@ def restraints(case: Case) -> Iterator[float]:
         yield over(LEFT, left)
 
 
-@sign("decades of the size that the kernel has left which lost most of it")
+@sign("part of its size that is left of the kernel which lost most", log=True)
 def weight_left(case: Case) -> float | None:
     return decades(weights_left(case))
 
 
-@sign("decades of the loss on images as they are over that on augmented ones")
+@sign("loss on images as they are over that on augmented ones", log=True)
 def augmented_loss(case: Case) -> float | None:
     losses, clean, best = case.column("cross_entropy"), as_trained(case), best_epoch(case)
     if not case.setting("augmentation") or not 0 < best <= min(len(clean), len(losses)):

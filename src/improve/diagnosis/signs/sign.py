@@ -15,21 +15,26 @@ SMALLEST = 1e-9  # what a logarithm is taken of, at least
 @dataclass(frozen=True)
 class Sign:
     """A number that is read off a run: its name, what it is in words, and how it is read; None where it was not
-    recorded."""
+    recorded. `log`: log₁₀ of what the words say is read."""
 
     name: str
     title: str
     read: Reading
+    log: bool = False
+
+    def natural(self, value: float) -> float:
+        """What the words say, of a value that was read."""
+        return float(f"{10**value if self.log else value:.3g}")
 
 
 SIGNS: dict[str, Sign] = {}
 
 
-def sign(title: str) -> Callable[[Reading], Reading]:
+def sign(title: str, log: bool = False) -> Callable[[Reading], Reading]:
     """Register the decorated function as the sign of its own name."""
 
     def registered(read: Reading) -> Reading:
-        SIGNS[read.__name__] = Sign(read.__name__, title, read)
+        SIGNS[read.__name__] = Sign(read.__name__, title, read, log)
         return read
 
     return registered

@@ -17,17 +17,17 @@ def hidden_kernels(case: Case) -> list[dict[str, Any]]:
     return [kernel for kernel in case.evidence.start.get("kernels", []) if kernel["trainable"]][:-1]
 
 
-@sign("decades of the first loss over that of guessing")
+@sign("first loss over that of guessing", log=True)
 def first_loss(case: Case) -> float | None:
     return decades(initial_ratio(case))
 
 
-@sign("decades of the largest scale that hidden weights start with; 0: usual")
+@sign("largest scale that hidden weights start with, over the usual one", log=True)
 def largest_start(case: Case) -> float | None:
     return decades(max((kernel["scale"] for kernel in hidden_kernels(case)), default=None))
 
 
-@sign("decades of the smallest scale that hidden weights start with; 0: usual")
+@sign("smallest scale that hidden weights start with, over the usual one", log=True)
 def smallest_start(case: Case) -> float | None:
     return decades(min((kernel["scale"] for kernel in hidden_kernels(case)), default=None))
 
@@ -53,13 +53,13 @@ def fallen_silent(case: Case) -> float | None:
     return after - before if after is not None and before is not None else None
 
 
-@sign("decades of the smallest spread of a layer's outputs at the end")
+@sign("smallest spread of a layer's outputs at the end", log=True)
 def smallest_spread(case: Case) -> float | None:
     spreads = [row["std"] for row in case.evidence.layers if row["epoch"] == last_epoch(case)]
     return decades(min(spreads)) if spreads else None
 
 
-@sign("decades by which the inputs are off a root mean square of 1, where that matters")
+@sign("factor by which the inputs are off a root mean square of 1, where that matters", log=True)
 def input_scale(case: Case) -> float | None:
     rms = case.evidence.start.get("input", {}).get("rms")
     if rms is None or not math.isfinite(rms):

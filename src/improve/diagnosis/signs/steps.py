@@ -40,7 +40,7 @@ def range_test(case: Case) -> tuple[Any, Any] | None:
     return (factors[known], losses[known]) if known.sum() >= FEWEST else None
 
 
-@sign("decades from its rate up to the one with which a short range test came lowest")
+@sign("rate with which a short range test came lowest, over the run's own", log=True)
 def rate_below_lowest(case: Case) -> float | None:
     found = range_test(case)
     if found is None:
@@ -50,7 +50,7 @@ def rate_below_lowest(case: Case) -> float | None:
     return decades(factors[smooth.argmin()])
 
 
-@sign("decades from its rate up to the one with which the loss of a short range test begins to fall")
+@sign("rate with which the loss of a short range test begins to fall, over the run's own", log=True)
 def rate_below_falling(case: Case) -> float | None:
     found = range_test(case)
     if found is None:
@@ -60,17 +60,17 @@ def rate_below_falling(case: Case) -> float | None:
     return decades(factors[fallen[0]]) if len(fallen) else BEYOND
 
 
-@sign("decades of ‖Δw‖/‖w‖ per step, early in the run")
+@sign("‖Δw‖/‖w‖ per step, early in the run", log=True)
 def early_update(case: Case) -> float | None:
     return decades(update_ratio(case))
 
 
-@sign("decades of the largest ‖Δw‖/‖w‖ of an early step")
+@sign("largest ‖Δw‖/‖w‖ of an early step", log=True)
 def largest_early_update(case: Case) -> float | None:
     return decades(largest_update(case))
 
 
-@sign("decades of the path of the weights, Σ‖Δw‖/‖w‖")
+@sign("path of the weights, Σ‖Δw‖/‖w‖", log=True)
 def path(case: Case) -> float | None:
     lengths = [path_length(columns) for columns in kernel_columns(case) if len(columns["step"]) > 1]
     return decades(float(np.median(lengths))) if lengths else None
@@ -82,7 +82,7 @@ def path_length(columns: dict[str, Any]) -> float:
     return float((columns["update_ratio"] * np.diff(steps, append=steps[-1] + 1)).sum())
 
 
-@sign("decades between ‖Δw‖/‖w‖ of the second half and of the beginning")
+@sign("‖Δw‖/‖w‖ of the second half over that of the beginning", log=True)
 def late_update(case: Case) -> float | None:
     begun = update_ratio(case)
     late = [columns["update_ratio"][columns["step"] > columns["step"][-1] / 2] for columns in kernel_columns(case)]
@@ -101,23 +101,23 @@ def clipped(case: Case) -> float | None:
     return share * away
 
 
-@sign("decades of the number of steps")
+@sign("steps of the run", log=True)
 def step_count(case: Case) -> float | None:
     return decades(steps_taken(case))
 
 
-@sign("decades of the steps of an epoch")
+@sign("steps of an epoch", log=True)
 def steps_per_epoch(case: Case) -> float | None:
     return decades(steps_taken(case) / max(1, len(case.column("train_error"))))
 
 
-@sign("decades between a batch and the whole training set")
+@sign("a batch over the whole training set", log=True)
 def batch_share(case: Case) -> float | None:
     images, batch = part_of(case, "train").get("n"), case.setting("training.batch_size")
     return decades(batch / images) if images and batch else None
 
 
-@sign("decades from the first loss (or that of guessing) to the highest of the first steps")
+@sign("highest loss of the first steps over the first one (or that of guessing)", log=True)
 def spike(case: Case) -> float | None:
     losses = batch_cross_entropies(case)[:SPIKE_STEPS]
     if not len(losses):
@@ -125,7 +125,7 @@ def spike(case: Case) -> float | None:
     return decades(losses.max() / max(losses[0], chance_level(case))) if np.isfinite(losses).all() else BEYOND
 
 
-@sign("decades of how far the loss jumps from step to step, beside its mean, in the second half")
+@sign("how far the loss jumps from step to step, over its mean, in the second half", log=True)
 def roughness(case: Case) -> float | None:
     losses = batch_cross_entropies(case)
     if len(losses) <= FEWEST or not np.isfinite(losses).all():
@@ -176,7 +176,7 @@ def stopped_early(case: Case) -> float | None:
     return 0.0 if patience is None or epochs >= planned else (1 - epochs / planned) / (patience + 0.5)
 
 
-@sign("decades from the steps taken up to those that a mean of the weights spans")
+@sign("steps that a mean of the weights spans, over those that were taken", log=True)
 def mean_span(case: Case) -> float | None:
     spanned = convergence.mean_span(case) / max(steps_taken(case), 1)
     return decades(spanned) if case.setting("optimizer.use_ema") else NONE

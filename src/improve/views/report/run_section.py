@@ -15,7 +15,15 @@ from improve.views.figures.report import Rung, curves_figure, ladder_figure, rel
 from improve.views.figures.svg import svg_element
 from improve.views.report.run import RunView, error_levels, evidence_text, ladder_steps, run_facts, verdict_sentence
 from improve.views.report.thumbnails import thumbnails
-from improve.views.text.diagnosis import GAPS, checks_text, told_findings, unchecked_line, waiting_lines, worth_text
+from improve.views.text.diagnosis import (
+    GAPS,
+    checks_text,
+    sign_text,
+    told_findings,
+    unchecked_line,
+    waiting_lines,
+    worth_text,
+)
 from improve.views.text.numbers import percent
 
 MISTAKES = 12
@@ -99,6 +107,7 @@ def finding_of(view: RunView, finding: Finding) -> dict[str, Any]:
         "finding": finding,
         "worth": worth_text(finding) if view.diagnosis and view.diagnosis.errors else "",
         "evidence": [(key.replace("_", " "), evidence_text(value)) for key, value in finding.evidence.items()],
+        "signs": [(sign_text(one), f"{one.times:.1f} ×") for one in finding.signs],
         "changes": [
             (", ".join(f"{path}: {yaml.inline(value)}" for path, value in change.edits), change.because)
             for change in finding.changes

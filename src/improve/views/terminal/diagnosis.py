@@ -21,6 +21,7 @@ from improve.views.text.diagnosis import (
     link_text,
     missing_test_note,
     next_step,
+    sign_text,
     told_findings,
     unchecked_line,
     waiting_lines,
@@ -99,6 +100,8 @@ def show_finding(number: int, finding: Finding, worth: str, out: Console) -> Non
     title = (f"{finding.code}  {finding.title}", "bold")
     out.print(Text.assemble(f"{number}  ", title, f"   {worth}" if worth else ""))
     out.print(Text(f"   {finding.says}"))
+    if finding.signs:
+        out.print(Text(f"   for it  {sign_text(finding.signs[0])}"))
     for place, change in enumerate(finding.changes):
         word = "change " if place == 0 else "or     "
         edits = ", ".join(f"{path}: {inline(value)}" for path, value in change.edits)

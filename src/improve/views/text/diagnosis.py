@@ -6,7 +6,7 @@ from shlex import quote
 
 from improve.diagnosis.bias_variance import Gap
 from improve.diagnosis.diagnose import Diagnosis, Link
-from improve.diagnosis.findings.rule import Finding
+from improve.diagnosis.findings.rule import Finding, Speaks
 from improve.diagnosis.next_spec import mended_outside
 from improve.diagnosis.notes import missing_evidence
 from improve.spec.reading.flatten import setting
@@ -97,6 +97,11 @@ def worth_text(finding: Finding) -> str:
 def chance_text(finding: Finding) -> str:
     """The probability of its cause, in words: at most 99 % of what was not counted."""
     return f"about {min(99, round(100 * (finding.probability or 0.0)))} %"
+
+
+def sign_text(one: Speaks) -> str:
+    """ "path of the weights, Σ‖Δw‖/‖w‖: 0.4; nine of ten sound runs: 2 to 9"."""
+    return f"{one.what}: {one.value:.2g}; nine of ten sound runs: {one.low:.2g} to {one.high:.2g}"
 
 
 def points_text(finding: Finding) -> str:
