@@ -132,7 +132,7 @@ def test_the_loop_is_proposed_with_a_budget(make_run):
 def test_nothing_promises_more_than_the_validation_error(make_run):
     run = make_run(**{**bad(start=classes_of([1000] + [0] * 9, [100] * 10)), "validation": 0.3})
     assert all(one.harm <= 0.3 for one in diagnose(run).findings)
-    assert worth_text(diagnose(run).findings[0]) == "about 30 points to win"
+    assert worth_text(diagnose(run).findings[0]) == "up to 30 points to win"
 
 
 def test_classes_that_are_numbered_differently_leave_a_network_that_learned(make_run):

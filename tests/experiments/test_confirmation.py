@@ -67,12 +67,13 @@ def test_a_cause_of_the_fit_shows_in_a_quarter_and_what_carries_over_at_the_best
         (("optimizer.learning_rate", 0.1), False),
         (("optimizer.learning_rate", 0.001), True),
         (("regularization.dropout", 0.5), True),
+        (("regularization.l2", 0.0), False),
         (("augmentation", [{"name": "flip"}]), True),
         (("model.activation", "relu"), False),
     ],
 )
 def test_what_slows_learning_by_nature_is_known(make_run, edit, slow):
-    spec = {**SGD, "model": {"name": "mlp", "activation": "sigmoid"}}
+    spec = {**SGD, "model": {"name": "mlp", "activation": "sigmoid"}, "regularization": {"l2": 0.1}}
     assert trial_of(finding(edit=edit), Change(*edit, ""), make_run(**SLOW | {"spec": spec}), 12).slow is slow
 
 
@@ -84,14 +85,22 @@ def test_the_likeliest_come_first_and_facts_and_what_moves_the_judging_images_no
     assert [one.code for one in likeliest([*others, waits, guess, finding("T2")])] == ["T2", "T5", "T3"]
 
 
+def test_what_helps_whatever_the_cause_is_tried_alone_and_what_is_refuted_comes_last():
+    larger, refuted = finding("T17", probability=0.9), finding("T2", status="refuted", probability=0.9)
+    assert [one.code for one in likeliest([finding("T3"), finding("T17", status="cannot_tell_yet")])] == ["T3"]
+    assert [one.code for one in likeliest([refuted, larger])] == ["T17", "T2"]
+
+
 def test_what_is_tried_costs_no_more_than_the_run_unless_more_is_given(make_run):
     """Four changes of 3 epochs each fit into the 12 that the run took."""
     found = diagnose(make_run(**SLOW), weights=NONE)
     assert sum(one.cost for one in plan(found)) <= 12
     assert plan(found, budget=2) == []
     assert [one.epochs for one in plan(found, budget=3)] == [3]
-    assert budget_text([], found.run).startswith("nothing to try")
-    assert budget_text(plan(found, budget=3), found.run).startswith("trying 1 change for 3 epochs")
+    assert budget_text([], found).startswith("nothing to try: no change fits into the budget")
+    assert budget_text([], diagnose(make_run("fine"))) == "nothing to try: no cause to prove"
+    assert budget_text(plan(found, budget=3), found).startswith("trying 1 change, 3 epochs in all")
+    assert [one.epochs for one in plan(found, budget=9)] == [9], "it trains further where more is given"
 
 
 def test_a_model_of_the_users_own_is_looked_for_in_the_folder_of_the_run(make_run):
@@ -144,7 +153,7 @@ def test_many_trials_are_held_to_more_than_one():
 
 
 def test_errors_are_held_against_each_other_at_the_same_epoch_and_a_diverged_run_is_wrong_everywhere(make_run):
-    one = make_run("one", history=[0.6, 0.5, 0.4, 0.3], n=400)
+    one = make_run("one", history=[0.6, 0.4, 0.5, 0.3], n=400)
     other = make_run("other", history=[0.5, 0.3, 0.2], n=400)
     found = after_epochs(trial(), one, other)
     assert (found.before, found.after) == (Rate(0.4, 400), Rate(0.2, 400))
@@ -217,7 +226,7 @@ def test_a_low_rate_is_confirmed_from_the_command_line_and_not_trained_twice(imp
     assert improve("train", "slow.yaml", "-q")[0] == 0
     code, out, error = improve("diagnose", "runs/slow", "--confirm")
     assert code == 0
-    assert "trying 1 change for 3 epochs, about " in error
+    assert "trying 1 change, 3 epochs in all, about " in error
     assert "tried  confirmed: after 3 of 12 epochs the training error is " in out
     first = json.loads((tmp_path / "runs" / "slow" / "diagnosis.json").read_text())["findings"][0]
     assert (first["code"], first["status"]) == ("T2", "found")

@@ -83,8 +83,8 @@ def shown(make_run, capsys):
 @pytest.mark.parametrize(
     ("harm", "status", "words"),
     [
-        (0.09, "found", "   about 9 points to win"),
-        (0.011, "found", "   about 1 point to win"),
+        (0.09, "found", "   up to 9 points to win"),
+        (0.011, "found", "   up to 1 points to win"),
         (0.004, "found", "   less than a point to win"),
         (0.0, "found", ""),
         (0.09, "not_enough_evidence", "   not enough evidence"),
@@ -113,7 +113,7 @@ def test_what_cannot_be_told_yet_says_why_and_is_none_of_the_three(shown):
     assert not any(line.startswith("2  ") or "more in diagnosis.json" in line for line in lines)
     many = shown(*(finding(code) for code in ("T3", "T1", "T2", "T4")), *later)
     assert [line for line in many if line[:3] in ("1  ", "2  ", "3  ", "4  ")] == [
-        f"{number}  {code}  the rate is too high   about 9 points to win"
+        f"{number}  {code}  the rate is too high   up to 9 points to win"
         for number, code in enumerate(("T3", "T1", "T2"), start=1)
     ]
     assert "1 more in diagnosis.json" in many

@@ -48,7 +48,7 @@ def diagnose(
         loaded = with_levels(load_run(run or Path()), human, target)
         diagnosis = diagnosis_of(loaded, test)
         if confirm:
-            try_changes(diagnosis, epochs, quiet, not no_code)
+            try_changes(diagnosis, epochs, quiet, as_json, not no_code)
             diagnosis = diagnosis_of(loaded, test)
         write_diagnosis(loaded.folder, diagnosis.as_json())
     if as_json:
@@ -84,12 +84,12 @@ def diagnosis_of(run: Run, test: bool) -> Diagnosis:
     return diagnose_run(run, open_test(run) if test and run.has_result else None)
 
 
-def try_changes(diagnosis: Diagnosis, epochs: int | None, quiet: bool, code: bool) -> None:
+def try_changes(diagnosis: Diagnosis, epochs: int | None, quiet: bool, as_json: bool, code: bool) -> None:
     """Train the likeliest changes, for as many epochs."""
     from improve.experiments.confirmation.confirm import confirm
     from improve.views.terminal.confirmation import TerminalConfirmWatcher
 
-    confirm(diagnosis, epochs, TerminalConfirmWatcher(quiet), code)
+    confirm(diagnosis, epochs, TerminalConfirmWatcher(quiet, as_json), code)
 
 
 def next_spec(

@@ -44,6 +44,15 @@ TERMS = {
     "`training.members`. Its cross-entropy is at most the mean of theirs (Jensen); of its error nothing is promised.",
     "snapshot": "the weights at the end of a cycle of `warm_restarts`; the last ones of a run make an ensemble, "
     "`training.snapshots` (Huang et al., 2017).",
+    "found": "a finding that is told without a doubt: counted, shown by an interval, or so probable that sound runs "
+    "hardly ever reach it.",
+    "likely": "a finding whose cause is likelier than not; its probability is told.",
+    "guess": "a finding whose cause is less likely than not, told where nothing better explains why the training set "
+    "is not fitted.",
+    "confirmed": "what `improve diagnose --confirm` says of a cause whose change lowers the error by more than images "
+    "and seeds could.",
+    "refuted": "what `improve diagnose --confirm` says of a cause whose change lowers the error not at all, and surely "
+    "by less than half of what the cause is to cost.",
     "recipe": "high bias? fit the training set better. Then: high variance? more data, regularisation. Then: data "
     "mismatch? training images like those that count. Each knob turns one gap.",
 }

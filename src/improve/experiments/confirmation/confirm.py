@@ -29,11 +29,11 @@ from improve.spec.user_code import located_target
 class ConfirmWatcher(Watcher):
     """Told of the trials as well."""
 
-    def planned(self, trials: Sequence[Trial], run: Run) -> None:
-        """Before anything is trained: what will be, beside which run."""
+    def planned(self, trials: Sequence[Trial], diagnosis: Diagnosis) -> None:
+        """Before anything is trained: what will be, beside the run of this diagnosis."""
 
-    def begun(self, trial: Trial) -> None:
-        """This one is trained now."""
+    def judged(self, trials: Sequence[Judged]) -> None:
+        """What came of all of them."""
 
 
 NOBODY = ConfirmWatcher()  # watches
@@ -48,16 +48,16 @@ def confirm(
     spec, pausing = load_spec(made.folder / "spec.yaml", code=code), PausingWatcher(watcher)
     check_same_data(made, pausing.last.of(spec, watcher.reading))
     trials, began = plan(diagnosis, budget), time.monotonic()
-    watcher.planned(trials, made)
+    watcher.planned(trials, diagnosis)
     folder, seen = begin.writable(made.folder / FOLDER), list[Seen]()
     for number, trial in enumerate(trials):
-        watcher.begun(trial)
         with goes_on(f"{number} of {len(trials)} changes are tried; the same command goes on"):
             seen.append(measured(trial, made, trained(trial, made, folder, pausing)))
     found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
     told = {"state_sha256": made.summary.state_sha256, "epochs": sum(trial.cost for trial in trials)}
     told |= {"seconds": round(time.monotonic() - began, 1), "trials": [one.as_json() for one in found]}
     files.write_json(file_of(made), told)
+    watcher.judged(found)
     return found
 
 

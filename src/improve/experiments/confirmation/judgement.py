@@ -90,10 +90,14 @@ def outcome_of(seen: Seen, p: float, matters: float) -> Outcome:
 
 
 def sentence(seen: Seen, outcome: Outcome) -> str:
-    """ "confirmed: after 3 of 12 epochs the training error is 31.2 % against 58.1 %"."""
-    trial, slow = seen.trial, "; it slows learning at first" if outcome == "not settled" and seen.trial.slow else ""
-    at = f"after {trial.epochs} of {trial.of} epochs"
+    """ "confirmed: after 3 of 12 epochs the training error is 31.2 %, without it 58.1 %; it wins 26.9 points
+    [15.1, 38.7]"."""
+    trial, half = seen.trial, 100 * Z * seen.deviation
+    at = f"after {trial.epochs} epochs" if trial.longer else f"after {trial.epochs} of {trial.of} epochs"
     if seen.after is None:
         return f"{outcome}: {at} it had diverged"
-    errors = f"{100 * seen.after.value:.1f} % against {100 * seen.before.value:.1f} %"
-    return f"{outcome}: {at} the {NAMES[trial.part]} error is {errors} without it{slow}"
+    won = 100 * seen.won
+    errors = f"{100 * seen.after.value:.1f} %, without it {100 * seen.before.value:.1f} %"
+    points = f"it wins {won:.1f} points [{won - half:.1f}, {won + half:.1f}]"
+    slow = "; it slows learning at first" if outcome == "not settled" and trial.slow else ""
+    return f"{outcome}: {at} the {NAMES[trial.part]} error is {errors}; {points}{slow}"

@@ -38,9 +38,11 @@ def after_epochs(trial: Trial, control: Run, changed: Run) -> Seen:
 
 
 def after_epoch(made: Run, epoch: int, other: Run) -> Rate | None:
+    """The lowest error so far: that of a single epoch may be out of line. None where it did not get there."""
     if len(made.history) < epoch:
         return None
-    return Rate(made.history[epoch - 1]["train_error"], sample_size(made) or sample_size(other))
+    lowest = min(row["train_error"] for row in made.history[:epoch])
+    return Rate(lowest, sample_size(made) or sample_size(other))
 
 
 def sample_size(made: Run) -> int | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from improve.diagnosis.diagnose import Diagnosis
@@ -21,7 +21,8 @@ EARLY = 4  # what keeps a training set from being fitted shows in a quarter of t
 EPOCHS, RATE = "training.epochs", "optimizer.learning_rate"
 OF_IMAGES = ("T13", "T14", "V4")  # they name no fault of the fit: new images decide
 FIT = ("readable", "training")  # links
-SLOWING = ("augmentation", "regularization.", "training.loss", "training.mixup", "training.cutmix")
+HELPS_ANYHOW = ("T1", "T17")  # longer, or larger
+BLUNTER = ("training.loss", "training.mixup", "training.cutmix")
 
 Part = Literal["train", "validation"]
 
@@ -52,7 +53,8 @@ class Trial:
 
 
 def plan(diagnosis: Diagnosis, budget: int | None = None) -> list[Trial]:
-    """The likeliest changes that fit into `budget` epochs, else into as many as the run took."""
+    """The likeliest changes that fit into `budget` epochs, else into as many as the run took. What is left of a budget
+    that was given lets them train further, as far as the run did."""
     run = diagnosis.run
     assert run is not None
     left, trials = budget if budget is not None else max(1, len(run.history)), list[Trial]()
@@ -62,19 +64,29 @@ def plan(diagnosis: Diagnosis, budget: int | None = None) -> list[Trial]:
         if trial and not known and trial.cost <= left and len(trials) < MOST:
             trials.append(trial)
             left -= trial.cost
-    return trials
+    return trials if budget is None else [further(one, left // len(trials), len(run.history)) for one in trials]
+
+
+def further(trial: Trial, more: int, most: int) -> Trial:
+    """The trial with `more` epochs, `most` at most: then the run ends, beside which it is judged."""
+    more = 0 if trial.longer else max(0, min(more, min(most, trial.of) - trial.epochs))
+    return replace(trial, epochs=trial.epochs + more, cost=trial.cost + more)
 
 
 def likeliest(findings: Iterable[Finding]) -> list[Finding]:
-    """What has a change and is no fact: first what stands, then guesses and what waits, by probability."""
+    """What can be tried: first what stands, then guesses and what waits, by probability, at last what is refuted. What
+    helps whatever the cause is, is tried where it comes first: beside another cause it would only hide that one."""
     able = [one for one in findings if names_a_cause(one) and one.changes and not left_to_people(one.changes[0])]
-    return sorted(able, key=lambda one: (not one.stands, -(one.probability or 0.0)))
+    able.sort(key=lambda one: (one.status == "refuted", not one.stands, -(one.probability or 0.0)))
+    first = next((one.code for one in able if one.link in FIT), None)
+    return [one for one in able if one.code not in HELPS_ANYHOW or one.code == first]
 
 
 def names_a_cause(finding: Finding) -> bool:
-    """Whether an experiment could refute it: no fact, no finding that promises nothing, and none that says no more than
-    that the training set is not fitted."""
-    return not finding.fact and finding.harm > 0 and not (symptom(finding) and finding.link in FIT)
+    """Whether an experiment could refute it: no fact, nothing that its own rule doubts, no finding that promises
+    nothing, and none that says no more than that the training set is not fitted."""
+    doubted = finding.status == "not_enough_evidence" and not finding.is_guess
+    return not (finding.fact or doubted or (symptom(finding) and finding.link in FIT)) and finding.harm > 0
 
 
 def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | None:
@@ -103,5 +115,17 @@ def goes_on(change: Change, run: Run) -> bool:
 
 
 def slows(edits: Iterable[tuple[str, Any]], run: Run) -> bool:
-    lower = any(path == RATE and float(value) < float(setting(run.spec, RATE)) for path, value in edits)
-    return lower or any(path.startswith(SLOWING) for path, _ in edits)
+    """Whether an edit slows learning by nature: a lower rate, more restraint, more augmentation, a blunter loss."""
+    return any(slower(path, value, setting(run.spec, path)) for path, value in edits)
+
+
+def slower(path: str, new: Any, old: Any) -> bool:
+    if path == RATE:
+        return float(new) < float(old)
+    if path == "regularization.max_norm":
+        return new is not None and (old is None or float(new) < float(old))
+    if path.startswith("regularization."):
+        return float(new or 0.0) > float(old or 0.0)
+    if path == "augmentation":
+        return any(one not in old for one in new)
+    return path in BLUNTER

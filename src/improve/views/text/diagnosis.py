@@ -10,6 +10,7 @@ from improve.diagnosis.findings.rule import Finding, Speaks
 from improve.diagnosis.next_spec import mended_outside
 from improve.diagnosis.notes import missing_evidence
 from improve.spec.reading.flatten import setting
+from improve.spec.reading.yaml import inline
 from improve.views.text.numbers import interval
 
 TRIALS = 10  # of the loop, as it is proposed
@@ -108,7 +109,7 @@ def points_text(finding: Finding) -> str:
     points = round(100 * finding.harm)
     if points == 0:
         return "less than a point to win" if finding.harm > 0 else ""
-    return f"about {points} point{'s' if points > 1 else ''} to win"
+    return f"up to {points} point{'s' if points > 1 else ''} to win"
 
 
 def told_findings(diagnosis: Diagnosis) -> list[Finding]:
@@ -122,7 +123,11 @@ def waiting_lines(diagnosis: Diagnosis) -> list[str]:
     for finding in diagnosis.findings:
         if finding.status == "cannot_tell_yet":
             reasons.setdefault(finding.waits, []).append(f"{finding.code} {finding.name}")
-    refuted = [f"{one.code} {one.name}   {one.tried}" for one in diagnosis.findings if one.status == "refuted"]
+    refuted = [
+        f"{one.code} {one.name}   {one.changes[0].path}: {inline(one.changes[0].value)}   {one.tried}"
+        for one in diagnosis.findings
+        if one.status == "refuted"
+    ]
     return refuted + [f"cannot tell yet   {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
