@@ -84,7 +84,7 @@ def shown(make_run, capsys):
     ("harm", "status", "words"),
     [
         (0.09, "found", "   up to 9 points to win"),
-        (0.011, "found", "   up to 1 points to win"),
+        (0.011, "found", "   up to 1 point to win"),
         (0.004, "found", "   less than a point to win"),
         (0.0, "found", ""),
         (0.09, "not_enough_evidence", "   not enough evidence"),
