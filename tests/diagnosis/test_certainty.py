@@ -50,7 +50,7 @@ def test_a_likely_cause_comes_first_and_leaves_the_bias_that_was_measured(make_r
     assert (first.code, first.status, first.probability) == ("T2", "likely", pytest.approx(0.731))
     assert [one.code for one in rest if one.stands] == ["T19"]
     assert diagnosis.verdict == "high_bias"
-    assert worth_text(first).startswith("likely, about 73 %, about ")
+    assert worth_text(first).startswith("likely, about 73 %, up to ")
     assert next_step(diagnosis).startswith("improve next ")
 
 

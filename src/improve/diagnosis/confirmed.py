@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from improve.diagnosis.findings.rule import Finding
-from improve.errors import ImproveError
 from improve.runs.run import Run, read_record
 from improve.runs.schema import Recorded
 
@@ -19,7 +20,7 @@ class TrialRecord(Recorded):
     """One change that was tried."""
 
     code: str
-    edits: list[list[Any]]
+    edits: list[Annotated[list[Any], Field(min_length=2, max_length=2)]]
     outcome: Literal["confirmed", "refuted", "not settled"]
     says: str
     won: float
@@ -36,17 +37,18 @@ def file_of(run: Run) -> Path:
     return run.folder / FOLDER / "confirm.json"
 
 
-def trials_of(run: Run | None) -> list[TrialRecord]:
-    """None of a run that has gone on since. Raises ImproveError where the file is damaged."""
-    if run is None or not file_of(run).is_file():
-        return []
+def trials_of(run: Run | None) -> tuple[list[TrialRecord], str]:
+    """What was tried on the run as it is, and what is to be said of a file that is damaged, or of an earlier state of
+    the run: then there are none."""
+    if run is None or not file_of(run).exists():
+        return [], ""
     try:
         found = read_record(file_of(run), TrialRecords)
     except (OSError, ValueError) as error:
-        raise ImproveError(
-            f"{file_of(run)} is damaged: {error}", fix="remove it, and diagnose with --confirm"
-        ) from error
-    return found.trials if found.state_sha256 == run.summary.state_sha256 else []
+        return [], f"{file_of(run)} is left out, it is damaged: {error}; remove it, --confirm writes it anew"
+    if found.state_sha256 != run.summary.state_sha256:
+        return [], "the run has gone on since --confirm was tried on it, so that says nothing of it now"
+    return found.trials, ""
 
 
 def with_trials(findings: Iterable[Finding], trials: list[TrialRecord]) -> list[Finding]:

@@ -149,7 +149,7 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
     what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
     seen, gaps, weights = look(CAUSES, case), look(GAPS, case), weights or shipped()
     weighed = weigh(case, seen + gaps, weights)
-    trials = trials_of(case.run)
+    trials, note = trials_of(case.run)
     seen, gaps = (with_trials(graded(each, weighed, weights), trials) for each in (seen, gaps))
     likely = with_proof(weighed.likely, seen + gaps, trials)
     facts = counted([*seen, *gaps])
@@ -168,7 +168,7 @@ def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None)
         gaps=told_gaps(case),
         chain=chain(case, broken, causes),
         findings=tuple(findings),
-        notes=notes + human_notes(case),
+        notes=notes + human_notes(case) + ((note,) if note else ()),
         unchecked=unchecked(case),
         checks=len(ORDER),
         run=case.run,

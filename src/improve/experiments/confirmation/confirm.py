@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from improve.diagnosis.confirmed import FOLDER, file_of
+from improve.diagnosis.confirmed import FOLDER, file_of, trials_of
 from improve.diagnosis.diagnose import Diagnosis
 from improve.engine.training.resume import check_same_data, resume
 from improve.engine.training.train import not_stopped
 from improve.engine.training.watcher import Watcher
-from improve.errors import UsageError
+from improve.errors import ImproveError, UsageError
 from improve.experiments.confirmation.judgement import Judged, Seen, judged
 from improve.experiments.confirmation.measurement import measured
 from improve.experiments.confirmation.plan import EPOCHS, Trial, plan
@@ -32,6 +32,9 @@ class ConfirmWatcher(Watcher):
     def planned(self, trials: Sequence[Trial], diagnosis: Diagnosis) -> None:
         """Before anything is trained: what will be, beside the run of this diagnosis."""
 
+    def begun(self, trial: Trial) -> None:
+        """This one is trained now."""
+
     def judged(self, trials: Sequence[Judged]) -> None:
         """What came of all of them."""
 
@@ -47,18 +50,25 @@ def confirm(
     made = control(diagnosis)
     spec, pausing = load_spec(made.folder / "spec.yaml", code=code), PausingWatcher(watcher)
     check_same_data(made, pausing.last.of(spec, watcher.reading))
-    trials, began = plan(diagnosis, budget), time.monotonic()
-    watcher.planned(trials, diagnosis)
+    trials, began, found = plan(diagnosis, budget), time.monotonic(), list[Judged]()
     folder, seen = begin.writable(made.folder / FOLDER), list[Seen]()
+    watcher.planned(trials, diagnosis)
     for number, trial in enumerate(trials):
+        watcher.begun(trial)
         with goes_on(f"{number} of {len(trials)} changes are tried; the same command goes on"):
             seen.append(measured(trial, made, trained(trial, made, folder, pausing)))
-    found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
-    told = {"state_sha256": made.summary.state_sha256, "epochs": sum(trial.cost for trial in trials)}
-    told |= {"seconds": round(time.monotonic() - began, 1), "trials": [one.as_json() for one in found]}
-    files.write_json(file_of(made), told)
+        found = judged(seen, diagnosis.errors.tau if diagnosis.errors else 0.0)
+        write(made, found, time.monotonic() - began)
     watcher.judged(found)
     return found
+
+
+def write(made: Run, found: Sequence[Judged], seconds: float) -> None:
+    """confirm.json: these outcomes, and those of other findings from before, of the same state of the run."""
+    new = {one.code: one.as_json() for one in found}
+    before = {one.code: one.model_dump() for one in trials_of(made)[0]}
+    told = {"state_sha256": made.summary.state_sha256, "seconds": round(seconds, 1)}
+    files.write_json(file_of(made), told | {"trials": [*new.values(), *(before[code] for code in before.keys() - new)]})
 
 
 def control(diagnosis: Diagnosis) -> Run:
@@ -70,16 +80,29 @@ def control(diagnosis: Diagnosis) -> Run:
         raise UsageError(f"{made.folder} is an ensemble", fix="give one of its members")
     if made.status == "running":
         raise UsageError(f"{made.folder} is still training, or was killed", fix=f"improve resume {made.folder}")
+    if file_of(made).is_dir():
+        raise UsageError(f"{file_of(made)} is a folder", fix="remove it")
     if not made.history:
         raise UsageError(f"{made.folder} has no epoch to hold a change against", fix="train it for an epoch at least")
     return made
 
 
 def trained(trial: Trial, made: Run, folder: Path, watcher: PausingWatcher) -> Run:
-    """The changed run, as far as it has to be trained."""
+    """The changed run, as far as it has to be trained. What cannot be read of an earlier try is trained anew."""
+    place = folder / trial.name
+    if place.exists() and not readable(place):
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
     if trial.longer:
         return longer(trial, made, folder, watcher)
     return trained_run(folder, trial.name, spec_of(trial, made, folder), watcher, trial.epochs)
+
+
+def readable(place: Path) -> bool:
+    try:
+        run.load_run(place)
+    except ImproveError:
+        return not (place / "summary.json").exists() and place.is_dir()  # it had only begun
+    return True
 
 
 def spec_of(trial: Trial, made: Run, folder: Path) -> Spec:

@@ -24,8 +24,8 @@ Outcome = Literal["confirmed", "refuted", "not settled"]
 
 @dataclass(frozen=True)
 class Seen:
-    """A trial with both errors at its last epoch: the run's and the changed one's, None where it has none; `images`:
-    the standard deviation of their difference that the choice of images makes."""
+    """A trial with both errors at its last epoch: the run's, without n where it had diverged, and the changed one's,
+    None where that had; `images`: the standard deviation of their difference that the choice of images makes."""
 
     trial: Trial
     before: Rate
@@ -80,13 +80,12 @@ def judgement(seen: Seen, p: float, matters: float) -> Judged:
 
 
 def outcome_of(seen: Seen, p: float, matters: float) -> Outcome:
-    if seen.after is None:
-        return "refuted"
-    if p <= SURE and seen.won >= matters:
+    if seen.after is not None and p <= SURE and seen.won >= matters:
         return "confirmed"
     most = seen.won + Z_ONE_SIDED * seen.deviation
-    hopeless = seen.won <= 0 and most < PART_OF_HARM * seen.trial.harm
-    return "refuted" if hopeless and not seen.trial.slow else "not settled"
+    hopeless = seen.after is None or (seen.won <= 0 and most < PART_OF_HARM * seen.trial.harm)
+    excused = seen.trial.slow or seen.trial.masked or seen.before.n is None
+    return "refuted" if hopeless and not excused else "not settled"
 
 
 def sentence(seen: Seen, outcome: Outcome) -> str:

@@ -30,7 +30,8 @@ def on_new_images(trial: Trial, control: Run, changed: Run) -> Seen:
 
 
 def after_epochs(trial: Trial, control: Run, changed: Run) -> Seen:
-    """Clean training errors after the trial's epochs. A run that had diverged by then answers nothing right."""
+    """Clean training errors after the trial's epochs, or at the end of one that stopped before. A run that had diverged
+    by then answers nothing right."""
     before = after_epoch(control, trial.epochs, changed) or Rate(1.0)
     after = after_epoch(changed, trial.epochs, control)
     images = sum(rate.variance_per_example / rate.n for rate in (before, after) if rate and rate.n)
@@ -38,8 +39,8 @@ def after_epochs(trial: Trial, control: Run, changed: Run) -> Seen:
 
 
 def after_epoch(made: Run, epoch: int, other: Run) -> Rate | None:
-    """The lowest error so far: that of a single epoch may be out of line. None where it did not get there."""
-    if len(made.history) < epoch:
+    """The lowest error so far: that of a single epoch may be out of line. None where it had diverged."""
+    if not made.history or (len(made.history) < epoch and made.status == "diverged"):
         return None
     lowest = min(row["train_error"] for row in made.history[:epoch])
     return Rate(lowest, sample_size(made) or sample_size(other))

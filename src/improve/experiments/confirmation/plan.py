@@ -31,7 +31,8 @@ Part = Literal["train", "validation"]
 class Trial:
     """A change to be trained for `epochs` of the `of` that its spec has, of which `cost` are new; `part`: whose error
     decides. `harm`: what the finding costs at most, a share of the images. `slow`: it slows learning by nature, so that
-    an early look cannot refute it. `longer`: it goes on from where the run ended."""
+    an early look cannot refute it. `masked`: another finding may hide what it does, so that nothing can refute it.
+    `longer`: it goes on from where the run ended."""
 
     code: str
     title: str
@@ -44,6 +45,7 @@ class Trial:
     harm: float
     slow: bool = False
     longer: bool = False
+    masked: bool = False
 
     @property
     def name(self) -> str:
@@ -65,6 +67,14 @@ def plan(diagnosis: Diagnosis, budget: int | None = None) -> list[Trial]:
             trials.append(trial)
             left -= trial.cost
     return trials if budget is None else [further(one, left // len(trials), len(run.history)) for one in trials]
+
+
+def fewest_epochs(diagnosis: Diagnosis) -> int | None:
+    """What the cheapest trial takes; None where there is none."""
+    run = diagnosis.run
+    assert run is not None
+    tried = (trial_of(one, one.changes[0], run, 1) for one in likeliest(diagnosis.findings))
+    return min((trial.cost for trial in tried if trial), default=None)
 
 
 def further(trial: Trial, more: int, most: int) -> Trial:
@@ -100,11 +110,12 @@ def trial_of(finding: Finding, change: Change, run: Run, left: int) -> Trial | N
         return None
     length, fits = int(setting(spec, EPOCHS)), finding.link in FIT and finding.code not in OF_IMAGES
     part: Part = "train" if fits and not longer else "validation"
-    epochs = length if longer else math.ceil(old / EARLY) if part == "train" else run.summary.best_epoch or old
+    early = min(done, math.ceil(old / EARLY)) if run.status != "diverged" else math.ceil(old / EARLY)
+    epochs = length if longer else early if part == "train" else run.summary.best_epoch or early
     cost = epochs - done if longer else min(epochs, length)
     return Trial(
         finding.code, finding.title, edits, spec, part, min(epochs, length), length, cost, finding.harm,
-        slows(edits, run), longer,
+        slows(edits, run), longer, finding.status == "cannot_tell_yet",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from improve.diagnosis.diagnose import Diagnosis
 from improve.experiments.confirmation.confirm import ConfirmWatcher
 from improve.experiments.confirmation.judgement import Judged
-from improve.experiments.confirmation.plan import Trial, likeliest
+from improve.experiments.confirmation.plan import Trial, fewest_epochs
 from improve.spec.reading.yaml import inline
 from improve.views.terminal.console import console
 from improve.views.terminal.training import TerminalWatcher
@@ -27,8 +27,10 @@ class TerminalConfirmWatcher(TerminalWatcher, ConfirmWatcher):
     def planned(self, trials: Sequence[Trial], diagnosis: Diagnosis) -> None:
         if self.told:
             self.out.print(Text(budget_text(trials, diagnosis)))
-            for trial in trials:
-                self.out.print(Text(f"  {trial.code}  {edits_text(trial.edits)}   {epochs_text(trial.cost)}"))
+
+    def begun(self, trial: Trial) -> None:
+        if self.told:
+            self.out.print(Text(f"  {trial.code}  {edits_text(trial.edits)}   {epochs_text(trial.cost)}"))
 
     def judged(self, trials: Sequence[Judged]) -> None:
         if self.results and trials:
@@ -49,8 +51,11 @@ def epochs_text(count: int) -> str:
 def budget_text(trials: Sequence[Trial], diagnosis: Diagnosis) -> str:
     """What is tried, in epochs and seconds, beside what the run took."""
     if not trials:
-        short = "no change fits into the budget (--epochs N for more)"
-        return f"nothing to try: {short if likeliest(diagnosis.findings) else 'no cause to prove'}"
+        fewest = fewest_epochs(diagnosis)
+        short = (
+            f"the cheapest change takes {epochs_text(fewest)} (--epochs {fewest})" if fewest else "no cause to prove"
+        )
+        return f"nothing to try: {short}"
     run, cost = diagnosis.run, sum(trial.cost for trial in trials)
     history = run.history if run else []
     changes = "1 change" if len(trials) == 1 else f"{len(trials)} changes"
