@@ -5,7 +5,7 @@ import pytest
 from evidence_data import SGD, answers, bad, kernels, look, modes, start, steps
 from improve.spec.reading.flatten import with_setting
 from limits.causes import decayed, never
-from limits.gaps import abstaining, cold, duplicates, gap, leaked, rare, sure
+from limits.gaps import abstaining, cold, duplicates, gap, leaked, rare
 from run_folder import part
 
 
@@ -23,7 +23,6 @@ def with_(arguments, **sections):
         ("T16", with_(never(100), training={"class_weights": "balanced"})),
         ("V6", with_(leaked(500, 1000), data={"duplicates": "drop"})),
         ("S2", with_(duplicates(50, 100), data={"duplicates": "drop"})),
-        ("V8", with_(sure(0.99), regularization={"label_smoothing": 0.1})),
         ("V5", with_(rare(), training={"sampling": "balanced"})),
         ("T4", with_(decayed(80), schedule={"name": "cosine"})),
         ("V7", cold()),
