@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -13,12 +14,14 @@ from improve.diagnosis.findings.rule import Change, Finding
 from improve.diagnosis.next_spec import best_change
 from improve.diagnosis.weights import NONE
 from improve.errors import UsageError
-from improve.experiments.confirmation.confirm import control
+from improve.experiments.confirmation.confirm import check_same_code, control
 from improve.experiments.confirmation.judgement import SEEDS, Seen, judged
 from improve.experiments.confirmation.measurement import after_epochs
 from improve.experiments.confirmation.plan import Trial, likeliest, plan, trial_of
 from improve.runs.lock import folder_lock
 from improve.runs.run import load_run
+from improve.spec.reading.load import load_spec
+from improve.spec.user_code import digest
 from improve.statistics.intervals import Rate
 from improve.views.terminal.confirmation import budget_text
 
@@ -110,6 +113,16 @@ def test_a_model_of_the_users_own_is_looked_for_in_the_folder_of_the_run(make_ru
     assert trial_of(finding(), change, run, 12) is None
     (run.folder / "nets.py").write_text("def build(shape, classes): ...")
     assert trial_of(finding(), change, run, 12).spec["model"]["target"] == "nets.py:build"
+
+
+def test_code_that_was_edited_since_is_refused(make_run):
+    run = make_run(spec={"model": {"name": "python", "target": "nets.py:build"}})
+    (run.folder / "nets.py").write_text("def build(shape, classes): ...")
+    spec = load_spec(run.folder / "spec.yaml")
+    for code, refused in ((None, False), (digest(run.folder / "nets.py"), False), ("another", True)):
+        recorded = replace(run, environment=run.environment.model_copy(update={"code": code}))
+        with pytest.raises(UsageError, match="not what the run was trained with") if refused else nullcontext():
+            check_same_code(recorded, spec)
 
 
 def test_a_run_that_is_no_control_is_refused(make_run):

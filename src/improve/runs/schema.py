@@ -131,6 +131,7 @@ class Environment(Recorded):
     normalization: Any = None
     versions: Any = None
     device: Any = None
+    code: Any = None
 
 
 class FieldEvaluation(Recorded):

@@ -6,6 +6,7 @@ Running it is running code, by design: only from the folder of the spec that nam
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import re
 import traceback
@@ -30,6 +31,11 @@ def located_target(target: str, folder: Path) -> str:
     if file.parent != folder.resolve():
         raise UsageError(f"{name} is a link out of the spec's own folder", fix="put the file itself beside the spec")
     return f"{file}:{function}"
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of the user's code."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def file_and_function(target: str) -> tuple[Path, str]:

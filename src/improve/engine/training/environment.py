@@ -13,6 +13,7 @@ from improve.engine.data.prepare import PreparedData
 from improve.engine.model import devices
 from improve.lazy import keras
 from improve.parallel import cores
+from improve.spec import user_code
 from improve.spec.datasets import Counts
 from improve.spec.partition import full_sizes
 from improve.spec.spec import Spec
@@ -31,6 +32,7 @@ def environment_of(spec: Spec, data: PreparedData) -> dict[str, Any]:
         "devices": devices.count(spec.training.devices),
         "onednn": onednn(),
         "seed": spec.seed,
+        "code": user_code.digest(spec.model.code) if spec.model.code else None,
         "data": {
             "found": data.found,
             "available": data.available,

@@ -23,7 +23,7 @@ from improve.runs.run import Run
 from improve.spec.reading import yaml
 from improve.spec.reading.load import load_spec
 from improve.spec.spec import Spec
-from improve.spec.user_code import located_target
+from improve.spec.user_code import digest, located_target
 
 
 class ConfirmWatcher(Watcher):
@@ -49,6 +49,7 @@ def confirm(
     is not trained again. Raises UsageError where the run cannot be a control."""
     made = control(diagnosis)
     spec, pausing = load_spec(made.folder / "spec.yaml", code=code), PausingWatcher(watcher)
+    check_same_code(made, spec)
     check_same_data(made, pausing.last.of(spec, watcher.reading))
     trials, began, found = plan(diagnosis, budget), time.monotonic(), list[Judged]()
     folder, seen = begin.writable(made.folder / FOLDER), list[Seen]()
@@ -69,6 +70,12 @@ def write(made: Run, found: Sequence[Judged], seconds: float) -> None:
     before = {one.code: one.model_dump() for one in trials_of(made)[0]}
     told = {"state_sha256": made.summary.state_sha256, "seconds": round(seconds, 1)}
     files.write_json(file_of(made), told | {"trials": [*new.values(), *(before[code] for code in before.keys() - new)]})
+
+
+def check_same_code(made: Run, spec: Spec) -> None:
+    """Runs from before that was recorded are believed."""
+    if spec.model.code and made.environment.code not in (None, digest(spec.model.code)):
+        raise UsageError(f"{spec.model.code} is not what the run was trained with", fix="bring that back")
 
 
 def control(diagnosis: Diagnosis) -> Run:
