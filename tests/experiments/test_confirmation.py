@@ -235,14 +235,24 @@ def test_confirm_needs_a_run_and_epochs_need_confirm(improve):
         assert told in error
 
 
-@pytest.mark.trains
-def test_a_low_rate_is_confirmed_from_the_command_line_and_not_trained_twice(improve, tmp_path, monkeypatch):
+@pytest.fixture
+def train(improve, tmp_path, monkeypatch):
+    """Trains an mlp on digits by SGD, into runs/ of an empty folder."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "slow.yaml").write_text(
-        "data: {source: digits}\nmodel: {name: mlp, hidden: [64, 64]}\n"
-        "optimizer: {name: sgd, learning_rate: 0.0005}\ntraining: {epochs: 12}\n"
-    )
-    assert improve("train", "slow.yaml", "-q")[0] == 0
+
+    def trained(name, hidden, rate, epochs):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"data: {{source: digits}}\nmodel: {{name: mlp, hidden: {hidden}}}\n"
+            f"optimizer: {{name: sgd, learning_rate: {rate}}}\ntraining: {{epochs: {epochs}}}\n"
+        )
+        assert improve("train", f"{name}.yaml", "-q")[0] == 0
+
+    return trained
+
+
+@pytest.mark.trains
+def test_a_low_rate_is_confirmed_from_the_command_line_and_not_trained_twice(improve, train, tmp_path):
+    train("slow", hidden="[64, 64]", rate=0.0005, epochs=12)
     code, out, error = improve("diagnose", "runs/slow", "--confirm")
     assert code == 0
     assert "trying 1 change, 3 epochs in all, about " in error
@@ -257,13 +267,8 @@ def test_a_low_rate_is_confirmed_from_the_command_line_and_not_trained_twice(imp
 
 
 @pytest.mark.trains
-def test_a_run_that_was_too_short_goes_on_in_a_copy(improve, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "short.yaml").write_text(
-        "data: {source: digits}\nmodel: {name: mlp, hidden: [32]}\n"
-        "optimizer: {name: sgd, learning_rate: 0.01}\ntraining: {epochs: 3}\n"
-    )
-    assert improve("train", "short.yaml", "-q")[0] == 0
+def test_a_run_that_was_too_short_goes_on_in_a_copy(improve, train, tmp_path):
+    train("short", hidden="[32]", rate=0.01, epochs=3)
     untouched = (tmp_path / "runs" / "short" / "metrics.csv").read_text()
     assert improve("diagnose", "runs/short", "--confirm", "--epochs", "12")[0] == 0
     copies = list((tmp_path / "runs" / "short" / "confirm").glob("T1-*/metrics.csv"))

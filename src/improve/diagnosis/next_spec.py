@@ -29,7 +29,7 @@ def best_change(diagnosis: Diagnosis, code: str | None = None) -> tuple[Finding,
     if first := mended_outside(diagnosis):
         fix = f"{first.confirm or 'mend that'}; a guess of another finding: --finding CODE"
         raise ImproveError(f"no edit of the spec mends {first.code}, {first.title}", fix=fix)
-    wanted = [one for one in diagnosis.findings if one.changes and one.status not in ("cannot_tell_yet", "refuted")]
+    wanted = [one for one in diagnosis.findings if one.changes and one.is_told]
     if not wanted:
         raise ImproveError("the diagnosis proposes no change of the spec", fix="improve diagnose says what it knows")
     return wanted[0], wanted[0].changes[0]

@@ -79,6 +79,11 @@ class Finding:
         return self.status in ("found", "likely")
 
     @property
+    def is_told(self) -> bool:
+        """Whether it is told whole: it neither waits nor is refuted."""
+        return self.status not in ("cannot_tell_yet", "refuted")
+
+    @property
     def is_guess(self) -> bool:
         """Whether its check speaks, and its cause is less likely than not."""
         return self.status == "not_enough_evidence" and self.probability is not None

@@ -146,7 +146,7 @@ def verdict_sentence(view: RunView) -> str:
         n = f" (n={errors.validation.n:,})" if errors.validation.n else ""
         verdict += f"; validation error {percent(errors.validation.value)} {interval(low, high)}{n}"
     first = next(
-        (one for one in view.diagnosis.findings if one.changes and one.status not in ("cannot_tell_yet", "refuted")),
+        (one for one in view.diagnosis.findings if one.changes and one.is_told),
         None,
     )
     if first is None:

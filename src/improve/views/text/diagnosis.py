@@ -114,7 +114,7 @@ def points_text(finding: Finding) -> str:
 
 def told_findings(diagnosis: Diagnosis) -> list[Finding]:
     """Those that are told whole; of the others a line says why not."""
-    return [one for one in diagnosis.findings if one.status not in ("cannot_tell_yet", "refuted")]
+    return [one for one in diagnosis.findings if one.is_told]
 
 
 def waiting_lines(diagnosis: Diagnosis) -> list[str]:
