@@ -17,7 +17,8 @@ from improve.diagnosis.weights import Weighed, Weights
 LIKELY = 0.5
 WORTH_A_GUESS = 0.1  # below it nobody should hear of it
 TRAINING = "training"
-WEIGHED = frozenset(rule.code for rule in CAUSES) - {"R1"}  # a loss that is no number is not a matter of weights
+COUNTED = {"R1", "T16"}  # a loss that is no number, and answers that are never given, are not a matter of weights
+WEIGHED = frozenset(rule.code for rule in CAUSES) - COUNTED
 
 
 def graded(seen: Iterable[Finding], weighed: Weighed, weights: Weights) -> list[Finding]:

@@ -125,7 +125,7 @@ def open_link(case: Case) -> str:
 
 
 def posterior(values: Mapping[str, float], link: str, weights: Weights) -> dict[str, float]:
-    """By cause that can be, and `sound`; they add up to 1."""
+    """By cause, and `sound`; they add up to 1. 0 for a cause that cannot be."""
     nats = {
         name: prior[link] + sum(parts(name, values, weights).values())
         for name, prior in weights.prior.items()
@@ -133,7 +133,7 @@ def posterior(values: Mapping[str, float], link: str, weights: Weights) -> dict[
     }
     most = max(nats.values())
     shares = {name: math.exp((value - most) / weights.temperature) for name, value in nats.items()}
-    return {name: share / sum(shares.values()) for name, share in shares.items()}
+    return dict.fromkeys(weights.prior, 0.0) | {name: share / sum(shares.values()) for name, share in shares.items()}
 
 
 def can_be(cause: str, values: Mapping[str, float]) -> bool:

@@ -21,6 +21,7 @@ CUT_OFF, TIES = 0.02, 12  # share of the outputs that sit at their smallest valu
 SEVERAL = 5  # classes: outputs of fewer are all positive now and then, by chance
 LOOKED_AT = 256  # images, at most
 NEVER_NEGATIVE = ("relu", "softplus", "relu6", "exponential")
+EPSILON = 1e-3  # what Keras's BatchNormalization adds to a variance
 WEIGHTS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")  # layers with weights, by name
 
 
@@ -56,8 +57,9 @@ class Head(Rule):
     @staticmethod
     def mistake(head: dict[str, float], case: Case) -> str:
         classes = case.evidence.start.get("classes") or 2
-        if head["low"] == head["high"]:
-            return ""  # a last layer that starts at zero
+        if head["low"] == head["high"]:  # a last layer that starts at zero, if it is not cut off there
+            silent = head["low"] == 0 and ends_in(case, *NEVER_NEGATIVE)
+            return "the outputs are all 0, cut off by the last activation: no gradient there" if silent else ""
         if head["low"] >= 0 and abs(head["sum_low"] - 1) < SUM_SLACK and abs(head["sum_high"] - 1) < SUM_SLACK:
             floor = math.log(1 + (classes - 1) / math.e)
             return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
@@ -95,8 +97,8 @@ class InputScale(Rule):
     """The first layer is given numbers of a scale that it cannot work with.
 
     Seen as: a root mean square of what goes into the first layer with weights above 10 that do not lie around 0
-    (raw pixels, 0 to 255), or under 0.03 (divided by 255 twice), without batch normalisation before or right after
-    that layer, and with a high error; or validation images whose brightness and contrast both are three times those
+    (raw pixels, 0 to 255), or under 0.03 (divided by 255 twice; batch normalisation does not mend that), without batch
+    normalisation before or right after that layer, and with a high error; or validation images whose brightness and contrast both are three times those
     of the training images, or a third (one set scaled, the other one not). Fix: `normalize: standardize`.
     """
 
@@ -145,7 +147,10 @@ def centred(case: Case) -> bool:
 
 def rescaled_at_once(case: Case) -> bool:
     """Whether batch normalisation stands before the first layer with weights, or after it and its activation: it gives
-    every scale the same one."""
+    every scale the same one, but for one whose variance is lost beside its `epsilon`."""
+    rms = case.evidence.start.get("input", {}).get("rms")
+    if rms is not None and rms**2 < EPSILON:
+        return False
     inside: list[str] = case.evidence.start.get("operations") or []
     first = next((place for place, name in enumerate(inside) if name in WEIGHTS), len(inside))
     return "BatchNormalization" in inside[:first] or "BatchNormalization" in inside[first + 1 : first + 3]
