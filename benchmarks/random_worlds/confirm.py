@@ -2,7 +2,7 @@
 
     python benchmarks/random_worlds/confirm.py [--worlds 0-39] [--jobs 2]
 
-The diagnosis is by weights that were fitted without the source of images that is tried. A run that was too short is
+The diagnosis is by a forest that was grown without the source of images that is tried. A run that was too short is
 trained anew, for packs hold no state. What came of it stands in packed/, as confirm.json would hold it; score.py
 --confirm reads it.
 """
@@ -25,7 +25,7 @@ from workplace import NETS
 from world import World
 
 from improve.diagnosis.diagnose import Diagnosis, diagnose
-from improve.diagnosis.weights import Weights
+from improve.diagnosis.forest import Forest
 from improve.engine.training.watcher import NOBODY
 from improve.errors import ImproveError
 from improve.experiments.confirmation.judgement import Seen, judged
@@ -44,7 +44,7 @@ def main() -> None:
     in_processes(partial(try_world, fitted=fitted), worlds, arguments.jobs)
 
 
-def try_world(world: World, fitted: dict[str, Weights]) -> str:
+def try_world(world: World, fitted: dict[str, Forest]) -> str:
     began, known, epochs = time.monotonic(), read_confirmed(world.name), 0
     with unpacked(PACKED / f"{world.name}.tar.xz") as (about, folder):
         world = replace(world, attempt=about.get("attempt", 0))
@@ -59,10 +59,10 @@ def try_world(world: World, fitted: dict[str, Weights]) -> str:
     return f"{world.name} {world.source}: {epochs} epochs, {(time.monotonic() - began) / 60:.1f} minutes"
 
 
-def diagnosed(folder: Path, weights: Weights) -> Diagnosis | None:
+def diagnosed(folder: Path, forest: Forest) -> Diagnosis | None:
     """None where nothing can be said, or tried."""
     try:
-        found = diagnose(run.load_run(folder), weights=weights)
+        found = diagnose(run.load_run(folder), forest=forest)
     except ImproveError:
         return None
     return found if found.run and found.run.history else None

@@ -22,9 +22,10 @@ from packing import PACKED, unpacked
 from scored import PART_OF_LOSS, Scored, Told, scored, shown_test
 from world import numbers
 
-from improve.diagnosis import selftest, weights
+from improve.diagnosis import selftest
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.weights import Weights
+from improve.diagnosis.forest import NONE, Forest
+from improve.diagnosis.forest import shipped as shipped_forest
 from improve.runs import files
 from improve.statistics.intervals import Rate
 
@@ -40,8 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sources", nargs="+", help="these alone")
     parser.add_argument("--worlds", type=numbers, help="these alone, such as 3-39")
-    parser.add_argument("--weights", choices=TOLD, default="left-out", help="of the signs: fitted without the source "
-                        "that is scored; as shipped; none: the rules in their order")  # fmt: skip
+    parser.add_argument("--forest", choices=TOLD, default="left-out", help="that weighs the signs: grown without the "
+                        "source that is scored; as shipped; none: the rules in their order")  # fmt: skip
     parser.add_argument("--confirm", action="store_true", help="with what --confirm said, of the runs that it tried")
     parser.add_argument("--write", metavar="TITLE", help="put the tables into RESULTS.md, under this title")
     parser.add_argument("--names", action="store_true", help="a line for each run that was missed or alarmed")
@@ -50,7 +51,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     wanted = None if arguments.worlds is None else {f"w{number:03d}" for number in arguments.worlds}
-    found = scored(wanted, TOLD[arguments.weights](), arguments.confirm)
+    found = scored(wanted, TOLD[arguments.forest](), arguments.confirm)
     rows = [row for row in found if not arguments.sources or row.known.source in arguments.sources]
     tables = [
         table(rows),
@@ -68,16 +69,16 @@ def main() -> None:
 
 
 def left_out() -> Told:
-    """By weights that were fitted to all packed worlds but those of the run's own source."""
+    """By a forest that was grown on all packed worlds but those of the run's own source."""
     fitted = by_source(observed(None))
     return lambda known, found: diagnose(found, shown_test(known, found), fitted[known.source])
 
 
-def by(given: Weights) -> Told:
+def by(given: Forest) -> Told:
     return lambda known, found: diagnose(found, shown_test(known, found), given)
 
 
-TOLD = {"left-out": left_out, "shipped": lambda: by(weights.shipped()), "none": lambda: by(weights.NONE)}
+TOLD = {"left-out": left_out, "shipped": lambda: by(shipped_forest()), "none": lambda: by(NONE)}
 
 
 def section(title: str, rows: list[Scored], tables: list[str]) -> str:
@@ -87,7 +88,7 @@ def section(title: str, rows: list[Scored], tables: list[str]) -> str:
             hours += about["seconds"] / 3600
     return (
         f"## {title}\n\nWorlds {', '.join(names)};\n{hours:.1f} machine-hours of one core for their runs, without the "
-        "changes. By `python benchmarks/random_worlds/score.py`: each\nsource of images by weights that were fitted to "
+        "changes. By `python benchmarks/random_worlds/score.py`: each\nsource of images by a forest that was grown on "
         "the other sources. 95 % intervals by bootstrap over worlds. Alarms are\ncounted in worlds whose changes were "
         "trained, for a finding that pays is none.\n\n```text\n" + "\n".join(tables) + "\n```\n"
     )

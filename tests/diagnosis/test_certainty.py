@@ -6,10 +6,9 @@ from evidence_data import bad, healthy, kernels, part_of, start, steps
 from improve.diagnosis.certainty import with_probability
 from improve.diagnosis.diagnose import diagnose
 from improve.diagnosis.findings.rule import Finding
-from improve.diagnosis.weights import SOUND, Weight, Weights
 from improve.views.text.diagnosis import next_step, worth_text
+from tree_data import cause, forest
 
-EVEN = dict.fromkeys(("training", "validation", "none"), 0.0)
 SLOW = bad(
     {"optimizer": {"name": "sgd", "learning_rate": 0.01}}, kernels=kernels(update=1e-5), steps=steps([2.3] * 100)
 )
@@ -19,10 +18,10 @@ def finding(code="T2", **details):
     return Finding(code, "name", "title", "training", "says", {}, 0.2, **details)
 
 
-def odds(nats, found=0.8):
-    """Weights by which a rate that is seen to be too low is so much likelier than nothing at all."""
-    seen = Weight("seen:T2", 0, 1, (0.0, 1.0), (-nats, nats))
-    return Weights({"rate_too_low": EVEN, SOUND: EVEN}, {"rate_too_low": (seen,)}, 1.0, found, {})
+def odds(probability):
+    """A forest by which a rate that is seen to be too low is so likely, and else nothing."""
+    seen = ("seen:T2", 0.5, cause("sound"), cause("rate_too_low"))
+    return forest(seen, cause("sound"), sound=(1 - probability) / probability)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +44,9 @@ def test_a_fact_a_measured_gap_and_what_a_rule_itself_doubts_stay_as_they_are():
 
 
 def test_a_likely_cause_comes_first_and_leaves_the_bias_that_was_measured(make_run):
-    diagnosis = diagnose(make_run(**SLOW), weights=odds(1.0))
+    diagnosis = diagnose(make_run(**SLOW), forest=odds(0.73))
     first, *rest = diagnosis.findings
-    assert (first.code, first.status, first.probability) == ("T2", "likely", pytest.approx(0.731))
+    assert (first.code, first.status, first.probability) == ("T2", "likely", pytest.approx(0.73, abs=0.01))
     assert [one.code for one in rest if one.stands] == ["T19"]
     assert diagnosis.verdict == "high_bias"
     assert worth_text(first).startswith("likely, about 73 %, up to ")
@@ -57,13 +56,13 @@ def test_a_likely_cause_comes_first_and_leaves_the_bias_that_was_measured(make_r
 def test_a_run_with_nothing_but_a_likely_cause_has_not_enough_evidence(make_run):
     """Without a human level nobody knows whether the training error is a bias."""
     unknown = {**SLOW, "spec": {"optimizer": {"name": "sgd", "learning_rate": 0.01}}, "train": 0.08, "validation": 0.08}
-    diagnosis = diagnose(make_run(**unknown), weights=odds(1.0))
+    diagnosis = diagnose(make_run(**unknown), forest=odds(0.73))
     assert [(one.code, one.status) for one in diagnosis.findings if one.stands] == [("T2", "likely")]
     assert diagnosis.verdict == "not_enough_evidence"
 
 
 def test_a_guess_is_told_with_its_chance_where_nothing_explains_a_bad_fit(make_run):
-    diagnosis = diagnose(make_run(**SLOW), weights=odds(-1.0))
+    diagnosis = diagnose(make_run(**SLOW), forest=odds(0.27))
     assert [one.code for one in diagnosis.findings[:2]] == ["T2", "T19"]
     assert worth_text(diagnosis.findings[0]) == "a guess, about 27 %"
     assert "(a guess)" in next_step(diagnosis)
@@ -71,9 +70,9 @@ def test_a_guess_is_told_with_its_chance_where_nothing_explains_a_bad_fit(make_r
 
 def test_a_guess_is_not_told_where_it_is_idle(make_run):
     """Below a tenth; beside a fact; and where the training set is fitted."""
-    assert "T2" not in [one.code for one in diagnose(make_run("a", **SLOW), weights=odds(-3.0)).findings]
+    assert "T2" not in [one.code for one in diagnose(make_run("a", **SLOW), forest=odds(0.05)).findings]
     missing = {"train": part_of(classes=[100] * 7 + [0] + [100] * 2), "validation": part_of()}
     counted = make_run("b", **bad(start=start(parts=missing), kernels=kernels(update=1e-5)))
-    assert "T2" not in [one.code for one in diagnose(counted, weights=odds(-1.0)).findings if one.is_guess]
+    assert "T2" not in [one.code for one in diagnose(counted, forest=odds(0.27)).findings if one.is_guess]
     fitted = make_run("c", train=0.0, validation=0.0, evidence=healthy(kernels=kernels(update=1e-5)))
-    assert not diagnose(fitted, weights=odds(-1.0)).findings
+    assert not diagnose(fitted, forest=odds(0.27)).findings

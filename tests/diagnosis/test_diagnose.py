@@ -6,8 +6,8 @@ import pytest
 
 from evidence_data import SGD, answers, bad, codes, healthy, kernels, layers, part_of, start, steps
 from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.forest import NONE
 from improve.diagnosis.next_spec import best_change, revised_yaml, spec_diff
-from improve.diagnosis.weights import NONE
 from improve.errors import ImproveError, UsageError
 from improve.runs.lock import folder_lock
 from improve.runs.run import load_run
@@ -182,7 +182,7 @@ def test_a_symptom_is_dropped_where_a_cause_is_found_and_said_where_none_is(make
     """The training error is high by 30 points: T19 says no more than that."""
     falling = {"history": [0.6, 0.5, 0.4, 0.3], "best_epoch": 4}
     assert "T19" in statuses(make_run("none", **{**bad(), **falling}))
-    assert "T19" not in statuses(make_run("cause", **{**bad(kernels=kernels(update=1e-5)), **falling}), weights=NONE)
+    assert "T19" not in statuses(make_run("cause", **{**bad(kernels=kernels(update=1e-5)), **falling}), forest=NONE)
 
 
 def test_a_variance_waits_while_a_cause_keeps_the_training_set_from_being_fitted(make_run):
@@ -212,7 +212,7 @@ def test_what_was_counted_comes_first_and_nothing_hides_it(make_run):
     """No training image of class 7, and inputs of a huge scale, which explain the rest."""
     parts = {"train": part_of(classes=[100] * 7 + [0] + [100] * 2), "validation": part_of()}
     run = make_run(**bad(start=start(parts=parts, input={"mean": 90.0, "rms": 120.0}), kernels=kernels(update=1e-5)))
-    found = statuses(run, weights=NONE)
+    found = statuses(run, forest=NONE)
     assert [code for code, status in found.items() if status == "found"] == ["T16", "R6"]
     assert next(iter(found)) == "T16"
     assert found["T2"] == "cannot_tell_yet"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from evidence_data import SGD, answers, bad, diagnose, healthy, kernels, look, part_of, start, steps
+from improve.diagnosis.forest import NONE
 from improve.diagnosis.next_spec import best_change
-from improve.diagnosis.weights import NONE
 from improve.errors import ImproveError
 from improve.spec.datasets.arrays import load_npz
 from improve.views.text.diagnosis import next_step, worth_text
@@ -79,7 +79,7 @@ def test_two_scales_explain_labels_that_seem_wrong(make_run):
     found = {one.code: one for one in diagnose(run).findings}
     assert found["R10"].status == "found"
     assert "T13" not in found
-    by_rules = {one.code: one.waits for one in diagnose(run, weights=NONE).findings}
+    by_rules = {one.code: one.waits for one in diagnose(run, forest=NONE).findings}
     assert by_rules["T13"] == "R10 may bring it about: mend that first"
 
 

@@ -8,7 +8,7 @@ from improve.diagnosis import findings
 from improve.diagnosis.comparison.configurations import over_seeds
 from improve.diagnosis.comparison.rules import COMPARISON, MANY, TRIED
 from improve.diagnosis.diagnose import diagnose
-from improve.diagnosis.weights import NONE
+from improve.diagnosis.forest import NONE
 from improve.runs.test_part import open_test
 from improve.spec.reading.flatten import with_setting
 from improve.spec.spec import Spec

@@ -11,8 +11,8 @@ from evidence_data import bad, kernels, steps
 from improve.diagnosis.confirmed import trials_of
 from improve.diagnosis.diagnose import diagnose, diagnose_numbers
 from improve.diagnosis.findings.rule import Change, Finding
+from improve.diagnosis.forest import NONE
 from improve.diagnosis.next_spec import best_change
-from improve.diagnosis.weights import NONE
 from improve.errors import UsageError
 from improve.experiments.confirmation.confirm import check_same_code, control
 from improve.experiments.confirmation.judgement import SEEDS, Seen, judged
@@ -96,7 +96,7 @@ def test_what_helps_whatever_the_cause_is_tried_alone_and_what_is_refuted_comes_
 
 def test_what_is_tried_costs_no_more_than_the_run_unless_more_is_given(make_run):
     """Four changes of 3 epochs each fit into the 12 that the run took."""
-    found = diagnose(make_run(**SLOW), weights=NONE)
+    found = diagnose(make_run(**SLOW), forest=NONE)
     assert sum(one.cost for one in plan(found)) <= 12
     assert plan(found, budget=2) == []
     assert [one.epochs for one in plan(found, budget=3)] == [3]
@@ -185,7 +185,7 @@ def test_errors_are_held_against_each_other_at_the_same_epoch_and_a_diverged_run
 
 def tried(run, **outcomes):
     """Write down what was tried; the edits are those that the diagnosis proposes."""
-    proposed = {one.code: one.changes[0].edits for one in diagnose(run, weights=NONE).findings if one.changes}
+    proposed = {one.code: one.changes[0].edits for one in diagnose(run, forest=NONE).findings if one.changes}
     told = [
         {"code": code, "edits": proposed[code], "outcome": outcome, "says": f"{outcome}: so it is", "won": 0.4}
         for code, outcome in outcomes.items()
@@ -193,14 +193,14 @@ def tried(run, **outcomes):
     (run.folder / "confirm").mkdir(exist_ok=True)
     text = json.dumps({"state_sha256": run.summary.state_sha256, "trials": told})
     (run.folder / "confirm" / "confirm.json").write_text(text)
-    return diagnose(run, weights=NONE)
+    return diagnose(run, forest=NONE)
 
 
 def test_what_is_confirmed_comes_first_and_what_is_refuted_last(make_run):
     """By the rules clipping comes first, and the rate waits for it."""
     clipped = {**SGD, "optimizer": {"name": "sgd", "learning_rate": 0.01, "global_clipnorm": 0.001}}
     run = make_run(**bad(clipped, kernels=kernels(update=1e-5), steps=steps([2.3] * 100, clipped=[0.99] * 100)))
-    assert [one.code for one in diagnose(run, weights=NONE).findings[:2]] == ["T12", "T2"]
+    assert [one.code for one in diagnose(run, forest=NONE).findings[:2]] == ["T12", "T2"]
     found = tried(run, T12="refuted", T2="confirmed")
     assert (found.findings[0].code, found.findings[0].tried) == ("T2", "confirmed: so it is")
     assert (found.findings[-1].code, found.findings[-1].status) == ("T12", "refuted")

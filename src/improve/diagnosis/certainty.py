@@ -12,19 +12,19 @@ from dataclasses import replace
 from improve.diagnosis.bias_variance import Verdict
 from improve.diagnosis.findings import CAUSES
 from improve.diagnosis.findings.rule import Case, Finding
-from improve.diagnosis.weights import Weighed, Weights
+from improve.diagnosis.forest import Forest
+from improve.diagnosis.weighing import WORTH_A_GUESS, Weighed
 
 LIKELY = 0.5
-WORTH_A_GUESS = 0.1  # below it nobody should hear of it
 TRAINING = "training"
-COUNTED = {"R1", "T16"}  # a loss that is no number, and answers that are never given, are not a matter of weights
+COUNTED = {"R1", "T16"}  # a loss that is no number, and answers that are never given, are not weighed
 WEIGHED = frozenset(rule.code for rule in CAUSES) - COUNTED
 
 
-def graded(seen: Iterable[Finding], weighed: Weighed, weights: Weights) -> list[Finding]:
+def graded(seen: Iterable[Finding], weighed: Weighed, forest: Forest) -> list[Finding]:
     """What the rules have found, each with the probability of its cause; a cause that is weighed is found only where
     that is high enough, and has the signs that speak for it."""
-    told = [with_probability(one, weighed.likely.get(one.code), weights.found) for one in seen]
+    told = [with_probability(one, weighed.likely.get(one.code), forest.found) for one in seen]
     return [replace(one, signs=weighed.signs.get(one.code, ())) if is_weighed(one) else one for one in told]
 
 

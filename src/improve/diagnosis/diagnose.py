@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from improve.diagnosis import advice_log
 from improve.diagnosis.bias_variance import Components, Errors, Verdict, components, verdict
-from improve.diagnosis.certainty import graded, no_surer, without_idle_guesses
+from improve.diagnosis.certainty import LIKELY, graded, no_surer, without_idle_guesses
 from improve.diagnosis.confirmed import trials_of, with_proof, with_trials
 from improve.diagnosis.findings import ALWAYS, BROKEN, CAUSES, GAPS, ORDER
 from improve.diagnosis.findings.capacity import fits_later
@@ -15,11 +15,13 @@ from improve.diagnosis.findings.deployment import field_gap, field_rate
 from improve.diagnosis.findings.readable import at_chance
 from improve.diagnosis.findings.rule import Case, Finding, Rule
 from improve.diagnosis.findings.variance import late_gap, surely_matters
+from improve.diagnosis.forest import Forest, shipped
 from improve.diagnosis.levels import error_rate
 from improve.diagnosis.notes import human_notes, notes_of
 from improve.diagnosis.precedence import counted, explained, in_order, led, likeliest_first, mended_first
 from improve.diagnosis.run_errors import errors_at_end, errors_of
-from improve.diagnosis.weights import Weights, shipped, weigh
+from improve.diagnosis.suspects import suspects
+from improve.diagnosis.weighing import weigh
 from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
 from improve.runs.schema import Measured
@@ -101,12 +103,12 @@ def check_diagnosable(run: Run) -> None:
     raise ImproveError(f"{run.folder} has no results: {reason}", fix=f"improve resume {run.folder}")
 
 
-def diagnose(run: Run, test: Measured | None = None, weights: Weights | None = None) -> Diagnosis:
-    """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives; `weights`
-    of the signs, else those that are shipped."""
+def diagnose(run: Run, test: Measured | None = None, forest: Forest | None = None) -> Diagnosis:
+    """Apply the recipe to a run's clean errors at its best epoch; `test`: what `test_part.open_test` gives; `forest`
+    that weighs the signs, else the one that is shipped."""
     check_diagnosable(run)
     advised = advice_log.outcome(run)
-    found = conclude(case_of(run, test), notes_of(run, advised), weights)
+    found = conclude(case_of(run, test), notes_of(run, advised), forest)
     return replace(found, advised=advised, findings=advice_log.without_circles(found.findings, run, advised))
 
 
@@ -144,18 +146,19 @@ def _bare_count(value: str) -> int:
     return int(value)
 
 
-def conclude(case: Case, notes: tuple[str, ...], weights: Weights | None = None) -> Diagnosis:
+def conclude(case: Case, notes: tuple[str, ...], forest: Forest | None = None) -> Diagnosis:
     """Let every rule look. Facts stand whatever else is found. Of what remains the likeliest cause explains the rest:
     what it may have brought about waits until it is mended, and where the model is broken its gaps mean nothing."""
-    seen, gaps, weights = look(CAUSES, case), look(GAPS, case), weights or shipped()
-    weighed = weigh(case, seen + gaps, weights)
+    seen, gaps, forest = look(CAUSES, case), look(GAPS, case), forest or shipped()
+    weighed = weigh(case, seen + gaps, forest)
+    seen += suspects(case, seen + gaps, weighed)
     trials, note = trials_of(case.run)
-    seen, gaps = (with_trials(graded(each, weighed, weights), trials) for each in (seen, gaps))
+    seen, gaps = (with_trials(graded(each, weighed, forest), trials) for each in (seen, gaps))
     likely = with_proof(weighed.likely, seen + gaps, trials)
     facts = counted([*seen, *gaps])
     causes = explained(likeliest_first(seen, likely))
     broken = is_broken(case, facts, causes)
-    gaps = [] if broken else [one for one in gaps if not one.fact]
+    gaps = [one for one in gaps if not one.fact and (not broken or likely.get(one.code, 0.0) >= LIKELY)]
     causes, leading = led([mended_first(one, facts) for one in causes], gaps, likely)
     findings = in_order(case, facts + causes, gaps + ([] if broken else look(ALWAYS, case)), leading)
     findings = without_idle_guesses(case, findings)

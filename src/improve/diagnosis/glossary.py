@@ -10,7 +10,7 @@ from improve.diagnosis.comparison.rules import COMPARISON
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Rule
 from improve.diagnosis.selftest import track_record
-from improve.diagnosis.weights import weighed
+from improve.diagnosis.weighing import weighed
 from improve.errors import UsageError, nearest
 from improve.spec.component import Component
 from improve.spec.reading.yaml import inline

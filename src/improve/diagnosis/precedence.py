@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from improve.diagnosis.certainty import LIKELY
 from improve.diagnosis.findings import ORDER
 from improve.diagnosis.findings.rule import Case, Finding
 
@@ -42,11 +43,12 @@ def led(causes: list[Finding], gaps: list[Finding], likely: dict[str, float]) ->
 
 
 def likelier_gap(causes: list[Finding], rest: list[Finding], likely: dict[str, float]) -> Finding | None:
-    """What lies between training and new images, where that is likelier than what keeps it from fitting."""
-    first = next((likely.get(one.code, 0.0) for one in causes if one.stands), None)
+    """What lies between training and new images, where that is likelier than what keeps it from fitting; where nothing
+    does, than not."""
+    first = next((likely.get(one.code, 0.0) for one in causes if one.stands), LIKELY)
     found = [one for one in rest if one.stands and likely.get(one.code)]
     best = max(found, key=lambda one: likely[one.code], default=None)
-    return best if best and first is not None and likely[best.code] > first else None
+    return best if best and likely[best.code] > first else None
 
 
 def explained(causes: list[Finding]) -> list[Finding]:

@@ -1,5 +1,5 @@
-"""Shelf: findings, in the order of the recipe. What is found is told by how likely its cause is (weights.py); alike, in
-this order."""
+"""Shelf: findings, in the order of the recipe. What is found is told by how likely its cause is (weighing.py); alike,
+in this order."""
 
 from improve.diagnosis.findings.capacity import AvoidableBias, Frozen, Irreducible, TooSmall
 from improve.diagnosis.findings.classes import ClassNeverPredicted

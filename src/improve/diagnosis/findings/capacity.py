@@ -107,10 +107,13 @@ class TooSmall(Rule):
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence=measured,
-            changes=tuple(wider(case, narrow)),
+            changes=self.remedies(case),
             rivals=("T13", "T18"),
             confirm=f"train a network {LARGER} times as wide",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from wider(case, straight(case) or narrowest(case))
 
 
 def straight(case: Case) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from improve.diagnosis.bias_variance import SLACK
 from improve.diagnosis.findings.indicators import batch_cross_entropies, best_epoch, steps_taken
@@ -38,6 +38,17 @@ def epochs_that_move(case: Case) -> int | None:
     return next((place for place in range(len(rates), 0, -1) if rates[place - 1] >= ENDED * max(rates)), None)
 
 
+PATIENT = Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer")
+
+
+def longer(case: Case, factor: int) -> Iterator[Change]:
+    yield Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning")
+
+
+def times_longer(epochs: int, fall: float) -> int:
+    return 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
+
+
 class NotFinished(Rule):
     """Training ended while the errors were still falling.
 
@@ -60,17 +71,22 @@ class NotFinished(Rule):
         fall, what = self.by_steps(case) if epochs < SHORT else self.by_epochs(case)
         if fall < STILL:
             return None
-        factor = 10 if epochs < SHORT else 4 if fall > 2 * STILL else 2
+        factor = times_longer(epochs, fall)
         share = "most" if fall > MOST else f"{100 * fall:.0f} %"
         falling = f"the {what} was still falling after {epochs} epochs: as many again could take {share} of it away"
         return self.found(
             f"{falling}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"fall": fall, "epochs": epochs},
-            changes=(Change("training.epochs", factor * case.setting("training.epochs"), "it was still learning"),),
+            changes=longer(case, factor),
             rivals=("T2", "T15"),
             confirm=f"train {factor} times as long",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        if case.setting("training.early_stopping"):
+            yield PATIENT
+        yield from longer(case, times_longer(len(case.column("train_error")), 0.0))
 
     @staticmethod
     def by_epochs(case: Case) -> tuple[float, str]:
@@ -104,7 +120,7 @@ class NotFinished(Rule):
             f"{case.setting('training.epochs')} epochs, and one worse epoch is often chance; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"patience": patience, "epochs": epochs},
-            changes=(Change("training.early_stopping", {"patience": 10}, "a validation error jumps: wait longer"),),
+            changes=(PATIENT,),
             confirm="train without early stopping",
         )
 
@@ -123,16 +139,19 @@ class LaggingAverage(Rule):
         span, steps, behind = mean_span(case), steps_taken(case), mean_behind(case)
         if behind is None or behind < BEHIND - SLACK or span <= LAGS * steps or not case.fits_badly:
             return None
-        shorter = float(f"{max(0.5, 1 - 10 / steps):.3g}")
         return self.found(
             f"the mean of the weights spans about {span:,.0f} steps, {steps:,} were taken: it lacks "
             f"{100 * behind:.0f} % of what the loss of the weights that train has won; {fit_text(case)}",
             harm=case.to_win,
             evidence={"span": span, "steps": steps, "behind": behind},
-            changes=(Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps"),),
+            changes=self.remedies(case),
             rivals=("V7",),
             confirm="train with use_ema: false",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        shorter = float(f"{max(0.5, 1 - 10 / max(1, steps_taken(case))):.3g}")
+        yield Change("optimizer.ema_momentum", shorter, "a mean over a tenth of the steps")
 
 
 def mean_span(case: Case) -> float:

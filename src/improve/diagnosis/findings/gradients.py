@@ -56,10 +56,13 @@ class DeadUnits(Rule):
             f"{100 * dead:.0f} % of a layer's units were silent {when}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"silent_before": before, "silent_after": after, "layers": len(case.evidence.layers)},
-            changes=model_option(case, "activation", "leaky_relu", "its units never die"),
+            changes=self.remedies(case),
             rivals=() if before >= DEAD else ("T3",),
             confirm="train 2 epochs with leaky_relu",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from model_option(case, "activation", "leaky_relu", "its units never die")
 
 
 class TooDeep(Rule):
@@ -84,10 +87,13 @@ class TooDeep(Rule):
             f"{depth} layers with weights one after another, none of them with a way around; {fit_text(case)}",
             harm=max(case.to_win, variance),
             evidence={"depth": depth, "gradient_ratio": gradient_ratio(case)},
-            changes=fewer_layers(case),
+            changes=self.remedies(case),
             rivals=("T5", "T6", "T8"),
             confirm="train 2 epochs with 3 layers",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from fewer_layers(case)
 
 
 def fewer_layers(case: Case) -> Iterator[Change]:
@@ -122,10 +128,13 @@ class Vanishing(Rule):
             f"{why}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"gradient_ratio": ratio, "activations": case.evidence.start.get("activations")},
-            changes=easier_network(case),
+            changes=self.remedies(case),
             rivals=("T8", "T10"),
             confirm="train 2 epochs with relu",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from easier_network(case)
 
 
 class Exploding(Rule):
@@ -203,7 +212,10 @@ class ColdStatistics(Rule):
             f"cross-entropy {ratio:.2f} times",
             harm=worse,
             evidence={"cross_entropy_ratio": ratio, "error_difference": worse},
-            changes=model_option(case, "batch_norm", False, "nothing to differ"),
+            changes=self.remedies(case),
             rivals=("T15",),
             confirm="evaluate once more with the statistics of the batch",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from model_option(case, "batch_norm", False, "nothing to differ")

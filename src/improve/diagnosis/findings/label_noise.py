@@ -158,10 +158,13 @@ class LabelNoise(Rule):
             harm=harm,
             evidence=evidence,
             fact=fact,
-            changes=unbelieving(case),
+            changes=self.remedies(case),
             rivals=("M1",),
             confirm="look at the 50 training images whose labels it gives the least chance",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from unbelieving(case)
 
 
 def missed_more(train: Predictions, new: Predictions, known: int) -> tuple[float, float]:

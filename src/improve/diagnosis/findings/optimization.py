@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from improve.diagnosis.bias_variance import SLACK, worse_than_simple
 from improve.diagnosis.findings.edits import higher_rate, lower_rate, two_digits
 from improve.diagnosis.findings.indicators import (
@@ -90,10 +92,13 @@ class DecayedEarly(Rule):
             f"{fit_text(case)}",
             harm=case.to_win,
             evidence={"low_steps": low, "peak": float(rates.max()), "end": float(rates[-1]), "n": len(rates)},
-            changes=(Change("schedule", {"name": "cosine"}, "the rate falls when most is learned"),),
+            changes=self.remedies(case),
             rivals=("T2",),
             confirm="train with a constant rate",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield Change("schedule", {"name": "cosine"}, "the rate falls when most is learned")
 
 
 def low_rate_share(case: Case) -> float | None:
@@ -123,10 +128,13 @@ class RateTooLow(Rule):
             f"the weights move by {moved:.1e} of their size per step, 2e-3 to 1.4e-2 is usual; {fit_text(case)}",
             harm=case.to_win,
             evidence={"update_ratio": moved, "learning_rate": case.setting("optimizer.learning_rate")},
-            changes=(higher_rate(case),),
+            changes=self.remedies(case),
             rivals=("T1",),
             confirm="improve lr SPEC measures which rates work",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield higher_rate(case)
 
 
 class RateTooHigh(Rule):
@@ -156,10 +164,13 @@ class RateTooHigh(Rule):
                 "learning_rate": rate,
                 "n": len(batch_cross_entropies(case)),
             },
-            changes=(lower_rate(case),),
+            changes=self.remedies(case),
             rivals=("T6", "T9"),
             confirm="train 2 epochs at a third of the rate; improve lr SPEC measures which rates work",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield lower_rate(case)
 
     @staticmethod
     def spike(case: Case) -> str:
@@ -216,10 +227,13 @@ class BatchSize(Rule):
             harm=case.to_win,
             evidence={"batch_size": case.setting("training.batch_size"), "updates": steps_taken(case)},
             fact=self.one_step(case),
-            changes=(Change("training.batch_size", 32, "a usual size: many steps, and enough images in each"),),
+            changes=self.remedies(case),
             rivals=("T1", "T2"),
             confirm="train 2 epochs with batches of 32",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield Change("training.batch_size", 32, "a usual size: many steps, and enough images in each")
 
     @staticmethod
     def too_large(case: Case) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from improve.diagnosis.findings.capacity import still_falling
 from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout
-from improve.diagnosis.findings.indicators import best_epoch, chance_level, kernel_columns, modes_ratio, penalty_share
+from improve.diagnosis.findings.indicators import (
+    best_epoch,
+    chance_level,
+    kernel_columns,
+    modes_ratio,
+    penalty_share,
+    steps_taken,
+)
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, fit_text
-from improve.diagnosis.findings.strengths import strongest
+from improve.diagnosis.findings.strengths import over, strongest
 from improve.lazy import np
 
 PENALTY = 0.2  # of the loss; healthy runs with L2: up to 0.11; L2 0.1: 0.44
@@ -23,6 +30,14 @@ DECAY, SHRUNK = 0.05, 0.5  # weight decay, and the share of their size that the 
 SMOOTHED = 0.5  # of every label goes to the other classes
 LOPSIDED = 30.0  # times the smallest class weight
 FEW_IMAGES = 16  # in a batch
+
+
+#: what is still usual: a share of units, of a label, of the loss, of a weight in the whole run, and what a limit leaves
+USUAL_DROPOUT, USUAL_SMOOTHING, USUAL_PENALTY, USUAL_DECAY, USUALLY_LEFT = 0.5, 0.2, 0.2, 0.5, 0.7
+AS_THEY_ARE = Change("augmentation", [], "the images as they are")
+LESS_SMOOTHING = Change("regularization.label_smoothing", 0.1, "a usual strength")
+LESS_DECAY = Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW")
+LARGER_NORM = Change("regularization.max_norm", 3.0, "a usual limit")
 
 
 class Brake(NamedTuple):
@@ -62,6 +77,26 @@ class OverRegularized(Rule):
             confirm="train 2 epochs with it off",
         )
 
+    def remedies(self, case: Case) -> Iterable[Change]:
+        """What releases the brake that is furthest over its usual strength."""
+        pressed = [(strength, change) for strength, changes in strengths(case) for change in changes]
+        return [max(pressed, key=lambda one: one[0])[1]]
+
+
+def strengths(case: Case) -> Iterator[tuple[float, Iterable[Change]]]:
+    """Each brake in decades over its usual strength, and what releases it; weight decay by what it takes of a weight in
+    the whole run."""
+    decay, rate = (case.setting(f"optimizer.{name}") or 0.0 for name in ("weight_decay", "learning_rate"))
+    rate = rate if isinstance(rate, int | float) else 0.0
+    yield strongest(case), [AS_THEY_ARE]
+    yield over(max(case.evidence.start.get("dropout") or [0.0]), USUAL_DROPOUT), gentle_dropout(case)
+    yield over(case.setting("regularization.label_smoothing") or 0.0, USUAL_SMOOTHING), [LESS_SMOOTHING]
+    yield over(penalty_share(case), USUAL_PENALTY), weaker_penalty(case)
+    yield over(decay * rate * steps_taken(case), USUAL_DECAY), [LESS_DECAY]
+    left = weights_left(case)
+    if case.setting("regularization.max_norm") and left:
+        yield over(USUALLY_LEFT, left), [LARGER_NORM]
+
 
 def brakes(case: Case) -> Iterator[Brake]:
     """The brakes that are pressed too hard, the surest evidence first."""
@@ -73,15 +108,20 @@ def brakes(case: Case) -> Iterator[Brake]:
 
 
 def penalties(case: Case) -> Iterator[Brake]:
-    share, left = penalty_share(case), weights_left(case)
+    share, left, release = penalty_share(case), weights_left(case), next(weaker_penalty(case), None)
+    # those of a network that they do not hold stay as they are
+    weights = any(case.setting(f"regularization.{name}") for name in ("l1", "l2"))
+    if share > PENALTY and release and (not weights or left is None or left < SHRUNK):
+        yield Brake(f"penalties make {100 * share:.0f} % of the loss", release)
+
+
+def weaker_penalty(case: Case) -> Iterator[Change]:
     usual = {"l2": 1e-4, "l1": 1e-6, "activity_l1": 0.0, "activity_l2": 0.0}
     given = {name: value for name in usual if (value := case.setting(f"regularization.{name}"))}
-    weights = any(given.get(name) for name in ("l1", "l2"))  # those of a network that they do not hold stay as they are
-    if share > PENALTY and given and (not weights or left is None or left < SHRUNK):
-        strongest = max(given, key=lambda name: given[name])
-        weaker = usual[strongest] if given[strongest] > usual[strongest] else 0.0
-        release = Change(f"regularization.{strongest}", weaker, "a usual strength" if weaker else "it goes first")
-        yield Brake(f"penalties make {100 * share:.0f} % of the loss", release)
+    if given:
+        name = max(given, key=lambda name: given[name])
+        weaker = usual[name] if given[name] > usual[name] else 0.0
+        yield Change(f"regularization.{name}", weaker, "a usual strength" if weaker else "it goes first")
 
 
 def dropout(case: Case) -> Iterator[Brake]:
@@ -98,8 +138,7 @@ def decay(case: Case) -> Iterator[Brake]:
     given = case.setting("optimizer.weight_decay") or 0.0
     left = weights_left(case)
     if given >= DECAY and left is not None and left < SHRUNK:
-        release = Change("optimizer.weight_decay", 0.004, "Keras's default for AdamW")
-        yield Brake(f"a weight decay of {given:g} has left {100 * left:.0f} % of a kernel's size", release)
+        yield Brake(f"a weight decay of {given:g} has left {100 * left:.0f} % of a kernel's size", LESS_DECAY)
 
 
 def weights_left(case: Case) -> float | None:
@@ -112,8 +151,7 @@ def limits(case: Case) -> Iterator[Brake]:
     """What leaves the loss little to tell the right class by."""
     smoothing, weights = case.setting("regularization.label_smoothing") or 0.0, case.setting("training.class_weights")
     if smoothing >= SMOOTHED:
-        release = Change("regularization.label_smoothing", 0.1, "a usual strength")
-        yield Brake(f"a label smoothing of {smoothing:g} takes that share of every label", release)
+        yield Brake(f"a label smoothing of {smoothing:g} takes that share of every label", LESS_SMOOTHING)
     given = [float(value) for value in weights.values()] if isinstance(weights, dict) else [1.0]
     given += [1.0] if len(given) < (case.evidence.start.get("classes") or 2) else []  # the others weigh 1
     if max(given) > LOPSIDED * max(min(given), 1e-30):
@@ -121,8 +159,7 @@ def limits(case: Case) -> Iterator[Brake]:
         yield Brake(f"class weights from {min(given):g} to {max(given):g} leave some classes hardly any say", release)
     norm, moves = case.setting("regularization.max_norm"), weights_left(case)
     if norm and moves is not None and moves < SHRUNK:
-        release = Change("regularization.max_norm", 3.0, "a usual limit")
-        yield Brake(f"a largest norm of {norm:g} has left {100 * moves:.0f} % of a kernel's size", release)
+        yield Brake(f"a largest norm of {norm:g} has left {100 * moves:.0f} % of a kernel's size", LARGER_NORM)
 
 
 def tiny_batches(case: Case) -> bool:
@@ -135,12 +172,11 @@ def augmentation(case: Case) -> Iterator[Brake]:
     if not case.setting("augmentation") or not 0 < best <= len(clean):
         return
     ratio = clean[best - 1] / max(losses[best - 1], 1e-30)
-    release = Change("augmentation", [], "the images as they are")
     if len(losses) >= SHORT and losses[-1] > STUCK * chance_level(case) and strongest(case) > 0:
         stays = f"the cross-entropy of augmented images stays at {losses[-1]:.3g}"
-        yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", release)
+        yield Brake(f"{stays}, guessing gives {chance_level(case):.3g}", AS_THEY_ARE)
     elif ratio < HARDER:
-        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", release)
+        yield Brake(f"augmented images are so hard that the clean cross-entropy is {ratio:.2f} of theirs", AS_THEY_ARE)
 
 
 def as_trained(case: Case) -> list[float]:

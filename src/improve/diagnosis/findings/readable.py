@@ -87,13 +87,12 @@ class Diverged(Rule):
                 "largest_update": moved,
                 "n": len(batch_cross_entropies(case)),
             },
-            changes=self.changes(case),
+            changes=self.remedies(case),
             rivals=("T3",),
             confirm="take one step on one batch: its loss must fall",
         )
 
-    @staticmethod
-    def changes(case: Case) -> Iterator[Change]:
+    def remedies(self, case: Case) -> Iterator[Change]:
         yield lower_rate(case, "if the sign is right after all, the steps are too large")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -38,14 +38,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Speaks:
-    """A number that speaks for a cause: what it is, its value, where nine of ten sound runs lie, and how many times
-    likelier it makes the cause."""
+    """A number that speaks for a cause: what it is, its value, where nine of ten sound runs lie, and what it adds to
+    the share of the trees that name the cause."""
 
     what: str
     value: float
     low: float
     high: float
-    times: float
+    adds: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Finding:
     `changes` are alternatives, the most promising first; `rivals` the codes that the evidence does not exclude;
     `confirm` is the cheapest experiment that would decide; `waits` says why it cannot be told yet; a `fact` was
     counted, and is true whatever the network did: nothing hides it. `probability`: that its cause is there, where
-    signs are weighed for it (weights.py); `signs`: those that say most; `tried`: what an experiment says of it."""
+    signs are weighed for it (weighing.py); `signs`: those that say most; `tried`: what an experiment says of it."""
 
     code: str
     name: str
@@ -182,6 +182,10 @@ class Rule:
 
     def look(self, case: Case) -> Finding | None:
         raise NotImplementedError
+
+    def remedies(self, case: Case) -> Iterable[Change]:
+        """What mends it, the most promising first, whatever it was seen by."""
+        return ()
 
     def found(self, says: str, harm: float, **details: Any) -> Finding:
         details["changes"] = tuple(details.get("changes", ()))

@@ -97,9 +97,10 @@ class InputScale(Rule):
     """The first layer is given numbers of a scale that it cannot work with.
 
     Seen as: a root mean square of what goes into the first layer with weights above 10 that do not lie around 0
-    (raw pixels, 0 to 255), or under 0.03 (divided by 255 twice; batch normalisation does not mend that), without batch
-    normalisation before or right after that layer, and with a high error; or validation images whose brightness and contrast both are three times those
-    of the training images, or a third (one set scaled, the other one not). Fix: `normalize: standardize`.
+    (raw pixels, 0 to 255), or under 0.03 (divided by 255 twice), without batch normalisation before or right after
+    that layer (which mends large inputs, not small ones), and with a high error; or validation images whose brightness
+    and contrast both are three times those of the training images, or a third (one set scaled, the other one not). Fix:
+    `normalize: standardize`.
     """
 
     code, name, title, link = "R6", "input_scale", "the inputs are of the wrong scale", "readable"
@@ -126,13 +127,12 @@ class InputScale(Rule):
             f"the first layer is given numbers that are too {scale}: root mean square {rms:.3g}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"rms": rms, "initial_cross_entropy": case.evidence.start.get("initial_cross_entropy")},
-            changes=self.changes(case),
+            changes=self.remedies(case),
             rivals=("R4", "T9"),
             confirm="improve preview shows the images as they come",
         )
 
-    @staticmethod
-    def changes(case: Case) -> Iterator[Change]:
+    def remedies(self, case: Case) -> Iterator[Change]:
         if (case.setting("data.normalize") or {}).get("name") != "standardize":
             yield Change("data.normalize", {"name": "standardize"}, "mean 0 and standard deviation 1 suit every start")
 
@@ -173,16 +173,18 @@ class Start(Rule):
         wrong = next((says for kernel in kernels[:-1] if (says := self.mistake(kernel, case))), "")
         if not wrong or not case.errs:
             return None
-        he_start = model_option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer")
         return self.found(
             f"{wrong}; {fit_text(case)}",
             harm=case.to_gain,
             evidence={"kernels": kernels, "initial_ratio": initial_ratio(case)},
             fact=any(map(starts_alike, kernels[:-1])),
-            changes=he_start,
+            changes=self.remedies(case),
             rivals=("R4",),
             confirm="start from he_normal, and train 2 epochs",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        yield from model_option(case, "initializer", "he_normal", "He's start keeps the scale from layer to layer")
 
     @staticmethod
     def mistake(kernel: dict[str, Any], case: Case) -> str:
@@ -223,7 +225,7 @@ class FirstLoss(Rule):
             f"{nats}; {fit_text(case)}",
             harm=case.to_win,
             evidence={"ratio": ratio, "chance": chance_level(case)},
-            changes=(*usual_start, *InputScale.changes(case)),
+            changes=(*usual_start, *InputScale().remedies(case)),
             rivals=("R5", "R6", "T9"),
             confirm="train 2 epochs from another start",
         )

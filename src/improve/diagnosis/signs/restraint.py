@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from improve.diagnosis.findings.indicators import best_epoch, modes_ratio, penalty_share, steps_taken
-from improve.diagnosis.findings.over_regularization import as_trained, weights_left
+from improve.diagnosis.findings.indicators import best_epoch, modes_ratio
+from improve.diagnosis.findings.over_regularization import as_trained, strengths, weights_left
 from improve.diagnosis.findings.rule import Case
-from improve.diagnosis.findings.strengths import NONE, over, strongest
+from improve.diagnosis.findings.strengths import strongest
 from improve.diagnosis.signs.sign import decades, sign
-
-DROPOUT, SMOOTHING, PENALTY, DECAY, LEFT = 0.5, 0.2, 0.2, 0.5, 0.7
 
 
 @sign("clean over training-mode loss on the same images", log=True)
@@ -32,21 +28,7 @@ def augmentation_strength(case: Case) -> float | None:
 
 @sign("the strongest restraint over what is usual", log=True)
 def restraint(case: Case) -> float | None:
-    return max(restraints(case), default=NONE)
-
-
-def restraints(case: Case) -> Iterator[float]:
-    """Each in decades over its usual strength; weight decay by what it takes of a weight in the whole run."""
-    decay, rate = (case.setting(f"optimizer.{name}") or 0.0 for name in ("weight_decay", "learning_rate"))
-    rate = rate if isinstance(rate, int | float) else 0.0
-    yield strongest(case)
-    yield over(max(case.evidence.start.get("dropout") or [0.0]), DROPOUT)
-    yield over(case.setting("regularization.label_smoothing") or 0.0, SMOOTHING)
-    yield over(penalty_share(case), PENALTY)
-    yield over(decay * rate * steps_taken(case), DECAY)
-    left = weights_left(case)
-    if case.setting("regularization.max_norm") and left:
-        yield over(LEFT, left)
+    return max(strength for strength, _ in strengths(case))
 
 
 @sign("part of its size that is left of the kernel which lost most", log=True)

@@ -107,7 +107,7 @@ def finding_of(view: RunView, finding: Finding) -> dict[str, Any]:
         "finding": finding,
         "worth": worth_text(finding) if view.diagnosis and view.diagnosis.errors else "",
         "evidence": [(key.replace("_", " "), evidence_text(value)) for key, value in finding.evidence.items()],
-        "signs": [(sign_text(one), f"{one.times:.1f} ×") for one in finding.signs],
+        "signs": [(sign_text(one), f"+{100 * one.adds:.0f} points") for one in finding.signs],
         "changes": [
             (", ".join(f"{path}: {yaml.inline(value)}" for path, value in change.edits), change.because)
             for change in finding.changes
