@@ -35,6 +35,7 @@ from improve.diagnosis.weighing import SOUND, posterior
 from improve.runs import files
 
 TREES = 200
+LIMITS = {"batch_norm"}  # signs that say where a cause cannot be, and nothing else
 FAR = 20.0  # beyond it a sign says no more
 FEWEST = 8  # sound runs that tell what is usual
 CURVES, POINTS = 4, 9  # signs of a cause whose curves are kept, and points of one
@@ -124,8 +125,9 @@ def grown(rows: list[Row]) -> Forest:
     """A random forest in which all causes weigh the same. What is missing is the median while it grows, for most of
     it is missing at random; where it is asked, it says nothing."""
     rows = [row for row in rows if row.cause]
-    names = sorted({name for row in rows for name in row.values})
-    values = np.array([[row.values.get(name, np.nan) for name in names] for row in rows])
+    names = sorted({name for row in rows for name in row.values} - LIMITS)
+    signs = [weighing.loud(row.values) for row in rows]
+    values = np.array([[one.get(name, np.nan) for name in names] for one in signs])
     values = np.where(np.isnan(values), np.nanmedian(values, axis=0), values).clip(-FAR, FAR)
     growing = RandomForestClassifier(TREES, class_weight="balanced", random_state=0)
     return forest_of(growing.fit(values, [row.cause for row in rows]), names)
@@ -157,7 +159,7 @@ def first_right(row: Row, forest: Forest) -> bool:
 def calibrated(rows: list[Row], fitted: dict[str, Forest]) -> tuple[float, float]:
     """Sharpness, and the factor for sound runs, with the least log loss on sources that were left out; sound runs and
     faults count as much."""
-    known = [(row, shares(fitted[row.known.source], row.values)) for row in rows if row.cause]
+    known = [(row, shares(fitted[row.known.source], weighing.loud(row.values))) for row in rows if row.cause]
     return min(product(SHARPNESS, FOR_SOUND), key=lambda pair: log_loss(known, *pair))
 
 
@@ -207,7 +209,7 @@ def curves(forest: Forest, rows: list[Row]) -> dict[str, dict[str, list[tuple[fl
     for cause in CAUSES:
         mine, gains = [row for row in rows if row.cause == cause], defaultdict[str, float](float)
         for row in mine:
-            for name, share in added(forest, row.values, cause).items():
+            for name, share in added(forest, weighing.loud(row.values), cause).items():
                 gains[name] += share / len(mine)
         strongest = sorted(gains, key=lambda name: -gains[name])[:CURVES]
         told[cause] = {name: curve(forest, cause, name, rows) for name in strongest}
@@ -216,7 +218,7 @@ def curves(forest: Forest, rows: list[Row]) -> dict[str, dict[str, list[tuple[fl
 
 def curve(forest: Forest, cause: str, name: str, rows: list[Row]) -> list[tuple[float, float]]:
     """The share of a cause at values from the lowest to the highest that this sign has, where nothing else is known."""
-    values = [row.values[name] for row in rows if name in row.values]
+    values = [weighing.loud(row.values)[name] for row in rows if name in row.values]
     places = np.unique(np.quantile(values, np.linspace(0, 1, POINTS)).round(4)).tolist()
     return [(place, round(shares(forest, {name: place})[cause], 4)) for place in places]
 

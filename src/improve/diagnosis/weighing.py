@@ -52,10 +52,10 @@ def signs_by_code(
 
 def speaking(cause: str, values: Mapping[str, float], forest: Forest) -> tuple[Speaks, ...]:
     """The signs that say most for a cause, the strongest first."""
-    said = added(forest, values, cause)
-    loud = [name for name, share in said.items() if name in forest.usual and share >= LEAST]
+    said = {name: share for name, share in added(forest, loud(values), cause).items() if share >= LEAST}
+    told_of = [name for name in said if name in forest.usual and SIGNS[name].says_something(values[name])]
     told = []
-    for name in sorted(loud, key=lambda name: -said[name])[:TOLD]:
+    for name in sorted(told_of, key=lambda name: -said[name])[:TOLD]:
         value, low, high = (SIGNS[name].natural(one) for one in (values[name], *forest.usual[name]))
         told.append(Speaks(SIGNS[name].title, value, low, high, round(said[name], 3)))
     return tuple(told)
@@ -79,7 +79,12 @@ def open_link(case: Case) -> str:
 
 def posterior(values: Mapping[str, float], forest: Forest) -> dict[str, float]:
     """By cause, and `sound`; they add up to 1. 0 for a cause that cannot be."""
-    return chances(shares(forest, values), values, forest.sharpness, forest.sound)
+    return chances(shares(forest, loud(values)), values, forest.sharpness, forest.sound)
+
+
+def loud(values: Mapping[str, float]) -> dict[str, float]:
+    """The values as the forest is asked: those of a setting that are usual are all alike."""
+    return {name: SIGNS[name].loud(value) if name in SIGNS else value for name, value in values.items()}
 
 
 def chances(
@@ -94,6 +99,9 @@ def chances(
 
 
 def can_be(cause: str, values: Mapping[str, float]) -> bool:
+    """Nothing is sound whose training error is surely a bias."""
+    if cause == SOUND and values.get("seen:T19"):
+        return False
     above = CAUSES[cause].above if cause in CAUSES else {}
     return all(values.get(sign, float("inf")) > limit for sign, limit in above.items())
 

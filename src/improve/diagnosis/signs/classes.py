@@ -10,7 +10,7 @@ from improve.lazy import np
 FEWEST = 5  # images that say something
 
 
-@sign("images of the commonest class over those of the rarest", log=True)
+@sign("images of the commonest class over those of the rarest", log=True, above=0.5)
 def imbalance(case: Case) -> float | None:
     counts = [count for count in part_of(case, "train").get("classes") or [] if count]
     return decades(max(counts) / min(counts)) if counts else None

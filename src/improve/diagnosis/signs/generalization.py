@@ -55,7 +55,7 @@ def gap_at_end(case: Case) -> float | None:
     return case.end.validation.value - case.end.train.value if case.end else gap(case)
 
 
-@sign("training images of a class", log=True)
+@sign("training images of a class", log=True, below=2.0)
 def images_per_class(case: Case) -> float | None:
     images, classes = part_of(case, "train").get("n"), case.evidence.start.get("classes")
     return decades(images / classes) if images and classes else None

@@ -17,7 +17,7 @@ def gradient_balance(case: Case) -> float | None:
     return decades(gradient_ratio(case))
 
 
-@sign("layers with weights one after another without a way around; with normalisation each counts half")
+@sign("layers with weights one after another without a way around; with normalisation each counts half", above=10.0)
 def depth(case: Case) -> float | None:
     start = case.evidence.start
     layers = sum(kernel["trainable"] for kernel in start.get("kernels", []))
@@ -28,12 +28,12 @@ def layers_of(case: Case, activations: set[str]) -> float:
     return float(sum(name in activations for name in case.evidence.start.get("activations", ())))
 
 
-@sign("layers with a sigmoid or softmax")
+@sign("layers with a sigmoid or softmax", above=2.0)
 def sigmoids(case: Case) -> float | None:
     return layers_of(case, FLAT)
 
 
-@sign("layers with an activation that flattens out")
+@sign("layers with an activation that flattens out", above=2.0)
 def squashed_layers(case: Case) -> float | None:
     return layers_of(case, {*SQUASHING, *FLAT})
 
@@ -52,7 +52,7 @@ def memorizing(case: Case) -> float | None:
     return decades(probe["steps"]) if probe["memorized"] else NEVER
 
 
-@sign("units of the narrowest hidden layer, for each class", log=True)
+@sign("units of the narrowest hidden layer, for each class", log=True, below=0.0)
 def room(case: Case) -> float | None:
     kernels, classes = case.evidence.start.get("kernels", []), case.evidence.start.get("classes") or 2
     if len(kernels) == 1:

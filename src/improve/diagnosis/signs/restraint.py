@@ -21,12 +21,12 @@ def clean_error(case: Case) -> float | None:
     return both[1] if both else None
 
 
-@sign("the strongest augmentation over what is usual", log=True)
+@sign("the strongest augmentation over what is usual", log=True, above=0.0)
 def augmentation_strength(case: Case) -> float | None:
     return strongest(case)
 
 
-@sign("the strongest restraint over what is usual", log=True)
+@sign("the strongest restraint over what is usual", log=True, above=0.0)
 def restraint(case: Case) -> float | None:
     return max(strength for strength, _ in strengths(case))
 

@@ -16,7 +16,7 @@ LARGE, SMALL, INPUTS = 0.4, -1.7, 1.0  # decades
 FAR = 1.0  # decade: what is plainly wrong
 
 
-@sign("factor by which the oddest setting is beyond what is usual", log=True)
+@sign("factor by which the oddest setting is beyond what is usual", log=True, above=0.0)
 def oddest_setting(case: Case) -> float | None:
     return max(oddities(case)) if case.evidence.start.get("kernels") else None
 

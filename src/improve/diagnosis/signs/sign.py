@@ -15,12 +15,22 @@ SMALLEST = 1e-9  # what a logarithm is taken of, at least
 @dataclass(frozen=True)
 class Sign:
     """A number that is read off a run: its name, what it is in words, and how it is read; None where it was not
-    recorded. `log`: log₁₀ of what the words say is read."""
+    recorded. `log`: log₁₀ of what the words say is read. Settings say something only beyond what is usual: values
+    between `above` and `below` are all alike."""
 
     name: str
     title: str
     read: Reading
     log: bool = False
+    above: float = -math.inf
+    below: float = math.inf
+
+    def says_something(self, value: float) -> bool:
+        return self.loud(value) == value
+
+    def loud(self, value: float) -> float:
+        """The value, or the nearest one that says something."""
+        return min(max(value, self.above), self.below)
 
     def natural(self, value: float) -> float:
         """What the words say, of a value that was read."""
@@ -30,11 +40,13 @@ class Sign:
 SIGNS: dict[str, Sign] = {}
 
 
-def sign(title: str, log: bool = False) -> Callable[[Reading], Reading]:
-    """Register the decorated function as the sign of its own name."""
+def sign(
+    title: str, log: bool = False, above: float = -math.inf, below: float = math.inf
+) -> Callable[[Reading], Reading]:
+    """Register the decorated function as the sign of its own name; it says something above or below a limit only."""
 
     def registered(read: Reading) -> Reading:
-        SIGNS[read.__name__] = Sign(read.__name__, title, read, log)
+        SIGNS[read.__name__] = Sign(read.__name__, title, read, log, above, below)
         return read
 
     return registered

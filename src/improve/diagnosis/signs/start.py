@@ -22,12 +22,12 @@ def first_loss(case: Case) -> float | None:
     return decades(initial_ratio(case))
 
 
-@sign("largest scale that hidden weights start with, over the usual one", log=True)
+@sign("largest scale that hidden weights start with, over the usual one", log=True, above=0.3)
 def largest_start(case: Case) -> float | None:
     return decades(max((kernel["scale"] for kernel in hidden_kernels(case)), default=None))
 
 
-@sign("smallest scale that hidden weights start with, over the usual one", log=True)
+@sign("smallest scale that hidden weights start with, over the usual one", log=True, below=-1.0)
 def smallest_start(case: Case) -> float | None:
     return decades(min((kernel["scale"] for kernel in hidden_kernels(case)), default=None))
 
@@ -59,7 +59,7 @@ def smallest_spread(case: Case) -> float | None:
     return decades(min(spreads)) if spreads else None
 
 
-@sign("factor by which the inputs are off a root mean square of 1, where that matters", log=True)
+@sign("factor by which the inputs are off a root mean square of 1, where that matters", log=True, above=0.7)
 def input_scale(case: Case) -> float | None:
     rms = case.evidence.start.get("input", {}).get("rms")
     if rms is None or not math.isfinite(rms):
@@ -68,7 +68,7 @@ def input_scale(case: Case) -> float | None:
     return 0.0 if rescaled_at_once(case) or centred(case) else abs(off)
 
 
-@sign("share of the weights that do not train")
+@sign("share of the weights that do not train", above=0.3)
 def frozen(case: Case) -> float | None:
     still, weights = frozen_weights(case)
     return still / weights if weights else None

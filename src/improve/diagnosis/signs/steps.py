@@ -90,28 +90,28 @@ def late_update(case: Case) -> float | None:
     return decades(float(np.median(medians)) / begun) if medians and begun else None
 
 
-@sign("share of the steps with a rate under a twentieth of its peak")
+@sign("share of the steps with a rate under a twentieth of its peak", above=0.25)
 def low_rate_share(case: Case) -> float | None:
     return optimization.low_rate_share(case)
 
 
-@sign("share of the gradient that clipping takes away, times the share of the steps")
+@sign("share of the gradient that clipping takes away, times the share of the steps", above=0.25)
 def clipped(case: Case) -> float | None:
     share, away = clipped_share(case)
     return share * away
 
 
-@sign("steps of the run", log=True)
+@sign("steps of the run", log=True, below=2.5)
 def step_count(case: Case) -> float | None:
     return decades(steps_taken(case))
 
 
-@sign("steps of an epoch", log=True)
+@sign("steps of an epoch", log=True, below=1.0)
 def steps_per_epoch(case: Case) -> float | None:
     return decades(steps_taken(case) / max(1, len(case.column("train_error"))))
 
 
-@sign("a batch over the whole training set", log=True)
+@sign("a batch over the whole training set", log=True, above=-1.0)
 def batch_share(case: Case) -> float | None:
     images, batch = part_of(case, "train").get("n"), case.setting("training.batch_size")
     return decades(batch / images) if images and batch else None
@@ -176,7 +176,7 @@ def stopped_early(case: Case) -> float | None:
     return 0.0 if patience is None or epochs >= planned else (1 - epochs / planned) / (patience + 0.5)
 
 
-@sign("steps that a mean of the weights spans, over those that were taken", log=True)
+@sign("steps that a mean of the weights spans, over those that were taken", log=True, above=-1.0)
 def mean_span(case: Case) -> float | None:
     spanned = convergence.mean_span(case) / max(steps_taken(case), 1)
     return decades(spanned) if case.setting("optimizer.use_ema") else NONE
