@@ -112,5 +112,5 @@ def look(run, code, test=False):
     return None if any(rule.unseen(case)) else rule().look(case)
 
 
-def codes(run, test=False):
-    return [finding.code for finding in diagnose(run, open_test(run) if test else None).findings]
+def codes(run, test=False, forest=None):
+    return [finding.code for finding in diagnose(run, open_test(run) if test else None, forest).findings]

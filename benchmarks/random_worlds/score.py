@@ -100,9 +100,9 @@ def scores(rows: list[Scored]) -> dict[str, dict[str, float] | None]:
     tried = [row for row in faults if row.tried and row.recovered is not None]
     return {
         "detected": share(faults, lambda row: bool(row.found | row.likely)),
-        "cause_first": share(faults, lambda row: row.named(1)),
-        "first_found": share(faults, lambda row: row.named(1) and row.said[0] in row.found),
-        "cause_in_four": share(faults, lambda row: row.named(4)),
+        "cause_first": share(faults, lambda row: row.first_is_right),
+        "first_found": share(faults, lambda row: row.first_is_right and row.said[0] in row.found),
+        "cause_in_four": share(faults, lambda row: row.named),
         "change_recovers": share(tried, lambda row: (row.recovered or 0) >= PART_OF_LOSS),
         "false_alarm": share([row for row in sound if row.tried], lambda row: bool(row.alarms)),
         "suspected": share([row for row in sound if row.tried], lambda row: bool(row.suspected)),
@@ -189,8 +189,8 @@ def grouped(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[st
         columns = (
             len(faults),
             sum(bool(row.found | row.likely) for row in faults),
-            sum(row.named(1) for row in faults),
-            sum(row.named(4) for row in faults),
+            sum(row.first_is_right for row in faults),
+            sum(row.named for row in faults),
             len(sound),
             sum(bool(row.alarms) for row in sound),
         )
@@ -201,11 +201,11 @@ def grouped(title: str, rows: list[Scored], keys: Callable[[Scored], Iterable[st
 def told(rows: list[Scored]) -> Iterator[str]:
     for row in rows:
         about = f"{row.known.world} {row.known.source:12} {row.known.name:40} {row.verdict:20} said"
-        if row.known.is_fault and not row.named(1):
+        if row.known.is_fault and not row.first_is_right:
             yield f"missed  {about} {' '.join(row.said[:5]) or '–'}"
         if row.known.is_sound and row.tried and row.alarms:
             yield f"alarm   {about} {' '.join(row.alarms[:5])}"
-    first = Counter(row.said[0] for row in rows if row.known.is_fault and row.said and not row.named(1))
+    first = Counter(row.said[0] for row in rows if row.known.is_fault and row.said and not row.first_is_right)
     yield "first at another cause: " + ", ".join(f"{code} {count}" for code, count in first.most_common())
 
 

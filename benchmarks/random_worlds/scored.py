@@ -24,6 +24,7 @@ from improve.runs import files, run
 LEARNED = 0.8  # of the error of guessing, on the reserve
 LEAST = 0.02  # what a fault must cost, on the reserve or in validation
 SPREADS = 3.0  # standard deviations of the base's seeds, and that much
+FOUR = 4  # causes that are read
 PART_OF_LOSS = 0.8  # what a change must win back
 
 
@@ -65,12 +66,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Scored:
-    """What the diagnosis says of a run: what is found, likely or guessed, first to last; what of it is found and what
-    is likely; the probabilities; what the first change won back of what was lost, and which findings pay. `tried`:
-    whether the changes were trained."""
+    """What the diagnosis says of a run: what is found, likely or guessed, first to last, and what else it may be; what
+    of it is found and what is likely; the probabilities; what the first change won back of what was lost, and which
+    findings pay. `tried`: whether the changes were trained."""
 
     known: Known
     said: tuple[str, ...]
+    possible: tuple[str, ...]
     found: frozenset[str]
     likely: frozenset[str]
     probability: dict[str, float]
@@ -79,8 +81,14 @@ class Scored:
     paying: frozenset[str]
     tried: bool
 
-    def named(self, places: int | None) -> bool:
-        return bool(set(self.said[:places]) & set(self.known.causes))
+    @property
+    def first_is_right(self) -> bool:
+        return bool(set(self.said[:1]) & set(self.known.causes))
+
+    @property
+    def named(self) -> bool:
+        """Whether its cause is among the first four that are told, those that it may also be at their end."""
+        return bool(set((self.said + self.possible)[:FOUR]) & set(self.known.causes))
 
     @property
     def alarms(self) -> list[str]:
@@ -204,6 +212,7 @@ def judged(known: Known, diagnosis: Diagnosis, tried: Tried | None) -> Scored:
     return Scored(
         known,
         tuple(finding.code for finding in findings),
+        tuple(one.code for one in diagnosis.possible),
         frozenset(finding.code for finding in findings if finding.status == "found"),
         frozenset(finding.code for finding in findings if finding.status == "likely"),
         {one.code: one.probability for one in findings if one.probability is not None and one.code in WEIGHED},

@@ -19,9 +19,10 @@ def finding(code="T2", **details):
 
 
 def odds(probability):
-    """A forest by which a rate that is seen to be too low is so likely, and else nothing."""
-    seen = ("seen:T2", 0.5, cause("sound"), cause("rate_too_low"))
-    return forest(seen, cause("sound"), sound=(1 - probability) / probability)
+    """A forest by which a rate that is seen to be too low is so likely, and else a leak, which nobody sees."""
+    seen, other = ("seen:T2", 0.5, cause("leak"), cause("rate_too_low")), cause("leak")
+    named = round(100 * probability)
+    return forest(*[seen] * named, *[other] * (100 - named))
 
 
 @pytest.mark.parametrize(

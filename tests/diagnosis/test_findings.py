@@ -5,6 +5,7 @@ import pytest
 from evidence_data import bad, codes, kernels, layers, look, start
 from improve.diagnosis import findings
 from improve.diagnosis.diagnose import diagnose
+from improve.diagnosis.forest import NONE
 from improve.runs.schema import schema_fault
 from improve.runs.start_schema import Start
 from improve.spec.spec import Spec
@@ -100,7 +101,7 @@ def test_t19_trains_longer_first_when_the_error_was_still_falling(make_run):
 
 def test_t17_comes_before_t19_once_the_error_no_longer_falls(make_run):
     run = make_run(train=0.3, validation=0.3, spec=SGD, history=[0.3, 0.3, 0.3, 0.3])
-    assert [code for code in codes(run) if code[0] == "T"] == ["T17", "T19"]
+    assert [code for code in codes(run, forest=NONE) if code[0] == "T"] == ["T17", "T19"]
 
 
 def test_t19_takes_away_what_holds_the_weights_back_and_enlarges_a_network_that_can_be(make_run):
@@ -228,7 +229,7 @@ def test_a_memorisation_probe_that_is_damaged_is_named(damaged):
 @pytest.mark.parametrize(("filters", "also"), [([1], [8]), ([3, 8], [12, 32]), ([4, 8], None), ([6, 16], None)])
 def test_t17_gives_a_network_more_filters_as_well_where_they_are_far_too_few(make_run, filters, also):
     spec = {**SGD, "model": {"name": "cnn", "filters": filters, "hidden": [2]}}
-    change = only(make_run(train=0.3, validation=0.3, spec=spec, history=[0.3] * 4), "T17").changes[0]
+    change = only(make_run(train=0.3, validation=0.3, spec=spec, history=[0.3] * 4), "T17", forest=NONE).changes[0]
     assert (change.path, change.value) == ("model.hidden", [64])
     assert change.also == ((("model.filters", also),) if also else ())
 
@@ -244,9 +245,9 @@ def test_r3_is_said_only_where_no_cause_is(make_run):
     """A gradient that fades (T5) tells why; R3 alone would only repeat that it learned nothing."""
     alone = make_run("alone", train=0.9, validation=0.9, spec=SGD)
     cause = make_run("cause", **{**bad(kernels=kernels(first=0.001)), "train": 0.9, "validation": 0.9})
-    assert codes(alone) == ["R3"]
-    assert codes(cause)[0] == "T5"
-    assert "R3" not in codes(cause)
+    assert codes(alone, forest=NONE) == ["R3"]
+    assert codes(cause, forest=NONE)[0] == "T5"
+    assert "R3" not in codes(cause, forest=NONE)
     assert diagnose(cause).verdict == "broken"
 
 

@@ -20,7 +20,7 @@ from improve.diagnosis.levels import error_rate
 from improve.diagnosis.notes import human_notes, notes_of
 from improve.diagnosis.precedence import counted, explained, in_order, led, likeliest_first, mended_first
 from improve.diagnosis.run_errors import errors_at_end, errors_of
-from improve.diagnosis.suspects import suspects
+from improve.diagnosis.suspects import Possible, possible, suspects
 from improve.diagnosis.weighing import weigh
 from improve.errors import ImproveError, UsageError
 from improve.runs.run import Run
@@ -47,7 +47,8 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong and what to change. `findings` in the order of what they cost; `run` None for bare numbers."""
+    """What is wrong and what to change. `findings` in the order of what they cost; `possible`: causes that it may be
+    instead; `run` None for bare numbers."""
 
     verdict: Verdict
     errors: Errors | None
@@ -60,6 +61,7 @@ class Diagnosis:
     run: Run | None = None
     advised: dict[str, Any] | None = None
     field: Rate | None = None
+    possible: tuple[Possible, ...] = ()
 
     @property
     def knobs(self) -> tuple[str, ...]:
@@ -77,6 +79,7 @@ class Diagnosis:
             "components": {name: gap._asdict() if gap else None for name, gap in gaps.items()},
             "chain": [link._asdict() for link in self.chain],
             "findings": [told(finding) for finding in self.findings],
+            "possible": [one._asdict() for one in self.possible],
             "notes": list(self.notes),
             "advice": self.advised,
             "field": self.field._asdict() if self.field else None,
@@ -176,6 +179,7 @@ def conclude(case: Case, notes: tuple[str, ...], forest: Forest | None = None) -
         checks=len(ORDER),
         run=case.run,
         field=field_rate(case),
+        possible=possible(case, findings, weighed),
     )
 
 

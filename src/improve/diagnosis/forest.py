@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from improve.lazy import np
 
 FILE = Path(__file__).with_name("forest.json")
 LEAF = -1
@@ -61,16 +60,19 @@ class Forest:
     @cached_property
     def weight(self) -> list[float]:
         """Of all runs that ended before each node."""
-        return summed(np.where(self.is_leaf, self.value, 0.0))
-
-    @cached_property
-    def is_leaf(self) -> Any:
-        return np.array(self.sign) == LEAF
+        return self.summed(self.value)
 
     def weight_of(self, cause: str) -> list[float]:
         """Of the runs with this cause that ended before each node."""
-        named = np.array(self.after) == self.causes.index(cause)
-        return summed(np.where(self.is_leaf & named, self.value, 0.0))
+        number = self.causes.index(cause)
+        return self.summed(
+            value if named == number else 0.0 for value, named in zip(self.value, self.after, strict=True)
+        )
+
+    def summed(self, values: Iterable[float]) -> list[float]:
+        """What the leaves have before each node."""
+        leaves = (value if sign == LEAF else 0.0 for value, sign in zip(values, self.sign, strict=True))
+        return list(accumulate(leaves, initial=0.0))
 
     def steps(self, values: Mapping[str, float]) -> list[Step]:
         """The ways of a run through all trees."""
@@ -127,10 +129,6 @@ def added(forest: Forest, values: Mapping[str, float], cause: str) -> dict[str, 
             after, before = (within(of_cause, span) / within(forest.weight, span) for span in (step.to, step.at))
             said[forest.signs[step.sign]] += step.share * (after - before) / len(forest.roots)
     return dict(said)
-
-
-def summed(weights: Any) -> list[float]:
-    return [0.0, *np.cumsum(weights).tolist()]
 
 
 def within(weights: list[float], span: Span) -> float:

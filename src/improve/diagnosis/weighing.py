@@ -99,8 +99,8 @@ def chances(
 
 
 def can_be(cause: str, values: Mapping[str, float]) -> bool:
-    """Nothing is sound whose training error is surely a bias."""
-    if cause == SOUND and values.get("seen:T19"):
+    """Nothing is sound whose training error is surely a bias, or that learned nothing for new images."""
+    if cause == SOUND and (values.get("seen:T19") or values.get("carried_over", 1.0) <= 0.0):
         return False
     above = CAUSES[cause].above if cause in CAUSES else {}
     return all(values.get(sign, float("inf")) > limit for sign, limit in above.items())

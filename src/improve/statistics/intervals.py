@@ -52,3 +52,9 @@ def examples_needed(larger: Rate, smaller: Rate, distance: float, z: float = Z) 
     if distance <= 0 or spread <= 0:
         return None
     return math.ceil((z / distance) ** 2 * spread)
+
+
+def standard_errors(larger: Rate, smaller: Rate) -> float:
+    """By how many of its standard errors one rate is above another."""
+    low, high = difference(larger, smaller)
+    return (larger.value - smaller.value) / max((high - low) / (2 * Z), 1e-3)

@@ -23,7 +23,7 @@ from improve.diagnosis.findings.simple_models import (
 from improve.diagnosis.findings.validation import Leak
 from improve.lazy import np
 from improve.runs.predictions import Predictions
-from improve.statistics.intervals import difference
+from improve.statistics.intervals import difference, standard_errors
 from improve.statistics.significance import auroc, fisher_greater
 
 CONTRADICTING, CONTRADICTIONS = 0.01, 3  # share of the training images, and how many at least
@@ -31,6 +31,7 @@ NOISE = 0.03  # training error from where on noise can be told
 CLASS_P = 1e-3  # that a class is missed more often by chance, over all classes
 ENOUGH = 100  # training images: with fewer, what is missed is a handful
 SETTLED = 200  # steps: before that a network is unsure of everything
+IMPOSSIBLE = 4.0  # standard errors
 UNRELATED = 0.8  # AUROC of the confidence for right against wrong labels; 0.5: no relation
 UNLIKELY = 1.0  # of 1/K: the median probability of the labels it misses; on clean labels 1.8 to 2.7, with noise 0.4
 MANY = 6  # classes: that is 0.18 and more with ten, and of two classes every label that is missed lies below 1/K
@@ -119,7 +120,8 @@ class LabelNoise(Rule):
             return None
         says = f"{error_text('training', errors.train)} is above the error on unseen images, {100 * clean.value:.1f} %"
         gap = [errors.train.value - clean.value, low, high]
-        return self.noisy(case, says, errors.train.value - clean.value, {"gap": gap, "n": errors.train.n})
+        evidence = {"gap": gap, "n": errors.train.n}
+        return self.noisy(case, says, errors.train.value - clean.value, evidence, fact=surely_impossible(case))
 
     def by_confidence(self, case: Case) -> Finding | None:
         unsure = unrelated(case) if has_learned(case) else None
@@ -165,6 +167,14 @@ class LabelNoise(Rule):
 
     def remedies(self, case: Case) -> Iterator[Change]:
         yield from unbelieving(case)
+
+
+def surely_impossible(case: Case) -> bool:
+    """Whether the training error is above that on unseen images of the same looks, in the best epoch and in the last
+    one, as it is on clean labels by chance once in thousands."""
+    parts = [errors for errors in (case.errors, case.end) if errors is not None]
+    sure = all(standard_errors(one.train, one.train_dev or one.validation) >= IMPOSSIBLE for one in parts)
+    return sure and not other_kind(case) and not Leak().look(case)
 
 
 def missed_more(train: Predictions, new: Predictions, known: int) -> tuple[float, float]:

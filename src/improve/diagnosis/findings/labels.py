@@ -129,6 +129,7 @@ class NoSignal(Rule):
             f"exchanged one for one, {100 * explained:.0f} % would be",
             harm=explained - float(right),
             evidence={"explained": explained, "becomes": names, "n": len(answers.label)},
+            fact=True,
             confirm="compare the class lists of the two sets",
         )
         return replace(found, title="the two parts number the classes differently")

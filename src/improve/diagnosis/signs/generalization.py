@@ -5,8 +5,8 @@ from __future__ import annotations
 from improve.diagnosis.findings.edits import part_of_train
 from improve.diagnosis.findings.indicators import best_epoch, chance_level, part_of
 from improve.diagnosis.findings.rule import Case
-from improve.diagnosis.signs.labels import standard_errors
 from improve.diagnosis.signs.sign import decades, sign
+from improve.statistics.intervals import standard_errors
 
 
 @sign("training loss over that of guessing")

@@ -8,17 +8,11 @@ from improve.diagnosis.findings.rule import Case
 from improve.diagnosis.findings.simple_models import simple_model
 from improve.diagnosis.signs.sign import decades, sign
 from improve.lazy import np
-from improve.statistics.intervals import Rate, difference
+from improve.statistics.intervals import standard_errors
 from improve.statistics.significance import auroc
 
 FEWEST = 5  # images that say something
 LEAST_P = 1e-9
-
-
-def standard_errors(larger: Rate, smaller: Rate) -> float:
-    """By how many of its standard errors one rate is above another."""
-    low, high = difference(larger, smaller)
-    return (larger.value - smaller.value) / max((high - low) / 3.92, 1e-3)
 
 
 @sign("standard errors by which the training error is above that on unseen images")

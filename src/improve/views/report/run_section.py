@@ -18,10 +18,10 @@ from improve.views.report.thumbnails import thumbnails
 from improve.views.text.diagnosis import (
     GAPS,
     checks_text,
+    open_lines,
     sign_text,
     told_findings,
     unchecked_line,
-    waiting_lines,
     worth_text,
 )
 from improve.views.text.numbers import percent
@@ -68,7 +68,7 @@ def said(view: RunView, diagnosis: Diagnosis, anchor: str) -> dict[str, Any]:
         "chain": diagnosis.chain,
         "findings": [finding_of(view, one) for one in told_findings(diagnosis)],
         "checks": checks_text(diagnosis),
-        "more": [line for line in (*waiting_lines(diagnosis), unchecked_line(diagnosis)) if line],
+        "more": [line for line in (*open_lines(diagnosis), unchecked_line(diagnosis)) if line],
     }
 
 

@@ -21,10 +21,10 @@ from improve.views.text.diagnosis import (
     link_text,
     missing_test_note,
     next_step,
+    open_lines,
     sign_text,
     told_findings,
     unchecked_line,
-    waiting_lines,
     worth_text,
 )
 from improve.views.text.numbers import interval, percent
@@ -91,7 +91,7 @@ def show_findings(diagnosis: Diagnosis, out: Console) -> None:
         show_finding(number, finding, worth, out)
     if len(told) > SHOWN:
         out.print(Text(f"{len(told) - SHOWN} more in diagnosis.json"))
-    for line in (*waiting_lines(diagnosis), unchecked_line(diagnosis)):
+    for line in (*open_lines(diagnosis), unchecked_line(diagnosis)):
         if line:
             out.print(Text(line))
 

@@ -96,8 +96,8 @@ def worth_text(finding: Finding) -> str:
 
 
 def chance_text(finding: Finding) -> str:
-    """The probability of its cause, in words: at most 99 % of what was not counted."""
-    return f"about {min(99, round(100 * (finding.probability or 0.0)))} %"
+    """The probability of its cause, in words."""
+    return chance(finding.probability or 0.0)
 
 
 def sign_text(one: Speaks) -> str:
@@ -115,6 +115,18 @@ def points_text(finding: Finding) -> str:
 def told_findings(diagnosis: Diagnosis) -> list[Finding]:
     """Those that are told whole; of the others a line says why not."""
     return [one for one in diagnosis.findings if one.is_told]
+
+
+def chance(probability: float) -> str:
+    """In words: at most 99 % of what was not counted."""
+    return f"about {min(99, round(100 * probability))} %"
+
+
+def open_lines(diagnosis: Diagnosis) -> list[str]:
+    """What else it may be; findings that an experiment has refuted; those that cannot be told yet, by the reason
+    why."""
+    others = ", ".join(f"{one.code} {one.title} ({chance(one.probability)})" for one in diagnosis.possible)
+    return ([f"it may also be   {others}"] if others else []) + waiting_lines(diagnosis)
 
 
 def waiting_lines(diagnosis: Diagnosis) -> list[str]:
