@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -25,8 +25,11 @@ class Possible(NamedTuple):
     probability: float
 
 
-def suspects(case: Case, seen: Iterable[Finding], weighed: Weighed) -> list[Finding]:
-    """A finding for each cause that is likelier than not, that none in `seen` names, and that could be looked for."""
+def suspects(case: Case, seen: Sequence[Finding], weighed: Weighed) -> list[Finding]:
+    """A finding for each cause that is likelier than not, that none in `seen` names, and that could be looked for; none
+    beside a fact."""
+    if any(one.fact and one.stands for one in seen):
+        return []
     named = {one.code for one in seen}
     likely = [name for name, probability in weighed.causes.items() if name in CAUSES and probability >= LIKELY]
     codes = [CAUSES[name].codes for name in likely if not named.intersection(CAUSES[name].codes)]
