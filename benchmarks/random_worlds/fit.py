@@ -38,7 +38,7 @@ TREES = 200
 LIMITS = {"batch_norm"}  # signs that say where a cause cannot be, and nothing else
 FAR = 20.0  # beyond it a sign says no more
 FEWEST = 8  # sound runs that tell what is usual
-CURVES, POINTS = 4, 9  # signs of a cause whose curves are kept, and points of one
+CURVES, POINTS = 4, 5  # signs of a cause whose curves are kept, and points of one
 CALIBRATED, ALARMS, BAND = 0.8, 1 / 300, 0.1
 BARS = (0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995)
 SHARPNESS, FOR_SOUND = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0), (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -217,9 +217,12 @@ def curves(forest: Forest, rows: list[Row]) -> dict[str, dict[str, list[tuple[fl
 
 
 def curve(forest: Forest, cause: str, name: str, rows: list[Row]) -> list[tuple[float, float]]:
-    """The share of a cause at values from the lowest to the highest that this sign has, where nothing else is known."""
-    values = [weighing.loud(row.values)[name] for row in rows if name in row.values]
-    places = np.unique(np.quantile(values, np.linspace(0, 1, POINTS)).round(4)).tolist()
+    """The share of a cause at values from the lowest to the highest that this sign has in the runs with it and in the
+    others, where nothing else is known."""
+    known = [(weighing.loud(row.values)[name], row.cause == cause) for row in rows if name in row.values]
+    mine, every = [value for value, its in known if its], [value for value, _ in known]
+    levels = np.linspace(0, 1, POINTS)
+    places = np.unique(np.concatenate([np.quantile(each, levels) for each in (mine, every)]).round(4)).tolist()
     return [(place, round(shares(forest, {name: place})[cause], 4)) for place in places]
 
 

@@ -141,6 +141,5 @@ def sign_text(sign: str, curve: list[tuple[float, float]]) -> str:
         at_most = max(curve, key=lambda point: point[1])[0]
         says = {"seen": "{} is {}seen, by its limits", "fact": "{} was {}counted", "open": "{} is {}what fails first"}
         return says[kind].format(about, "" if at_most else "not ")
-    half = sorted(curve)[len(curve) // 2][0]
-    high, low = (max(share for value, share in curve if (value >= half) is upper) for upper in (True, False))
-    return f"{'high' if high > low else 'low'}: {SIGNS[sign].title}"
+    (_, lowest), *_, (_, highest) = sorted(curve)
+    return f"{'high' if highest > lowest else 'low'}: {SIGNS[sign].title}"

@@ -136,8 +136,8 @@ class NoSignal(Rule):
 
 
 def learned_by_itself(case: Case) -> float:
-    """The accuracy on training images, of the best epoch or of the last one: how well it learned their numbering."""
-    return 1 - min(errors.train.value for errors in (case.errors, case.end) if errors is not None)
+    """The accuracy on training images after their best epoch: how well it learned their numbering."""
+    return 1 - min(case.column("train_error"), default=1.0)
 
 
 def lopsided(case: Case) -> bool:

@@ -42,7 +42,7 @@ def show_left_out(out: Any, found: dict[str, Any]) -> None:
     counts = found["counts"]
     worlds = f"left out · {len(found['worlds'])} random worlds"
     out.print(Text(f"{worlds} · {counts['faults']} faults that hurt, {counts['sound']} sound runs", "bold"))
-    out.print(Text("Each source of images is scored by weights that were fitted to the others."))
+    out.print(Text("Each source of images is scored by a forest that was grown on the others."))
     total = [["", "runs"], *([title, share(found["scores"][key])] for key, title in LEFT_OUT_SCORES.items())]
     shown = ("detected", "cause_first", "false_alarm")
     by_source = [[name, *(share(scores[key]) for key in shown)] for name, scores in found["sources"].items()]
