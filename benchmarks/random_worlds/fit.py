@@ -35,7 +35,7 @@ from improve.diagnosis.weighing import SOUND, posterior
 from improve.runs import files
 
 TREES = 200
-LIMITS = {"batch_norm"}  # signs that say where a cause cannot be, and nothing else
+LIMITS = {"batch_norm", weighing.ABOVE_PEOPLE}  # signs that say where a cause cannot be, and nothing else
 FAR = 20.0  # beyond it a sign says no more
 FEWEST = 8  # sound runs that tell what is usual
 CURVES, POINTS = 4, 5  # signs of a cause whose curves are kept, and points of one

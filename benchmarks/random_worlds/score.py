@@ -89,8 +89,9 @@ def section(title: str, rows: list[Scored], tables: list[str]) -> str:
     return (
         f"## {title}\n\nWorlds {', '.join(names)};\n{hours:.1f} machine-hours of one core for their runs, without the "
         "changes. By `python benchmarks/random_worlds/score.py`: each\nsource of images by a forest that was grown on "
-        "the other sources. 95 % intervals by bootstrap over worlds. Alarms are\ncounted in worlds whose changes were "
-        "trained, for a finding that pays is none.\n\n```text\n" + "\n".join(tables) + "\n```\n"
+        "the other sources. 95 % intervals by bootstrap over worlds. Causes are\nthose that the forest weighs; false "
+        "alarms, of every kind, are counted in worlds whose changes were trained, for a finding\nthat pays is none.\n\n"
+        "```text\n" + "\n".join(tables) + "\n```\n"
     )
 
 
@@ -104,8 +105,9 @@ def scores(rows: list[Scored]) -> dict[str, dict[str, float] | None]:
         "first_found": share(faults, lambda row: row.first_is_right and row.said[0] in row.found),
         "cause_in_four": share(faults, lambda row: row.named),
         "change_recovers": share(tried, lambda row: (row.recovered or 0) >= PART_OF_LOSS),
+        "cause_found": share(sound, lambda row: row.names_cause(row.found)),
+        "cause_likely": share(sound, lambda row: row.names_cause(row.likely)),
         "false_alarm": share([row for row in sound if row.tried], lambda row: bool(row.alarms)),
-        "suspected": share([row for row in sound if row.tried], lambda row: bool(row.suspected)),
     }
 
 

@@ -95,10 +95,9 @@ class Scored:
         """What is found on a sound run and whose change does not pay."""
         return [code for code in self.said if code in self.found - self.paying]
 
-    @property
-    def suspected(self) -> list[str]:
-        """What is called likely on a sound run, and whose change does not pay."""
-        return [code for code in self.said if code in self.likely - self.paying]
+    def names_cause(self, codes: frozenset[str]) -> bool:
+        """Whether one of these codes is a cause that is weighed."""
+        return bool(codes & self.probability.keys())
 
     def true(self, code: str) -> bool:
         """Whether it is as said: its cause was put in, or its change pays in a sound run."""

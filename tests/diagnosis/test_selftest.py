@@ -102,7 +102,8 @@ LEFT_OUT_SCORES = {
     "cause_in_four": {"hits": 3, "of": 4, "low": 0.3, "high": 0.95},
     "change_recovers": None,
     "false_alarm": {"hits": 1, "of": 10, "low": 0.02, "high": 0.4},
-    "suspected": {"hits": 2, "of": 10, "low": 0.05, "high": 0.5},
+    "cause_found": {"hits": 0, "of": 40, "low": 0.0, "high": 0.1},
+    "cause_likely": {"hits": 2, "of": 10, "low": 0.05, "high": 0.5},
 }
 
 

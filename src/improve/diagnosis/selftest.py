@@ -18,8 +18,9 @@ LEFT_OUT_SCORES = {
     "first_found": "cause first, and found",
     "cause_in_four": "cause among the first four",
     "change_recovers": "first change wins back 80 %",
+    "cause_found": "a cause found, sound runs",
+    "cause_likely": "a cause likely, sound runs",
     "false_alarm": "false alarm, sound runs",
-    "suspected": "called likely, sound runs",
 }
 HOW = "python benchmarks/faults/train.py trains and scores the faults, in a checkout of the sources"
 

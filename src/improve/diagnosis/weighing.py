@@ -18,6 +18,7 @@ SOUND = "sound"
 WORTH_A_GUESS = 0.1  # how likely: below it nobody should hear of it
 RARE = 0.002  # the share of a cause that no tree names: the forest is not that sure
 TOLD, LEAST = 3, 0.02  # signs of a finding, and what each adds at least
+ABOVE_PEOPLE = "above:people"  # the training error is surely above the human level, which is known
 OPEN = ("training", "validation", "none")  # the first link of the chain that does not hold
 
 
@@ -68,7 +69,14 @@ def read_off(case: Case, found: Iterable[Finding]) -> dict[str, float]:
     looked_for = [rule.code for rule in ORDER if not any(rule.unseen(case))]
     checks = {f"seen:{code}": float(code in codes) for code in looked_for}
     checks |= {f"fact:{code}": float(code in facts) for code in looked_for}
-    return signs_of(case) | checks | {f"open:{link}": float(link == open_link(case)) for link in OPEN}
+    checks |= {f"open:{link}": float(link == open_link(case)) for link in OPEN}
+    return signs_of(case) | checks | {ABOVE_PEOPLE: float(above_people(case))}
+
+
+def above_people(case: Case) -> bool:
+    if case.errors is None or case.errors.human is None or case.gaps is None:
+        return False
+    return case.gaps.avoidable_bias.verdict == "high"
 
 
 def open_link(case: Case) -> str:
@@ -99,8 +107,9 @@ def chances(
 
 
 def can_be(cause: str, values: Mapping[str, float]) -> bool:
-    """Nothing is sound whose training error is surely a bias, or that learned nothing for new images."""
-    if cause == SOUND and (values.get("seen:T19") or values.get("carried_over", 1.0) <= 0.0):
+    """Nothing is sound that errs on its training images where people surely do not, or that learned nothing for new
+    images."""
+    if cause == SOUND and (values.get(ABOVE_PEOPLE) or values.get("carried_over", 1.0) <= 0.0):
         return False
     above = CAUSES[cause].above if cause in CAUSES else {}
     return all(values.get(sign, float("inf")) > limit for sign, limit in above.items())
