@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from last_sources import LAST_SOURCES
 from numpy.random import Generator
 from sources import SOURCES, Pool
 
@@ -18,6 +19,8 @@ from workplace import Parts, Workplace, merged
 
 RUNS = Path(__file__).parent / "runs"
 FIRST = 20261130  # a world is drawn from this and its own number
+LAST = 100  # the first of the worlds that nothing is fitted to: they are drawn from other sources, and from FROZEN
+FROZEN: str | None = None  # the digest of the commit after which no rule, sign or forest changed
 RESERVE = 2000  # images at most that stand for all others: the test part
 FEWEST, MOST_USED = 300, 3000  # images of a world beside the reserve
 FEWEST_OF = {"skies": 2500}  # a bird is small and anywhere: of a few hundred skies nothing is learned
@@ -52,7 +55,23 @@ class World(Workplace):
     @property
     def source(self) -> str:
         """Each source in turn, so that all have as many worlds."""
-        return list(SOURCES)[self.number % len(SOURCES)]
+        known = LAST_SOURCES if self.is_last else SOURCES
+        return list(known)[self.number % len(known)]
+
+    @property
+    def is_last(self) -> bool:
+        return self.number >= LAST
+
+    @property
+    def first(self) -> int:
+        """What its numbers are drawn from, beside its own one."""
+        if not self.is_last:
+            return FIRST
+        if FROZEN is None:
+            raise SystemExit(
+                "nothing is frozen yet: the last worlds are drawn from the commit that freezes the diagnosis"
+            )
+        return int(FROZEN, 16)
 
     @property
     def runs(self) -> Path:
@@ -61,12 +80,12 @@ class World(Workplace):
     def random(self, *what: object) -> Generator:
         """Numbers of their own for each use: one more draw here changes nothing there."""
         words = "/".join(map(str, what)).encode()
-        return np.random.default_rng([FIRST, self.number, *words])
+        return np.random.default_rng([self.first, self.number, *words])
 
     @cached_property
     def pool(self) -> Pool:
         random = self.random("images")
-        return SOURCES[self.source](random, int(random.integers(2, 11)))
+        return (SOURCES | LAST_SOURCES)[self.source](random, int(random.integers(2, 11)))
 
     @cached_property
     def parts(self) -> Parts:

@@ -61,7 +61,7 @@ def test_a_cause_that_no_check_has_seen_is_told_where_all_signs_together_say_so(
     assert "T2" not in {one.code for one in diagnose(run, forest=NONE).findings}
     (told,) = [one for one in diagnose(run, forest=forest(cause(SLOW))).findings if one.code == "T2"]
     assert told.stands
-    assert told.says.startswith("nothing says so by itself, all signs together do; training error")
+    assert told.says.startswith("no sign is beyond its limit, but together they say so; training error")
     assert told.changes[0].path == "optimizer.learning_rate"
 
 

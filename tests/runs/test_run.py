@@ -62,6 +62,11 @@ def test_a_damaged_run_is_named(make_run):
         run.load_run(made.folder)
 
 
+def test_numbers_of_numpy_are_written_as_numbers(tmp_path):
+    files.write_json(tmp_path / "x.json", {"a": np.uint8(7), "b": [np.float32("nan"), np.bool_(True)]})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 7, "b": [None, True]}
+
+
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     files.write_json(tmp_path / "x.json", {"a": float("nan"), "b": [float("inf"), 1.0]})
     assert (tmp_path / "x.json").read_text().split() == ["{", '"a":', "null,", '"b":', "[", "null,", "1.0", "]", "}"]

@@ -16,6 +16,7 @@ from improve.diagnosis.forest import Forest
 from improve.diagnosis.weighing import WORTH_A_GUESS, Weighed
 
 LIKELY = 0.5
+WORTH_A_RIVAL = 0.02
 TRAINING = "training"
 COUNTED = {"R1", "T16"}  # a loss that is no number, and answers that are never given, are not weighed
 WEIGHED = frozenset(rule.code for rule in CAUSES) - COUNTED
@@ -24,7 +25,9 @@ WEIGHED = frozenset(rule.code for rule in CAUSES) - COUNTED
 def graded(seen: Iterable[Finding], weighed: Weighed, forest: Forest) -> list[Finding]:
     """What the rules have found, each with the probability of its cause; a cause that is weighed is found only where
     that is high enough, and has the signs that speak for it."""
-    told = [with_probability(one, weighed.likely.get(one.code), forest.found) for one in seen]
+    told = [
+        with_probability(without_idle_rivals(one, weighed), weighed.likely.get(one.code), forest.found) for one in seen
+    ]
     return [replace(one, signs=weighed.signs.get(one.code, ())) if is_weighed(one) else one for one in told]
 
 
@@ -32,7 +35,17 @@ def is_weighed(finding: Finding) -> bool:
     return finding.probability is not None and finding.code in WEIGHED
 
 
+def without_idle_rivals(finding: Finding, weighed: Weighed) -> Finding:
+    """Without the rivals that are hardly likely."""
+    rivals = tuple(code for code in finding.rivals if weighed.likely.get(code, 1.0) >= WORTH_A_RIVAL)
+    return replace(finding, rivals=rivals)
+
+
 def with_probability(finding: Finding, probability: float | None, surely: float) -> Finding:
+    if (
+        finding.code == "T16" and not finding.fact and not finding.changes
+    ):  # what is never answered follows from a cause
+        return replace(finding, status="not_enough_evidence")
     if finding.fact or probability is None or finding.status != "found":
         return finding
     finding = replace(finding, probability=round(probability, 3))

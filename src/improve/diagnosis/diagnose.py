@@ -65,7 +65,11 @@ class Diagnosis:
 
     @property
     def knobs(self) -> tuple[str, ...]:
-        """What to turn: the knobs of the link that the verdict is about, else of the first one that does not hold."""
+        """What to turn: the knobs of the link that the verdict is about, else of the first one that does not hold; none
+        where a cause is known, which has changes of its own."""
+        first = next((one for one in self.findings if one.stands), None)
+        if first and (first.fact or first.signs or first.tried):
+            return ()
         broken = [link for link in self.chain if link.holds is False]
         about = LINK_OF_VERDICT.get(self.verdict)
         return next((link.knobs for link in [*(link for link in broken if link.link == about), *broken]), ())

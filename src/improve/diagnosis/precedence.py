@@ -22,9 +22,15 @@ def counted(seen: list[Finding]) -> list[Finding]:
 
 
 def mended_first(finding: Finding, facts: list[Finding]) -> Finding:
-    """A finding waits for a fact that may explain the better half of it."""
-    fact = next((one for one in facts if finding.stands and one.harm >= finding.harm / 2 > 0), None)
+    """A finding waits for a fact that may explain the better half of it; what is only a symptom, for any fact that
+    keeps the training set from being fitted."""
+    fact = next((one for one in facts if finding.stands and explains(one, finding)), None)
     return waiting_for(fact, finding) if fact else finding
+
+
+def explains(fact: Finding, finding: Finding) -> bool:
+    same = symptom(finding) and fact.stands and fact.link == finding.link
+    return same or fact.harm >= finding.harm / 2 > 0
 
 
 def likeliest_first(seen: list[Finding], likely: dict[str, float]) -> list[Finding]:

@@ -13,6 +13,7 @@ from improve.diagnosis.findings.rule import Case, Finding, fit_text
 from improve.diagnosis.weighing import Weighed
 
 RULES = {rule.code: rule() for rule in ORDER}
+EXACT = {"V6", "R8", "R10", "T16", "T20"}  # what these look for is counted: it is there, or it is not
 SURE = 0.95  # from there on nothing else is told
 SHOWN, LEAST = 3, 0.02  # other causes that it may be, and how likely they are
 
@@ -42,7 +43,7 @@ def suspect(case: Case, code: str, weighed: Weighed) -> Finding:
     """What the rule with this code would say, by the signs alone."""
     rule = RULES[code]
     return rule.found(
-        f"nothing says so by itself, all signs together do; {fit_text(case)}",
+        f"no sign is beyond its limit, but together they say so; {fit_text(case)}",
         harm=case.to_win if case.fits_badly else case.to_gain,
         evidence={"signs": [asdict(one) for one in weighed.signs.get(code, ())]},
         changes=rule.remedies(case),
@@ -56,6 +57,7 @@ def possible(case: Case, findings: Sequence[Finding], weighed: Weighed) -> tuple
     if sure or not case.errs:
         return ()
     others = {cause.codes[0] for cause in CAUSES.values() if not told.intersection(cause.codes)}
+    others -= {code for code in EXACT if not any(RULES[code].unseen(case))}
     likely = sorted(others.intersection(weighed.likely), key=lambda code: -weighed.likely[code])
     return tuple(
         Possible(code, RULES[code].title, round(weighed.likely[code], 3))

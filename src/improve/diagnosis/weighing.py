@@ -54,12 +54,16 @@ def signs_by_code(
 def speaking(cause: str, values: Mapping[str, float], forest: Forest) -> tuple[Speaks, ...]:
     """The signs that say most for a cause, the strongest first."""
     said = {name: share for name, share in added(forest, loud(values), cause).items() if share >= LEAST}
-    told_of = [name for name in said if name in forest.usual and SIGNS[name].says_something(values[name])]
+    told_of = [name for name in said if name in forest.usual and is_unusual(values[name], *forest.usual[name])]
     told = []
     for name in sorted(told_of, key=lambda name: -said[name])[:TOLD]:
         value, low, high = (SIGNS[name].natural(one) for one in (values[name], *forest.usual[name]))
         told.append(Speaks(SIGNS[name].title, value, low, high, round(said[name], 3)))
     return tuple(told)
+
+
+def is_unusual(value: float, low: float, high: float) -> bool:
+    return not low <= value <= high
 
 
 def read_off(case: Case, found: Iterable[Finding]) -> dict[str, float]:

@@ -32,7 +32,9 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def finite_json(value: Any) -> Any:
-    """`value` with NaN and infinity as null: JSON has no words for them."""
+    """`value` with NaN and infinity as null: JSON has no words for them; numbers of NumPy as Python's."""
+    if hasattr(value, "dtype") and not value.shape:
+        value = value.item()
     if isinstance(value, Mapping):
         return {key: finite_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

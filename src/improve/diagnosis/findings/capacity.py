@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import Errors, Gap, worse_than_simple
@@ -13,6 +14,7 @@ from improve.statistics.student_t import slope
 FROZEN = 0.5  # of the weights
 FLAT = 0.02  # training error still to be won by as many epochs again
 LARGER = 4  # times
+SHORT, MUCH_LONGER = 5, 10  # epochs: fewer tell little; times as long, then
 LINEAR = {  # what a sum of pixels goes through and stays one
     "InputLayer", "Rescaling", "Normalization", "Flatten", "Reshape", "Conv2D", "Dense", "DepthwiseConv2D",
     "SeparableConv2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization", "Dropout",
@@ -234,9 +236,11 @@ HOLDING_BACK = {"dropout": 0.0, "l2": 0.0, "l1": 0.0, "activity_l1": 0.0, "activ
 
 def recipe(case: Case) -> Iterator[Change]:
     """The recipe's knobs for a high bias, the most promising first."""
-    longer = Change("training.epochs", 2 * int(case.setting("training.epochs")), "the training error was still falling")
-    if still_falling(case):
-        yield longer
+    epochs, short = int(case.setting("training.epochs")), len(case.column("train_error")) < SHORT
+    falling, times = still_falling(case), MUCH_LONGER if short else 2
+    why = "a run this short tells little" if short else "the training error was still falling"
+    if falling or short:
+        yield Change("training.epochs", times * epochs, why)
     for option, nothing in HOLDING_BACK.items():
         if case.setting(f"regularization.{option}"):
             why = "what holds the weights back keeps them from fitting the training set"
@@ -244,13 +248,15 @@ def recipe(case: Case) -> Iterator[Change]:
     if case.setting("optimizer.name") != "adam":
         yield Change("optimizer", {"name": "adam", "learning_rate": 0.001}, "an adaptive optimizer fits faster")
     yield from bigger_model(case, "a bigger network fits more")
-    if not still_falling(case):
-        yield Change(longer.path, longer.value, "training longer never hurts the fit")
+    if not (falling or short):
+        yield Change("training.epochs", times * epochs, "training longer never hurts the fit")
 
 
 def still_falling(case: Case, parts: int = 4) -> bool:
-    """The training error of the last quarter (of `parts`) of the epochs is on average below that of the one before."""
+    """The training error of the last quarter (of `parts`) of the epochs is on average below that of the one before, by
+    more than the images make it by chance."""
     errors = case.column("train_error")
     length = max(1, len(errors) // parts)
-    last, before = errors[-length:], errors[-2 * length : -length]
-    return bool(before) and sum(last) / len(last) < sum(before) / len(before)
+    last, before = (sum(part) / length for part in (errors[-length:], errors[-2 * length : -length] or [0.0]))
+    images = length * (case.errors.train.n or 1) if case.errors and case.errors.train.n else math.inf
+    return before - last > math.sqrt(2 * before * (1 - before) / images)

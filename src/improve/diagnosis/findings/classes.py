@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from improve.diagnosis.findings.indicators import part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule
 from improve.lazy import np
 
 CHANCE_P = 0.01
+UNEVEN = 1.5  # times the images of the rarest class: then classes that weigh the same are another thing
 LEARNED = 0.5  # of the error of guessing, on the other classes
 BALANCED = Change("training.class_weights", "balanced", "each class weighs the same")
 
@@ -97,10 +100,15 @@ class ClassNeverPredicted(Rule):
             f"no training image is taken for {class_names(case, never)}, which {100 * share:.1f} % of them are",
             harm=share,
             evidence={"classes": never, "share": share, "n": n},
-            changes=() if case.setting("training.class_weights") == "balanced" else (BALANCED,),
+            changes=self.remedies(case),
             rivals=("R5", "T2"),
             confirm="look at what those images are taken for",
         )
+
+    def remedies(self, case: Case) -> Iterator[Change]:
+        counts = [count for count in part_of(case, "train").get("classes") or [1] if count]
+        if max(counts) > UNEVEN * min(counts) and case.setting("training.class_weights") != "balanced":
+            yield BALANCED
 
 
 def class_names(case: Case, classes: list[int]) -> str:

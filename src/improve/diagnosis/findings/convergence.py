@@ -73,7 +73,8 @@ class NotFinished(Rule):
             return None
         factor = times_longer(epochs, fall)
         share = "most" if fall > MOST else f"{100 * fall:.0f} %"
-        falling = f"the {what} was still falling after {epochs} epochs: as many again could take {share} of it away"
+        after = f"{epochs} epoch{'s' * (epochs > 1)}"
+        falling = f"the {what} was still falling after {after}: as many again could take {share} of it away"
         return self.found(
             f"{falling}; {fit_text(case)}",
             harm=case.to_win,

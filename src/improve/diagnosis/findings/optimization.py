@@ -33,6 +33,7 @@ SPIKE_STEPS = 50
 COLLAPSE = 0.1  # training error of the last epoch above that of the best
 FEW_UPDATES, FEW_PER_EPOCH = 100, 8
 TINY_BATCH = 4
+LARGEST_TENTH = "only the largest tenth of the gradients needs clipping"
 
 
 def learned_little(case: Case) -> bool:
@@ -67,7 +68,7 @@ class Clipping(Rule):
             f"{moved:.1e} per step; {fit_text(case)}",
             harm=case.to_win,
             evidence={"clipped_steps": share, "clipped_away": away, "update_ratio": moved},
-            changes=(Change(f"optimizer.{kind}", value, "only the largest tenth of the gradients needs clipping"),),
+            changes=(Change(f"optimizer.{kind}", value, LARGEST_TENTH if value else "steps as long as gradients say"),),
             rivals=("T2",),
             confirm="train 2 epochs without clipping",
         )
@@ -122,7 +123,7 @@ class RateTooLow(Rule):
 
     def look(self, case: Case) -> Finding | None:
         moved = update_ratio(case)
-        if moved is None or moved >= SLOW or not case.fits_badly:
+        if not moved or moved >= SLOW or not case.fits_badly:  # what does not move at all is not slow
             return None
         return self.found(
             f"the weights move by {moved:.1e} of their size per step, 2e-3 to 1.4e-2 is usual; {fit_text(case)}",

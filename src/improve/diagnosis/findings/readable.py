@@ -8,14 +8,14 @@ from itertools import pairwise
 
 from improve.diagnosis.bias_variance import SLACK, Gap
 from improve.diagnosis.findings.classes import class_names
-from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout, lower_rate, usual_rate
+from improve.diagnosis.findings.edits import HEAVY_DROPOUT, gentle_dropout, lower_rate, two_digits, usual_rate
 from improve.diagnosis.findings.indicators import batch_cross_entropies, chance_level, largest_update, part_of
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, gap_points
 from improve.lazy import np
 from improve.statistics.intervals import Rate
 from improve.statistics.significance import binomial_tail
 
-CHANCE_P = 0.01
+CHANCE_P, LEARNED = 0.01, 0.5  # and of the error of guessing: who has less has learned, however few images show it
 UNREALISTIC = 100_000  # images
 ERROR_FIELDS = {"training": "train", "validation": "validation", "train-dev": "train_dev", "test": "test"}
 RISEN = 2.0  # times ln K: worse than guessing by that much
@@ -55,7 +55,7 @@ class NotFinite(Rule):
             yield from gentle_dropout(case)
         usual = case.setting("optimizer.learning_rate") <= UNUSUAL * usual_rate(case)
         lower = lower_rate(case)
-        yield lower if usual else replace(lower, value=min(lower.value, usual_rate(case)))
+        yield lower if usual else replace(lower, value=usual_rate(case), because="Keras's default for this optimizer")
 
 
 class Diverged(Rule):
@@ -100,9 +100,9 @@ class NoBetterThanChance(Rule):
     """The model does no better than always answering the commonest class.
 
     Seen as: neither on training nor on validation images is the accuracy above the share of the commonest class
-    (one-sided binomial test, p ≥ 0.01). It has learned nothing, so the gaps between its errors mean nothing. Said only
-    where no other finding tells why: a rate far off, dead units, a start far from what works, labels that do not
-    belong to their images.
+    (one-sided binomial test, p ≥ 0.01), nor the error half of what guessing makes. It has learned nothing, so the gaps
+    between its errors mean nothing. Said only where no other finding tells why: a rate far off, dead units, a start far
+    from what works, labels that do not belong to their images.
     """
 
     code, name, title, link = "R3", "no_better_than_chance", "it answers no better than the commonest class", "readable"
@@ -119,8 +119,12 @@ class NoBetterThanChance(Rule):
             harm=seen["error"],
             evidence=evidence,
             changes=(
-                Change("optimizer.learning_rate", rate / 10, "a rate that is too high is the commonest cause"),
-                Change("optimizer.learning_rate", rate * 10, "if a lower rate does not help, it may be too low"),
+                Change(
+                    "optimizer.learning_rate", two_digits(rate / 10), "a rate that is too high is the commonest cause"
+                ),
+                Change(
+                    "optimizer.learning_rate", two_digits(rate * 10), "if a lower rate does not help, it may be too low"
+                ),
             ),
             rivals=("T2", "T3", "T7", "T9", "T14"),
             confirm="train 2 epochs at a tenth and at ten times the rate",
@@ -141,7 +145,7 @@ def at_chance(case: Case) -> dict[str, dict[str, float]] | None:
         if part is None or part.majority_error is None:
             return None
         p = binomial_tail(round(part.n * (1 - part.error)), part.n, 1 - part.majority_error)
-        if p < CHANCE_P:
+        if p < CHANCE_P or part.error < LEARNED * part.majority_error:
             return None
         evidence[name] = {"error": part.error, "n": part.n, "majority_error": part.majority_error, "p": p}
     return evidence

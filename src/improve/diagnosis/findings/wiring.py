@@ -63,7 +63,12 @@ class Head(Rule):
         if head["low"] >= 0 and abs(head["sum_low"] - 1) < SUM_SLACK and abs(head["sum_high"] - 1) < SUM_SLACK:
             floor = math.log(1 + (classes - 1) / math.e)
             return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
-        if head["low"] >= 0 and head["high"] <= 1 and (classes >= SEVERAL or ends_in(case, "sigmoid", "hard_sigmoid")):
+        if (
+            head["low"] >= 0
+            and head["high"] <= 1
+            and not fell_below(case, classes)
+            and (classes >= SEVERAL or ends_in(case, "sigmoid", "hard_sigmoid"))
+        ):
             return "the outputs lie between 0 and 1, as after a sigmoid: the loss can hardly tell the classes apart"
         images = min(LOOKED_AT, part_of(case, "validation").get("n") or LOOKED_AT)
         alike = head["sum_high"] - head["sum_low"] <= SUM_SLACK * (head["high"] - head["low"])  # for every image
@@ -75,6 +80,11 @@ class Head(Rule):
         if ends and ends[0] <= head["low"] and head["high"] <= ends[1]:
             return f"the outputs cannot leave {ends[0]:g} to {ends[1]:g}: the loss can hardly tell the classes apart"
         return ""
+
+
+def fell_below(case: Case, classes: int) -> bool:
+    """Whether the loss came below what outputs between 0 and 1 allow: then they are not what the loss is given."""
+    return min(case.column("train_cross_entropy"), default=math.inf) < math.log(1 + (classes - 1) / math.e)
 
 
 def ends_in(case: Case, *activations: str) -> bool:

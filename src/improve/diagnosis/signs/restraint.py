@@ -31,7 +31,7 @@ def restraint(case: Case) -> float | None:
     return max(strength for strength, _ in strengths(case))
 
 
-@sign("part of its size that is left of the kernel which lost most", log=True)
+@sign("size of the kernel that shrank most, or grew least, over its size at the start", log=True)
 def weight_left(case: Case) -> float | None:
     return decades(weights_left(case))
 

@@ -25,9 +25,6 @@ class Sign:
     above: float = -math.inf
     below: float = math.inf
 
-    def says_something(self, value: float) -> bool:
-        return self.loud(value) == value
-
     def loud(self, value: float) -> float:
         """The value, or the nearest one that says something."""
         return min(max(value, self.above), self.below)

@@ -38,6 +38,7 @@ GAPS = {
     "data_mismatch": "data mismatch",
     "validation_overfit": "validation overfit",
 }
+BELOW_HALF = 0.49  # a guess is never told as likely as not
 
 
 def headline(diagnosis: Diagnosis) -> str:
@@ -97,12 +98,13 @@ def worth_text(finding: Finding) -> str:
 
 def chance_text(finding: Finding) -> str:
     """The probability of its cause, in words."""
-    return chance(finding.probability or 0.0)
+    return chance(min(finding.probability or 0.0, BELOW_HALF if finding.is_guess else 1.0))
 
 
 def sign_text(one: Speaks) -> str:
     """ "path of the weights, Σ‖Δw‖/‖w‖: 0.4; nine of ten sound runs: 2 to 9"."""
-    return f"{one.what}: {one.value:.2g}; nine of ten sound runs: {one.low:.2g} to {one.high:.2g}"
+    low, high = f"{one.low:.2g}", f"{one.high:.2g}"
+    return f"{one.what}: {one.value:.2g}; nine of ten sound runs: {low if low == high else f'{low} to {high}'}"
 
 
 def points_text(finding: Finding) -> str:
@@ -132,8 +134,9 @@ def open_lines(diagnosis: Diagnosis) -> list[str]:
 def waiting_lines(diagnosis: Diagnosis) -> list[str]:
     """Findings that an experiment has refuted, and those that cannot be told yet, by the reason why."""
     reasons: dict[str, list[str]] = {}
+    possible = {one.code for one in diagnosis.possible}
     for finding in diagnosis.findings:
-        if finding.status == "cannot_tell_yet":
+        if finding.status == "cannot_tell_yet" and finding.code not in possible:
             reasons.setdefault(finding.waits, []).append(f"{finding.code} {finding.name}")
     refuted = [
         f"{one.code} {one.name}   {one.changes[0].path}: {inline(one.changes[0].value)}   {one.tried}"
