@@ -13,6 +13,7 @@ import damage  # noqa: F401 - registers its kinds
 import numpy as np
 from kinds import KINDS
 from packing import PACKED, read_confirmed, read_outcomes, unpacked
+from world import LAST
 
 from improve.diagnosis.certainty import WEIGHED
 from improve.diagnosis.confirmed import FOLDER
@@ -130,10 +131,11 @@ def scored(wanted: set[str] | None, told: Told, confirmed: bool = False) -> list
 
 
 def packed_runs(wanted: set[str] | None, confirmed: bool = False) -> Iterator[tuple[Known, Any, Tried | None]]:
-    """What is known of each run, the run, and the changes that were tried on it; None where none were in its world."""
+    """What is known of each run, the run, and the changes that were tried on it; None where none were in its world.
+    Without `wanted` of all worlds but the last ones, which nothing is fitted to."""
     for file in sorted(PACKED.glob("w*.tar.xz")):
         name = file.name.partition(".")[0]
-        if wanted is None or name in wanted:
+        if name in wanted if wanted is not None else int(name[1:]) < LAST:
             with unpacked(file) as (about, folder):
                 trials = read_confirmed(name) if confirmed else {}
                 for case, told in trials.items():
