@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from fit import Row, by_source, observed
-from score import RESULTS, put, scores
-from scored import Known, Told, scored, shown_test
+from score import RESULTS, by, by_each, put, scores
+from scored import Known, Told, scored
 
-from improve.diagnosis.diagnose import Diagnosis, diagnose
+from improve.diagnosis.diagnose import Diagnosis
 from improve.diagnosis.forest import NONE, Forest
 
 TITLE = "Random worlds, part by part"
@@ -34,11 +34,11 @@ def main() -> None:
     rows = observed(None)
     ways: dict[str, Told] = {
         "facts alone": facts_alone,
-        "rules in the order of the recipe": in_order,
-        "forest, of checks alone": by(grown_on(rows, lambda name: ":" in name)),
-        "forest, of signs alone": by(grown_on(rows, lambda name: ":" not in name)),
-        "forest, without the rate probe": by(grown_on(rows, lambda name: name not in PROBE)),
-        "forest": by(by_source(rows)),
+        "rules in the order of the recipe": by(NONE),
+        "forest, of checks alone": by_each(grown_on(rows, lambda name: ":" in name)),
+        "forest, of signs alone": by_each(grown_on(rows, lambda name: ":" not in name)),
+        "forest, without the rate probe": by_each(grown_on(rows, lambda name: name not in PROBE)),
+        "forest": by_each(by_source(rows)),
     }
     lines = [f"| | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, told in ways.items():
@@ -49,16 +49,8 @@ def main() -> None:
 
 
 def facts_alone(known: Known, found: Any) -> Diagnosis:
-    diagnosis = in_order(known, found)
+    diagnosis = by(NONE)(known, found)
     return replace(diagnosis, findings=tuple(one for one in diagnosis.findings if one.fact))
-
-
-def in_order(known: Known, found: Any) -> Diagnosis:
-    return diagnose(found, shown_test(known, found), NONE)
-
-
-def by(fitted: dict[str, Forest]) -> Told:
-    return lambda known, found: diagnose(found, shown_test(known, found), fitted[known.source])
 
 
 def grown_on(rows: list[Row], asked: Callable[[str], bool]) -> dict[str, Forest]:

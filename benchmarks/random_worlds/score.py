@@ -70,7 +70,11 @@ def main() -> None:
 
 def left_out() -> Told:
     """By a forest that was grown on all packed worlds but those of the run's own source."""
-    fitted = by_source(observed(None))
+    return by_each(by_source(observed(None)))
+
+
+def by_each(fitted: dict[str, Forest]) -> Told:
+    """By the forest of the run's source of images."""
     return lambda known, found: diagnose(found, shown_test(known, found), fitted[known.source])
 
 

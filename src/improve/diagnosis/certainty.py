@@ -41,10 +41,13 @@ def without_idle_rivals(finding: Finding, weighed: Weighed) -> Finding:
     return replace(finding, rivals=rivals)
 
 
+def follows_from_a_cause(finding: Finding) -> bool:
+    """A class that is never answered, where all have as many images."""
+    return finding.code == "T16" and not finding.fact and not finding.changes
+
+
 def with_probability(finding: Finding, probability: float | None, surely: float) -> Finding:
-    if (
-        finding.code == "T16" and not finding.fact and not finding.changes
-    ):  # what is never answered follows from a cause
+    if follows_from_a_cause(finding):
         return replace(finding, status="not_enough_evidence")
     if finding.fact or probability is None or finding.status != "found":
         return finding

@@ -131,21 +131,17 @@ def by_code(causes: Mapping[str, float]) -> dict[str, float]:
 def weighed(code: str) -> str:
     """The signs that say most for the causes that a finding names, each with how many times likelier it makes them at
     most where nothing else is known, the strongest first; nothing where it is not weighed."""
+    at_first = shares(shipped(), {})
     lines = {
         sign_text(sign, curve): factor
         for name, cause in CAUSES.items()
         if code in cause.codes
         for sign, curve in shipped().curves.get(name, {}).items()
-        if (factor := likelier(name, curve)) > 1.0 + LEAST
+        if (factor := max(share for _, share in curve) / at_first[name]) > 1.0 + LEAST
     }
     strongest = sorted(lines.items(), key=lambda line: -line[1])
     head = "What speaks for it, and how many times likelier each makes it at most, where nothing else is known:"
     return "\n".join([head, *(f"  {factor:4.1f} ×  {text}" for text, factor in strongest)]) if lines else ""
-
-
-def likelier(cause: str, curve: Iterable[tuple[float, float]]) -> float:
-    """How many times its share before anything is known."""
-    return max(share for _, share in curve) / shares(shipped(), {})[cause]
 
 
 def sign_text(sign: str, curve: list[tuple[float, float]]) -> str:

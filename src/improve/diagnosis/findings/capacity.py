@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from improve.diagnosis.bias_variance import Errors, Gap, worse_than_simple
+from improve.diagnosis.findings.convergence import SHORT, times_longer
 from improve.diagnosis.findings.edits import bigger_model
 from improve.diagnosis.findings.indicators import memorization_failure
 from improve.diagnosis.findings.rule import Case, Change, Finding, Rule, error_text, fit_text, gap_sentence
@@ -14,7 +15,6 @@ from improve.statistics.student_t import slope
 FROZEN = 0.5  # of the weights
 FLAT = 0.02  # training error still to be won by as many epochs again
 LARGER = 4  # times
-SHORT, MUCH_LONGER = 5, 10  # epochs: fewer tell little; times as long, then
 LINEAR = {  # what a sum of pixels goes through and stays one
     "InputLayer", "Rescaling", "Normalization", "Flatten", "Reshape", "Conv2D", "Dense", "DepthwiseConv2D",
     "SeparableConv2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization", "Dropout",
@@ -237,7 +237,7 @@ HOLDING_BACK = {"dropout": 0.0, "l2": 0.0, "l1": 0.0, "activity_l1": 0.0, "activ
 def recipe(case: Case) -> Iterator[Change]:
     """The recipe's knobs for a high bias, the most promising first."""
     epochs, short = int(case.setting("training.epochs")), len(case.column("train_error")) < SHORT
-    falling, times = still_falling(case), MUCH_LONGER if short else 2
+    falling, times = still_falling(case), times_longer(len(case.column("train_error")), 0.0)
     why = "a run this short tells little" if short else "the training error was still falling"
     if falling or short:
         yield Change("training.epochs", times * epochs, why)

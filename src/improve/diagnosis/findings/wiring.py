@@ -61,7 +61,7 @@ class Head(Rule):
             silent = head["low"] == 0 and ends_in(case, *NEVER_NEGATIVE)
             return "the outputs are all 0, cut off by the last activation: no gradient there" if silent else ""
         if head["low"] >= 0 and abs(head["sum_low"] - 1) < SUM_SLACK and abs(head["sum_high"] - 1) < SUM_SLACK:
-            floor = math.log(1 + (classes - 1) / math.e)
+            floor = lowest_loss(classes)
             return f"the outputs are probabilities already: a second softmax keeps the loss above {floor:.3f}"
         if (
             head["low"] >= 0
@@ -84,7 +84,12 @@ class Head(Rule):
 
 def fell_below(case: Case, classes: int) -> bool:
     """Whether the loss came below what outputs between 0 and 1 allow: then they are not what the loss is given."""
-    return min(case.column("train_cross_entropy"), default=math.inf) < math.log(1 + (classes - 1) / math.e)
+    return min(case.column("train_cross_entropy"), default=math.inf) < lowest_loss(classes)
+
+
+def lowest_loss(classes: int) -> float:
+    """The cross-entropy of a softmax over outputs between 0 and 1, at its best."""
+    return math.log(1 + (classes - 1) / math.e)
 
 
 def ends_in(case: Case, *activations: str) -> bool:
